@@ -1,0 +1,125 @@
+// Package hashkey holds the 128-bit hash keys by which Kinesis places records on shards, and the inclusive ranges
+// of them that shards own.
+//
+// The hash key of a record is its explicit hash key, a decimal number of 0…2^128−1, or else the MD5 of its
+// partition key read as a big-endian number (source: the Kinesis API reference and the KPL's shard prediction).
+//
+// # Compatibility
+//
+// Keys and ranges are comparable values with the meaning they have today for as long as this module exists.
+package hashkey
+
+import (
+	"crypto/md5"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/bits"
+	"strconv"
+	"unsafe"
+)
+
+// ErrSyntax is wrapped by the errors of Parse and ParseRange.
+var ErrSyntax = errors.New("not a hash key")
+
+// Key is a hash key. It is comparable; its zero value is the hash key 0.
+type Key struct{ hi, lo uint64 }
+
+// Max is the largest hash key, 2^128−1.
+func Max() Key { return Key{^uint64(0), ^uint64(0)} }
+
+// Of returns the hash key of a partition key: the MD5 of its bytes, whatever they are.
+func Of(partitionKey string) Key {
+	sum := md5.Sum(unsafe.Slice(unsafe.StringData(partitionKey), len(partitionKey)))
+	return Key{binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:])}
+}
+
+// Parse reads a decimal number of 0…2^128−1. A sign, a blank or any other character is an error.
+func Parse(s string) (Key, error) {
+	if s == "" {
+		return Key{}, fmt.Errorf("hashkey: %w: empty", ErrSyntax)
+	}
+	var k Key
+	for i := 0; i < len(s); i++ {
+		digit := uint64(s[i] - '0')
+		if digit > 9 {
+			return Key{}, fmt.Errorf("hashkey: %w: %s has a character that is no decimal digit", ErrSyntax, quote(s))
+		}
+		var over bool
+		if k, over = k.mulAdd(10, digit); over {
+			return Key{}, fmt.Errorf("hashkey: %w: %s is larger than 2^128-1", ErrSyntax, quote(s))
+		}
+	}
+	return k, nil
+}
+
+// mulAdd returns k*m+a and whether it overflowed.
+func (k Key) mulAdd(m, a uint64) (Key, bool) {
+	carry, lo := bits.Mul64(k.lo, m)
+	lo, c := bits.Add64(lo, a, 0)
+	carry += c
+	over, hi := bits.Mul64(k.hi, m)
+	hi, c = bits.Add64(hi, carry, 0)
+	return Key{hi, lo}, over|c != 0
+}
+
+// quote keeps error texts short: stored hash keys are untrusted and may be long.
+func quote(s string) string {
+	if len(s) > 64 {
+		return strconv.Quote(s[:64]) + "…"
+	}
+	return strconv.Quote(s)
+}
+
+// Compare returns -1, 0 or 1 as k is less than, equal to or greater than l.
+func (k Key) Compare(l Key) int {
+	switch {
+	case k == l:
+		return 0
+	case k.hi < l.hi, k.hi == l.hi && k.lo < l.lo:
+		return -1
+	}
+	return 1
+}
+
+// Next returns k+1; the largest key is followed by 0.
+func (k Key) Next() Key {
+	lo, carry := bits.Add64(k.lo, 1, 0)
+	return Key{k.hi + carry, lo}
+}
+
+// Prev returns k−1; 0 is preceded by the largest key.
+func (k Key) Prev() Key {
+	lo, borrow := bits.Sub64(k.lo, 1, 0)
+	return Key{k.hi - borrow, lo}
+}
+
+// String returns k in decimal.
+func (k Key) String() string {
+	const chunk = 1e19 // the largest power of ten in 64 bits
+	var buf [58]byte   // three chunks of 19 digits and one to spare
+	i := len(buf)
+	for k.hi != 0 {
+		var rest uint64
+		k, rest = k.divmod(chunk)
+		for range 19 {
+			i--
+			buf[i] = byte('0' + rest%10)
+			rest /= 10
+		}
+	}
+	// What is left fits 64 bits; it is 0 only for the key 0, since a quotient of chunk is never 0 here.
+	for {
+		i--
+		buf[i] = byte('0' + k.lo%10)
+		if k.lo /= 10; k.lo == 0 {
+			return string(buf[i:])
+		}
+	}
+}
+
+func (k Key) divmod(d uint64) (Key, uint64) {
+	hi, rest := k.hi/d, k.hi%d
+	lo, rest := bits.Div64(rest, k.lo, d)
+	return Key{hi, lo}, rest
+}

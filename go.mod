@@ -1,0 +1,3 @@
+module github.com/kplkit/kplkit
+
+go 1.26

@@ -1,0 +1,180 @@
+// Package seqnum holds the positions in a Kinesis shard: sequence numbers, and the extended sequence numbers that
+// point at one user record inside an aggregated record.
+//
+// A sequence number is a decimal number of up to 129 digits and compares as an integer ("9" < "10"), never as text.
+// An extended sequence number adds a sub-sequence number, the index of a user record in its aggregated record, and
+// means "done up to and including this". Both are comparable values: == agrees with Compare, and they serve as map
+// keys. Their zero values are invalid and say so.
+//
+// The order is that of the Java KCL's ExtendedSequenceNumber:
+//
+//	AT_TIMESTAMP < TRIM_HORIZON < LATEST < numbers by value, then by sub-sequence number < SHARD_END
+//
+// # Text forms
+//
+//	SEQ:SUB       done up to and including user record SUB of stored record SEQ
+//	SEQ           done with all of stored record SEQ
+//	TRIM_HORIZON  and the other sentinels, by name
+//
+// # Compatibility
+//
+// The text and binary forms, and the order, stay as they are for as long as this module exists.
+package seqnum
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math/bits"
+	"strconv"
+	"strings"
+)
+
+// ErrSyntax is wrapped by every error about a text or binary form.
+var ErrSyntax = errors.New("not a sequence number")
+
+// MaxDigits is the length of the longest sequence number that the Kinesis API's pattern allows.
+const MaxDigits = 129
+
+// Number is the sequence number of a stored record. The zero value is invalid.
+type Number struct {
+	digits string // decimal without leading zeros; "" is invalid
+}
+
+// Parse reads a sequence number: 1 to 129 decimal digits and nothing else, leading zeros not counted.
+// The result shares memory with s.
+func Parse(s string) (Number, error) {
+	for i := 0; i < len(s); i++ {
+		if s[i]-'0' > 9 {
+			return Number{}, syntaxError(s, "has a character that is no decimal digit")
+		}
+	}
+	digits := s
+	for len(digits) > 1 && digits[0] == '0' {
+		digits = digits[1:]
+	}
+	switch {
+	case s == "":
+		return Number{}, syntaxError(s, "is empty")
+	case len(digits) > MaxDigits:
+		return Number{}, syntaxError(s, "has more than 129 digits")
+	}
+	return Number{digits}, nil
+}
+
+// MustParse is Parse for texts that are known to be right; it panics on any other.
+func MustParse(s string) Number {
+	n, err := Parse(s)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
+func syntaxError(s, what string) error {
+	if len(s) > 160 {
+		s = s[:160] + "…"
+	}
+	return fmt.Errorf("seqnum: %w: %q %s", ErrSyntax, s, what)
+}
+
+// IsValid reports whether n is a number, and not the zero Number.
+func (n Number) IsValid() bool { return n.digits != "" }
+
+// Compare returns -1, 0 or 1 as n is less than, equal to or greater than m as an integer.
+// The zero Number comes first.
+func (n Number) Compare(m Number) int {
+	if len(n.digits) != len(m.digits) {
+		return cmp.Compare(len(n.digits), len(m.digits))
+	}
+	return strings.Compare(n.digits, m.digits)
+}
+
+// Less reports whether n comes before m.
+func (n Number) Less(m Number) bool { return n.Compare(m) < 0 }
+
+// String returns n in decimal, or "invalid" for the zero Number.
+func (n Number) String() string {
+	if !n.IsValid() {
+		return "invalid"
+	}
+	return n.digits
+}
+
+// bits returns n modulo 2^192, least word first, and whether n is less than 2^188, as today's numbers are.
+func (n Number) bits() (w [3]uint64, fits bool) {
+	fits = n.IsValid()
+	for i := range len(n.digits) {
+		carry := uint64(n.digits[i] - '0')
+		for j := range w {
+			hi, lo := bits.Mul64(w[j], 10)
+			var c uint64
+			w[j], c = bits.Add64(lo, carry, 0)
+			carry = hi + c
+		}
+		fits = fits && carry == 0
+	}
+	return w, fits && w[2]>>60 == 0
+}
+
+// Version returns the layout that Kinesis gave the number: its bits 184 to 187. Today's numbers have version 2;
+// 0 is returned for one too small or too large to have a version.
+func (n Number) Version() int {
+	w, ok := n.bits()
+	if !ok {
+		return 0
+	}
+	return int(w[2] >> (184 - 128))
+}
+
+// ShardIndex returns the number of the shard that gave out n (7 for shardId-000000000007), which a version-2 number
+// keeps in its bits 4 to 35. Of any other version it reports false.
+func (n Number) ShardIndex() (int, bool) {
+	w, ok := n.bits()
+	if !ok || w[2]>>(184-128) != 2 {
+		return 0, false
+	}
+	return int(uint32(w[0] >> 4)), true
+}
+
+// AppendText appends the decimal digits of n, nothing for the zero Number.
+func (n Number) AppendText(b []byte) ([]byte, error) { return append(b, n.digits...), nil }
+
+// MarshalText returns the decimal digits of n, nothing for the zero Number. JSON holds them as a string.
+func (n Number) MarshalText() ([]byte, error) { return n.AppendText(nil) }
+
+// UnmarshalText reads what MarshalText wrote.
+func (n *Number) UnmarshalText(text []byte) (err error) {
+	if len(text) == 0 {
+		*n = Number{}
+		return nil
+	}
+	*n, err = Parse(string(text))
+	return err
+}
+
+// AppendBinary appends a form whose bytes compare as the numbers do: the count of digits, then the digits.
+// The zero Number is nothing.
+func (n Number) AppendBinary(b []byte) ([]byte, error) {
+	if !n.IsValid() {
+		return b, nil
+	}
+	return append(append(b, byte(len(n.digits))), n.digits...), nil
+}
+
+// MarshalBinary returns the form of AppendBinary.
+func (n Number) MarshalBinary() ([]byte, error) { return n.AppendBinary(nil) }
+
+// UnmarshalBinary reads what MarshalBinary wrote, and nothing else.
+func (n *Number) UnmarshalBinary(data []byte) error {
+	if len(data) == 0 {
+		*n = Number{}
+		return nil
+	}
+	m, err := Parse(string(data[1:]))
+	if err != nil || int(data[0]) != len(m.digits) || len(data) != 1+len(m.digits) {
+		return syntaxError(strconv.Quote(string(data)), "is not the binary form of a number")
+	}
+	*n = m
+	return nil
+}
