@@ -1,0 +1,114 @@
+// Package deagg takes apart the aggregated records that the Kinesis Producer Library (KPL) writes, and loses nothing
+// on the way.
+//
+// A stored record is what GetRecords, SubscribeToShard or a Lambda event hands out. The KPL packs many user records
+// into one stored record:
+//
+//	F3 89 9A C2 | protobuf AggregatedRecord | MD5 of the protobuf bytes (16 bytes)
+//
+// [Decoder] turns stored records into user records and is what a consumer wants; it passes plain stored records
+// through, damaged ones too, and counts everything. [Parse] takes one aggregated record apart.
+//
+// # Memory
+//
+// The strings and the data of a user record share the memory of the stored record's Data: they pin all of it, and
+// change if it is overwritten. [UserRecord.Clone] makes a copy that does neither. Data never has spare capacity, so
+// appending to it writes into nobody's record. A Decoder keeps what it needs for the largest aggregate that it has
+// met, a small multiple of that aggregate's size, and allocates nothing more.
+//
+// # Compatibility
+//
+// Everything that a release of this package delivers, later releases deliver with the same content, order and
+// sub-sequence numbers. Stats may gain fields.
+package deagg
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kplkit/kplkit/internal/wire"
+	"github.com/kplkit/kplkit/seqnum"
+)
+
+// StoredRecord is a record as Kinesis stores it: one user record, or an aggregate of them.
+type StoredRecord struct {
+	SequenceNumber string // decimal; SEQUENCE:SUB marks a user record that was taken out of its aggregate before
+	PartitionKey   string // "" where there is none, as on service-managed streams
+	Data           []byte
+	ArrivalTime    time.Time // approximate, as Kinesis tells it
+}
+
+// UserRecord is a record as a producer's user put it.
+type UserRecord struct {
+	SequenceNumber    string // of the stored record
+	SubSequenceNumber int64  // the index on the wire, 0 for a plain record
+	PartitionKey      string // "" when absent
+	ExplicitHashKey   string // as it is on the wire, "" when absent: it always is for a plain record
+	Data              []byte
+	ArrivalTime       time.Time // of the stored record
+	Aggregated        bool      // it came out of an aggregate
+	Last              bool      // nothing more of this stored record follows
+
+	// Malformed tells what was wrong, as a *FormatError, or is nil. Data is then the whole stored record or,
+	// if Aggregated, the user record's own, and only its key is lost.
+	Malformed error
+}
+
+// Position returns the extended sequence number that means: this user record and all before it are done.
+// It fails where the sequence number is none.
+func (u UserRecord) Position() (seqnum.Extended, error) {
+	n, err := seqnum.Parse(u.SequenceNumber)
+	if err != nil {
+		return seqnum.Extended{}, fmt.Errorf("deagg: position of a user record: %w", err)
+	}
+	if u.Aggregated {
+		return seqnum.At(n, u.SubSequenceNumber), nil
+	}
+	return seqnum.After(n), nil
+}
+
+// Clone returns a copy of u that shares no memory with the stored record.
+func (u UserRecord) Clone() UserRecord {
+	u.SequenceNumber = strings.Clone(u.SequenceNumber)
+	u.PartitionKey = strings.Clone(u.PartitionKey)
+	u.ExplicitHashKey = strings.Clone(u.ExplicitHashKey)
+	if u.Data != nil {
+		u.Data = append(make([]byte, 0, len(u.Data)), u.Data...)
+	}
+	return u
+}
+
+// HasMagic reports whether data starts as an aggregated record does. It does not look at the checksum.
+func HasMagic(data []byte) bool {
+	return len(data) >= len(wire.Magic) && string(data[:len(wire.Magic)]) == wire.Magic
+}
+
+// plain returns the stored record itself as its one user record.
+func plain(r StoredRecord) UserRecord {
+	return UserRecord{
+		SequenceNumber: r.SequenceNumber,
+		PartitionKey:   r.PartitionKey,
+		Data:           r.Data[:len(r.Data):len(r.Data)],
+		ArrivalTime:    r.ArrivalTime,
+		Last:           true,
+	}
+}
+
+// finished returns the user record that r is, if r was taken out of its aggregate before: its sequence number
+// then reads SEQUENCE:SUB. Whether more of its stored record follows is not known, so it is not Last.
+func finished(r StoredRecord) (UserRecord, bool) {
+	colon := strings.IndexByte(r.SequenceNumber, ':')
+	if colon < 0 {
+		return UserRecord{}, false
+	}
+	position, err := seqnum.ParseExtended(r.SequenceNumber)
+	if err != nil {
+		return UserRecord{}, false
+	}
+	u := plain(r)
+	u.SequenceNumber = r.SequenceNumber[:colon]
+	u.SubSequenceNumber = position.SubSequenceNumber()
+	u.Aggregated, u.Last = true, false
+	return u, true
+}

@@ -1,0 +1,140 @@
+package deagg
+
+import (
+	"iter"
+
+	"github.com/kplkit/kplkit/deagg/hashkey"
+	"github.com/kplkit/kplkit/seqnum"
+)
+
+// Policy decides what becomes of damaged aggregates and of strays, user records outside their shard's range.
+type Policy uint8
+
+const (
+	// Lossless delivers everything. A structurally damaged aggregate comes whole, as one user record that is marked
+	// as Malformed; a user record whose key index is out of its table comes without that key, marked. A stray is
+	// dropped only on evidence that its writer stores it again, see Decoder.
+	Lossless Policy = iota
+
+	// KCL does what the Java KCL's AggregatorUtil (2.7.2) does, its losses included: a stray makes the whole
+	// aggregate vanish, a bad index or an explicit hash key that is no number the rest of it. It serves comparison.
+	KCL
+)
+
+// Decoder turns stored records into user records. Its zero value is ready to use and drops nothing.
+//
+// Use one Decoder per shard, and finish one iteration before the next: they share memory. The exported fields may be
+// changed between iterations.
+//
+// # Strays
+//
+// After a reshard the KPL stores again those user records of an aggregate that landed in a shard they do not belong
+// to. With HashRange and Ancestors set, Lossless drops such a stray if all of this speaks for its being stored again:
+// the stored record's partition key is the mark of a writer that does so ("a", the KPL's, or "kplkit"), its first
+// user record's hash key lies in HashRange, and all its hash keys lie in one of Ancestors. Of an aggregate with the
+// mark "kplkit" everything is dropped then, since its writer stores all of it again.
+//
+// The evidence can be wrong where others than the KPL and kplkit write to the stream, so set the two only for
+// streams that these alone write.
+type Decoder struct {
+	Policy    Policy
+	HashRange hashkey.Range   // the shard's; zero: unknown, nothing is dropped
+	Ancestors []hashkey.Range // of the shards it came from; none: unknown, nothing is dropped
+	After     seqnum.Extended // skip what is done; zero: nothing is. A plain record counts as sub-sequence number 0
+
+	stats  Stats
+	agg    AggregatedRecord
+	hashes keyHashes
+}
+
+// Stats counts what a Decoder did. All but Stored and Aggregated count user records, where a stored record that is
+// plain, or passes whole, is one user record.
+type Stats struct {
+	Stored     int64 // stored records
+	Aggregated int64 // those of them that are aggregates, also those without a user record
+	User       int64 // delivered
+	Strays     int64 // out of the shard's range, delivered or not
+	Dropped    int64 // not delivered: stored again by their writer (Lossless), or lost (KCL)
+	Skipped    int64 // not delivered: done before, by After
+	Malformed  int64 // marked as such; under KCL also an aggregate whose rest is lost for a bad index or hash key
+}
+
+// Stats returns the counts of all iterations so far.
+func (d *Decoder) Stats() Stats { return d.stats }
+
+// UserRecords returns the user records of stored records, in order. It can't fail, and allocates nothing once the
+// Decoder has met an aggregate as large.
+func (d *Decoder) UserRecords(rs ...StoredRecord) iter.Seq[UserRecord] {
+	return func(yield func(UserRecord) bool) { d.run(rs, yield) }
+}
+
+func (d *Decoder) run(rs []StoredRecord, yield func(UserRecord) bool) {
+	for i := range rs {
+		if !d.stored(rs[i], yield) {
+			return
+		}
+	}
+}
+
+// stored delivers the user records of one stored record. It returns false if yield did.
+func (d *Decoder) stored(r StoredRecord, yield func(UserRecord) bool) bool {
+	d.stats.Stored++
+	if u, ok := finished(r); ok {
+		return d.deliver(u, d.doneOf(u.SequenceNumber), yield)
+	}
+	done := d.doneOf(r.SequenceNumber)
+	switch err := d.agg.parse(r, dialect(d.Policy == KCL)); err {
+	case nil:
+		d.stats.Aggregated++
+		if d.Policy == KCL {
+			return d.kcl(done, yield)
+		}
+		return d.lossless(done, yield)
+	case ErrNotAggregated:
+		return d.deliver(plain(r), done, yield)
+	default:
+		u := plain(r)
+		u.Malformed = err
+		return d.deliver(u, done, yield)
+	}
+}
+
+// doneOf returns the highest sub-sequence number of a stored record that After calls done, -1 if there is none.
+// A sequence number that can't be read is never done.
+func (d *Decoder) doneOf(sequenceNumber string) int64 {
+	const nothing, everything = -1, int64(^uint64(0) >> 1)
+	if !d.After.IsValid() {
+		return nothing
+	}
+	after, ok := d.After.Number()
+	if !ok {
+		if d.After == seqnum.ShardEnd() {
+			return everything
+		}
+		return nothing
+	}
+	n, err := seqnum.Parse(sequenceNumber)
+	if err != nil {
+		return nothing
+	}
+	switch n.Compare(after) {
+	case -1:
+		return everything
+	case 1:
+		return nothing
+	}
+	return d.After.SubSequenceNumber()
+}
+
+// deliver hands u on, unless it is done. It returns false if yield did.
+func (d *Decoder) deliver(u UserRecord, done int64, yield func(UserRecord) bool) bool {
+	if u.SubSequenceNumber <= done {
+		d.stats.Skipped++
+		return true
+	}
+	d.stats.User++
+	if u.Malformed != nil {
+		d.stats.Malformed++
+	}
+	return yield(u)
+}

@@ -1,0 +1,41 @@
+package deagg
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrNotAggregated is returned by Parse for a stored record that is no aggregate: it does not start with the magic,
+// or it was taken out of its aggregate before.
+var ErrNotAggregated = errors.New("deagg: not an aggregated record")
+
+// What can be wrong with an aggregated record.
+var (
+	ErrTruncated = errors.New("truncated")                     // it ends too early
+	ErrChecksum  = errors.New("checksum mismatch")             // the MD5 at its end is not that of its protobuf bytes
+	ErrWire      = errors.New("not a valid protobuf message")  // its protobuf bytes are damaged, or a required field is missing
+	ErrIndex     = errors.New("index out of its key table")    // a user record refers to a key that is not there
+	ErrHashKey   = errors.New("explicit hash key is no number") // only under the KCL policy, which has no use for it
+)
+
+// FormatError tells what is wrong with an aggregated record, and where.
+type FormatError struct {
+	SequenceNumber    string // of the stored record, "" where it has none
+	SubSequenceNumber int64  // the user record that is hit, -1 if it is the whole aggregate
+	Offset            int    // in the stored record's Data, in bytes
+	Err               error  // wraps one of the sentinels above
+}
+
+func (e *FormatError) Error() string {
+	record := "stored record"
+	if e.SequenceNumber != "" {
+		record += " " + e.SequenceNumber
+	}
+	if e.SubSequenceNumber >= 0 {
+		record += fmt.Sprintf(", user record %d", e.SubSequenceNumber)
+	}
+	return fmt.Sprintf("deagg: %s, byte %d: %v", record, e.Offset, e.Err)
+}
+
+// Unwrap returns the kind of the error.
+func (e *FormatError) Unwrap() error { return e.Err }

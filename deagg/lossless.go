@@ -1,0 +1,84 @@
+package deagg
+
+import (
+	"slices"
+
+	"github.com/kplkit/kplkit/deagg/hashkey"
+	"github.com/kplkit/kplkit/internal/wire"
+)
+
+// lossless delivers the user records of d.agg, but for strays that are known to be stored again.
+func (d *Decoder) lossless(done int64, yield func(UserRecord) bool) bool {
+	a := &d.agg
+	dropStrays, last := false, len(a.users)-1
+	if d.HashRange.IsValid() {
+		v := d.look()
+		d.stats.Strays += int64(v.strays)
+		if v.strays > 0 && d.storedAgain(v) {
+			if a.stored.PartitionKey == wire.MarkKplkit {
+				d.stats.Dropped += int64(len(a.users))
+				return true
+			}
+			d.stats.Dropped += int64(v.strays)
+			dropStrays, last = true, v.lastInside
+		}
+	}
+	for i := range a.users {
+		if dropStrays && !d.hashOf(i).in(d.HashRange) {
+			continue
+		}
+		u := a.userRecord(i)
+		u.Last = i == last
+		if !d.deliver(u, done, yield) {
+			return false
+		}
+	}
+	return true
+}
+
+func (d *Decoder) hashOf(i int) keyHash {
+	return d.hashes.of(&d.agg, &d.agg.users[i], explicitHash)
+}
+
+// view is what the hash keys of an aggregate say about its shard.
+type view struct {
+	strays     int
+	lastInside int  // the last user record that is no stray
+	allKnown   bool // every user record has a hash key, of which these are the least and the greatest:
+	min, max   hashkey.Key
+}
+
+func (d *Decoder) look() view {
+	d.hashes.reset(&d.agg)
+	v := view{lastInside: -1, allKnown: true, min: hashkey.Max()}
+	for i := range d.agg.users {
+		h := d.hashOf(i)
+		if h.in(d.HashRange) {
+			v.lastInside = i
+		} else {
+			v.strays++
+		}
+		if h.state != known {
+			v.allKnown = false
+			continue
+		}
+		if h.key.Compare(v.min) < 0 {
+			v.min = h.key
+		}
+		if h.key.Compare(v.max) > 0 {
+			v.max = h.key
+		}
+	}
+	return v
+}
+
+// storedAgain reports whether all evidence says that the writer of d.agg stores its strays again.
+func (d *Decoder) storedAgain(v view) bool {
+	mark := d.agg.stored.PartitionKey
+	if mark != wire.MarkKPL && mark != wire.MarkKplkit || !v.allKnown || !d.hashOf(0).in(d.HashRange) {
+		return false
+	}
+	return slices.ContainsFunc(d.Ancestors, func(r hashkey.Range) bool {
+		return r.Contains(v.min) && r.Contains(v.max)
+	})
+}

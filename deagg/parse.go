@@ -1,0 +1,225 @@
+package deagg
+
+import (
+	"crypto/md5"
+	"fmt"
+	"iter"
+	"unsafe"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/kplkit/kplkit/internal/wire"
+)
+
+// AggregatedRecord is an aggregated record taken apart. It shares the memory of the stored record's Data.
+// The zero value holds no user records and is ready for Reset.
+type AggregatedRecord struct {
+	stored           StoredRecord
+	partitionKeys    []string
+	explicitHashKeys []string
+	users            []userSpan
+}
+
+// userSpan is a user record as it stands on the wire: its indexes are not checked against the key tables, which may
+// come behind it.
+type userSpan struct {
+	data            []byte
+	partitionKey    uint64 // index
+	explicitHashKey uint64 // index, where hasExplicit
+	offset          int    // of its field in the stored record's Data
+	hasExplicit     bool
+}
+
+// Parse takes r apart. It returns ErrNotAggregated if r is no aggregate and a *FormatError if its structure is
+// damaged. An index out of its key table is no such damage: that user record alone comes without the key, marked as
+// Malformed.
+func Parse(r StoredRecord) (*AggregatedRecord, error) {
+	a := new(AggregatedRecord)
+	if err := a.Reset(r); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// Reset does what Parse does and reuses a's memory, also that of the user records that it held before: their
+// strings and data stay valid. After an error a holds no user records.
+func (a *AggregatedRecord) Reset(r StoredRecord) error {
+	if _, done := finished(r); done {
+		a.clear()
+		return ErrNotAggregated
+	}
+	return a.parse(r, canonical)
+}
+
+func (a *AggregatedRecord) clear() {
+	a.stored = StoredRecord{}
+	clear(a.partitionKeys)
+	clear(a.explicitHashKeys)
+	clear(a.users) // so that the last stored record can be freed
+	a.partitionKeys, a.explicitHashKeys, a.users = a.partitionKeys[:0], a.explicitHashKeys[:0], a.users[:0]
+}
+
+// Len returns the number of user records.
+func (a *AggregatedRecord) Len() int { return len(a.users) }
+
+// UserRecords returns the user records in order. It cannot fail: Parse and Reset have validated all of it.
+func (a *AggregatedRecord) UserRecords() iter.Seq[UserRecord] {
+	return func(yield func(UserRecord) bool) {
+		for i := range a.users {
+			u := a.userRecord(i)
+			u.Last = i == len(a.users)-1
+			if !yield(u) {
+				return
+			}
+		}
+	}
+}
+
+// userRecord returns user record i, marked if an index is out of its table.
+func (a *AggregatedRecord) userRecord(i int) UserRecord {
+	s := &a.users[i]
+	u := UserRecord{
+		SequenceNumber:    a.stored.SequenceNumber,
+		SubSequenceNumber: int64(i),
+		Data:              s.data,
+		ArrivalTime:       a.stored.ArrivalTime,
+		Aggregated:        true,
+	}
+	if s.partitionKey < uint64(len(a.partitionKeys)) {
+		u.PartitionKey = a.partitionKeys[s.partitionKey]
+	} else {
+		u.Malformed = a.indexError(i, "partition key", s.partitionKey, len(a.partitionKeys))
+	}
+	if s.hasExplicit {
+		if s.explicitHashKey < uint64(len(a.explicitHashKeys)) {
+			u.ExplicitHashKey = a.explicitHashKeys[s.explicitHashKey]
+		} else if u.Malformed == nil {
+			u.Malformed = a.indexError(i, "explicit hash key", s.explicitHashKey, len(a.explicitHashKeys))
+		}
+	}
+	return u
+}
+
+func (a *AggregatedRecord) indexError(i int, what string, index uint64, size int) error {
+	return &FormatError{
+		SequenceNumber:    a.stored.SequenceNumber,
+		SubSequenceNumber: int64(i),
+		Offset:            a.users[i].offset,
+		Err:               fmt.Errorf("%w: %s %d of %d", ErrIndex, what, index, size),
+	}
+}
+
+// parse checks the frame of r and reads its fields.
+func (a *AggregatedRecord) parse(r StoredRecord, d dialect) error {
+	a.clear()
+	if !HasMagic(r.Data) {
+		return ErrNotAggregated
+	}
+	a.stored = r
+	if len(r.Data) <= wire.Overhead {
+		return a.damaged(len(r.Data), fmt.Errorf("%w: %d bytes are too short for an aggregate", ErrTruncated, len(r.Data)))
+	}
+	end := len(r.Data) - wire.DigestSize
+	body := r.Data[len(wire.Magic):end]
+	if sum := md5.Sum(body); string(sum[:]) != string(r.Data[end:]) {
+		return a.damaged(end, fmt.Errorf("%w: its bytes are damaged or cut off", ErrChecksum))
+	}
+	c := cursor{b: r.Data[:end], pos: len(wire.Magic), dialect: d}
+	for c.err == nil && c.pos < len(c.b) {
+		a.field(&c)
+	}
+	if c.err != nil {
+		return a.damaged(c.pos, c.err)
+	}
+	return nil
+}
+
+// damaged forgets what was read so far and returns the error for it.
+func (a *AggregatedRecord) damaged(offset int, err error) error {
+	e := &FormatError{SequenceNumber: a.stored.SequenceNumber, SubSequenceNumber: -1, Offset: offset, Err: err}
+	a.clear()
+	return e
+}
+
+// field reads one field of message AggregatedRecord.
+func (a *AggregatedRecord) field(c *cursor) {
+	start := c.pos
+	number, typ := c.tag()
+	if c.err != nil {
+		return
+	}
+	if typ != protowire.BytesType || number > wire.Records {
+		c.skip(number, typ, 0)
+		return
+	}
+	v := c.bytes()
+	switch {
+	case c.err != nil:
+	case number == wire.PartitionKeyTable:
+		a.partitionKeys = append(a.partitionKeys, stringOf(v))
+	case number == wire.ExplicitHashKeyTable:
+		a.explicitHashKeys = append(a.explicitHashKeys, stringOf(v))
+	case number == wire.Records:
+		c.record(a, start, c.pos-len(v))
+	}
+}
+
+// stringOf returns b as a string that shares its memory.
+func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// record reads message Record, which stands between from and c.pos in a field that starts at start.
+func (c *cursor) record(a *AggregatedRecord, start, from int) {
+	m := cursor{b: c.b[:c.pos], pos: from, dialect: c.dialect}
+	s := userSpan{offset: start}
+	hasPartitionKey, hasData := false, false
+	for m.err == nil && m.pos < len(m.b) {
+		number, typ := m.tag()
+		switch {
+		case m.err != nil:
+		case number == wire.PartitionKeyIndex && typ == protowire.VarintType:
+			s.partitionKey, hasPartitionKey = m.index(), true
+		case number == wire.ExplicitHashKeyIndex && typ == protowire.VarintType:
+			s.explicitHashKey, s.hasExplicit = m.index(), true
+		case number == wire.Data && typ == protowire.BytesType:
+			s.data, hasData = m.bytes(), true
+		case number == wire.Tags && typ == protowire.BytesType:
+			v := m.bytes()
+			m.checkTag(m.pos - len(v))
+		default:
+			m.skip(number, typ, 1)
+		}
+	}
+	switch {
+	case m.err != nil:
+		c.fail(m.pos, m.err)
+	case !hasPartitionKey:
+		c.fail(start, fmt.Errorf("%w: a record without its required partition key index", ErrWire))
+	case !hasData:
+		c.fail(start, fmt.Errorf("%w: a record without its required data", ErrWire))
+	default:
+		a.users = append(a.users, s)
+	}
+}
+
+// checkTag validates message Tag, which stands between from and c.pos. Nobody uses tags: they are not kept.
+func (c *cursor) checkTag(from int) {
+	if c.err != nil {
+		return
+	}
+	m := cursor{b: c.b[:c.pos], pos: from, dialect: c.dialect}
+	hasKey := false
+	for m.err == nil && m.pos < len(m.b) {
+		number, typ := m.tag()
+		if m.err != nil {
+			break
+		}
+		hasKey = hasKey || number == wire.TagKey && typ == protowire.BytesType
+		m.skip(number, typ, 2)
+	}
+	switch {
+	case m.err != nil:
+		c.fail(m.pos, m.err)
+	case !hasKey:
+		c.fail(from, fmt.Errorf("%w: a tag without its required key", ErrWire))
+	}
+}
