@@ -80,7 +80,7 @@ func (d *Decoder) run(rs []StoredRecord, yield func(UserRecord) bool) {
 func (d *Decoder) stored(r StoredRecord, yield func(UserRecord) bool) bool {
 	d.stats.Stored++
 	if u, ok := finished(r); ok {
-		return d.deliver(u, d.doneOf(u.SequenceNumber), yield)
+		return d.deliver(&u, d.doneOf(u.SequenceNumber), yield)
 	}
 	done := d.doneOf(r.SequenceNumber)
 	switch err := d.agg.parse(r, dialect(d.Policy == KCL)); err {
@@ -91,11 +91,12 @@ func (d *Decoder) stored(r StoredRecord, yield func(UserRecord) bool) bool {
 		}
 		return d.lossless(done, yield)
 	case ErrNotAggregated:
-		return d.deliver(plain(r), done, yield)
+		u := plain(r)
+		return d.deliver(&u, done, yield)
 	default:
 		u := plain(r)
 		u.Malformed = err
-		return d.deliver(u, done, yield)
+		return d.deliver(&u, done, yield)
 	}
 }
 
@@ -127,7 +128,7 @@ func (d *Decoder) doneOf(sequenceNumber string) int64 {
 }
 
 // deliver hands u on, unless it is done. It returns false if yield did.
-func (d *Decoder) deliver(u UserRecord, done int64, yield func(UserRecord) bool) bool {
+func (d *Decoder) deliver(u *UserRecord, done int64, yield func(UserRecord) bool) bool {
 	if u.SubSequenceNumber <= done {
 		d.stats.Skipped++
 		return true
@@ -136,5 +137,5 @@ func (d *Decoder) deliver(u UserRecord, done int64, yield func(UserRecord) bool)
 	if u.Malformed != nil {
 		d.stats.Malformed++
 	}
-	return yield(u)
+	return yield(*u)
 }

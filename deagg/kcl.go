@@ -13,10 +13,11 @@ func (d *Decoder) kcl(done int64, yield func(UserRecord) bool) bool {
 	}
 	keep := d.kept()
 	d.stats.Dropped += int64(len(a.users) - keep)
+	u := a.common()
 	for i := range keep {
-		u := a.userRecord(i)
+		a.fill(&u, i)
 		u.Last = i == keep-1
-		if !d.deliver(u, done, yield) {
+		if !d.deliver(&u, done, yield) {
 			return false
 		}
 	}

@@ -23,13 +23,14 @@ func (d *Decoder) lossless(done int64, yield func(UserRecord) bool) bool {
 			dropStrays, last = true, v.lastInside
 		}
 	}
+	u := a.common()
 	for i := range a.users {
 		if dropStrays && !d.hashOf(i).in(d.HashRange) {
 			continue
 		}
-		u := a.userRecord(i)
+		a.fill(&u, i)
 		u.Last = i == last
-		if !d.deliver(u, done, yield) {
+		if !d.deliver(&u, done, yield) {
 			return false
 		}
 	}
