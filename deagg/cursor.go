@@ -103,12 +103,12 @@ func (c *cursor) bytes() []byte {
 }
 
 // index reads an index into a key table. Java casts it to int, so that 2^32 reads as 0.
-func (c *cursor) index() uint64 {
+func (c *cursor) index() uint32 {
 	v := c.varint()
 	if c.dialect == java {
-		return uint64(int64(int32(v))) // a negative one is beyond any table
+		v = uint64(int64(int32(v))) // a negative one is beyond any table
 	}
-	return v
+	return uint32(min(v, beyondAnyTable))
 }
 
 // skip passes over the value of a field that the format does not know. depth is how deep its message nests.

@@ -39,23 +39,48 @@ func zeroed(s []keyHash, n int) []keyHash {
 	return s
 }
 
-// of returns the hash key of user record s of a. explicit reads an explicit hash key.
-func (h *keyHashes) of(a *AggregatedRecord, s *userSpan, explicit func(string) keyHash) keyHash {
-	if s.partitionKey >= uint64(len(h.partition)) || s.hasExplicit && s.explicitHashKey >= uint64(len(h.explicit)) {
+// of returns the hash key of user record s of a. read reads an explicit hash key.
+func (h *keyHashes) of(a *AggregatedRecord, s *userSpan, read func(string) keyHash) keyHash {
+	explicit := s.explicitHashKey != noIndex
+	if s.partitionKey >= uint32(len(h.partition)) || explicit && s.explicitHashKey >= uint32(len(h.explicit)) {
 		return keyHash{state: lost}
 	}
-	if s.hasExplicit {
-		k := &h.explicit[s.explicitHashKey]
-		if k.state == unasked {
-			*k = explicit(a.explicitHashKeys[s.explicitHashKey])
-		}
-		return *k
+	if explicit {
+		return h.ofExplicit(a, int(s.explicitHashKey), read)
 	}
-	k := &h.partition[s.partitionKey]
+	return h.ofPartition(a, int(s.partitionKey))
+}
+
+func (h *keyHashes) ofPartition(a *AggregatedRecord, i int) keyHash {
+	k := &h.partition[i]
 	if k.state == unasked {
-		*k = keyHash{hashkey.Of(a.partitionKeys[s.partitionKey]), known}
+		*k = keyHash{hashkey.Of(a.partitionKeys[i]), known}
 	}
 	return *k
+}
+
+func (h *keyHashes) ofExplicit(a *AggregatedRecord, i int, read func(string) keyHash) keyHash {
+	k := &h.explicit[i]
+	if k.state == unasked {
+		*k = read(a.explicitHashKeys[i])
+	}
+	return *k
+}
+
+// allIn reports whether every key of both tables belongs to r. Then every user record does, which saves looking at
+// each of them: the usual case.
+func (h *keyHashes) allIn(a *AggregatedRecord, r hashkey.Range, read func(string) keyHash) bool {
+	for i := range h.explicit {
+		if !h.ofExplicit(a, i, read).in(r) {
+			return false
+		}
+	}
+	for i := range h.partition {
+		if !h.ofPartition(a, i).in(r) {
+			return false
+		}
+	}
+	return true
 }
 
 // in reports whether a user record of this hash key belongs to r. What has lost its key counts as belonging.

@@ -49,7 +49,7 @@ func (d *Decoder) kept() int {
 // in which the hash of any partition key lies: it is not computed then.
 func (d *Decoder) javaHashOf(i int) keyHash {
 	a, s := &d.agg, &d.agg.users[i]
-	if !d.HashRange.IsValid() && !s.hasExplicit && s.partitionKey < uint64(len(a.partitionKeys)) {
+	if !d.HashRange.IsValid() && s.explicitHashKey == noIndex && s.partitionKey < uint32(len(a.partitionKeys)) {
 		return keyHash{state: known}
 	}
 	return d.hashes.of(a, s, javaExplicitHash)

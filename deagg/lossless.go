@@ -11,7 +11,7 @@ import (
 func (d *Decoder) lossless(done int64, yield func(UserRecord) bool) bool {
 	a := &d.agg
 	dropStrays, last := false, len(a.users)-1
-	if d.HashRange.IsValid() {
+	if d.HashRange.IsValid() && !d.allInside() {
 		v := d.look()
 		d.stats.Strays += int64(v.strays)
 		if v.strays > 0 && d.storedAgain(v) {
@@ -49,8 +49,12 @@ type view struct {
 	min, max   hashkey.Key
 }
 
-func (d *Decoder) look() view {
+func (d *Decoder) allInside() bool {
 	d.hashes.reset(&d.agg)
+	return d.hashes.allIn(&d.agg, d.HashRange, explicitHash)
+}
+
+func (d *Decoder) look() view {
 	v := view{lastInside: -1, allKnown: true, min: hashkey.Max()}
 	for i := range d.agg.users {
 		h := d.hashOf(i)

@@ -4,6 +4,7 @@ import (
 	"crypto/md5"
 	"fmt"
 	"iter"
+	"math"
 	"unsafe"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -20,15 +21,20 @@ type AggregatedRecord struct {
 	users            []userSpan
 }
 
-// userSpan is a user record as it stands on the wire: its indexes are not checked against the key tables, which may
-// come behind it.
+// userSpan is where a user record stands in the stored record's Data. Its indexes are not checked against the key
+// tables, which may come behind it. Without pointers it is small, and nothing has to be cleared.
 type userSpan struct {
-	data            []byte
-	partitionKey    uint64 // index
-	explicitHashKey uint64 // index, where hasExplicit
-	offset          int    // of its field in the stored record's Data
-	hasExplicit     bool
+	offset          uint32 // of its field
+	data, end       uint32
+	partitionKey    uint32 // index; indexes of more than 31 bits, which no table has, are beyondAnyTable
+	explicitHashKey uint32 // likewise, or noIndex
 }
+
+const (
+	noIndex        = math.MaxUint32
+	beyondAnyTable = math.MaxUint32 - 1
+	maxLen         = math.MaxInt32 // of a stored record: far more than Kinesis takes
+)
 
 // Parse takes r apart. It returns ErrNotAggregated if r is no aggregate and a *FormatError if its structure is
 // damaged. An index out of its key table is no such damage: that user record alone comes without the key, marked as
@@ -52,10 +58,9 @@ func (a *AggregatedRecord) Reset(r StoredRecord) error {
 }
 
 func (a *AggregatedRecord) clear() {
-	a.stored = StoredRecord{}
+	a.stored = StoredRecord{} // so that it can be freed, the keys too
 	clear(a.partitionKeys)
 	clear(a.explicitHashKeys)
-	clear(a.users) // so that the last stored record can be freed
 	a.partitionKeys, a.explicitHashKeys, a.users = a.partitionKeys[:0], a.explicitHashKeys[:0], a.users[:0]
 }
 
@@ -86,28 +91,29 @@ func (a *AggregatedRecord) common() UserRecord {
 func (a *AggregatedRecord) fill(u *UserRecord, i int) {
 	s := &a.users[i]
 	u.SubSequenceNumber = int64(i)
-	u.Data = s.data
+	u.Data = a.stored.Data[s.data:s.end:s.end]
 	u.PartitionKey, u.ExplicitHashKey, u.Malformed = "", "", nil
-	if s.partitionKey < uint64(len(a.partitionKeys)) {
+	if s.partitionKey < uint32(len(a.partitionKeys)) {
 		u.PartitionKey = a.partitionKeys[s.partitionKey]
 	} else {
-		u.Malformed = a.indexError(i, "partition key", s.partitionKey, len(a.partitionKeys))
+		u.Malformed = a.indexError(i, "partition key", len(a.partitionKeys))
 	}
-	if s.hasExplicit {
-		if s.explicitHashKey < uint64(len(a.explicitHashKeys)) {
-			u.ExplicitHashKey = a.explicitHashKeys[s.explicitHashKey]
-		} else if u.Malformed == nil {
-			u.Malformed = a.indexError(i, "explicit hash key", s.explicitHashKey, len(a.explicitHashKeys))
-		}
+	if s.explicitHashKey == noIndex {
+		return
+	}
+	if s.explicitHashKey < uint32(len(a.explicitHashKeys)) {
+		u.ExplicitHashKey = a.explicitHashKeys[s.explicitHashKey]
+	} else if u.Malformed == nil {
+		u.Malformed = a.indexError(i, "explicit hash key", len(a.explicitHashKeys))
 	}
 }
 
-func (a *AggregatedRecord) indexError(i int, what string, index uint64, size int) error {
+func (a *AggregatedRecord) indexError(i int, what string, size int) error {
 	return &FormatError{
 		SequenceNumber:    a.stored.SequenceNumber,
 		SubSequenceNumber: int64(i),
-		Offset:            a.users[i].offset,
-		Err:               fmt.Errorf("%w: %s %d of %d", ErrIndex, what, index, size),
+		Offset:            int(a.users[i].offset),
+		Err:               fmt.Errorf("%w: its %s is not among the table's %d", ErrIndex, what, size),
 	}
 }
 
@@ -118,8 +124,11 @@ func (a *AggregatedRecord) parse(r StoredRecord, d dialect) error {
 		return ErrNotAggregated
 	}
 	a.stored = r
-	if len(r.Data) <= wire.Overhead {
+	switch {
+	case len(r.Data) <= wire.Overhead:
 		return a.damaged(len(r.Data), fmt.Errorf("%w: %d bytes are too short for an aggregate", ErrTruncated, len(r.Data)))
+	case len(r.Data) > maxLen:
+		return a.damaged(maxLen, fmt.Errorf("%w: %d bytes are too long for a stored record", ErrWire, len(r.Data)))
 	}
 	end := len(r.Data) - wire.DigestSize
 	body := r.Data[len(wire.Magic):end]
@@ -173,10 +182,10 @@ func (a *AggregatedRecord) usualRecord(b []byte, pos int) int {
 	if n == 0 || i >= end {
 		return 0
 	}
-	hasExplicit, hashKey := b[i] == explicitHashKeyTag, 0
-	if hasExplicit {
-		hashKey, n = shortVarint(b, i+1)
-		i += 1 + n
+	hashKey := uint32(noIndex)
+	if b[i] == explicitHashKeyTag {
+		size, n = shortVarint(b, i+1)
+		hashKey, i = uint32(size), i+1+n
 		if n == 0 || i >= end {
 			return 0
 		}
@@ -187,9 +196,8 @@ func (a *AggregatedRecord) usualRecord(b []byte, pos int) int {
 	}
 	a.users = append(a.users, userSpan{})
 	s := &a.users[len(a.users)-1] // filled in place: a copy would cost as much as the reading
-	s.data = b[i+1+n : end : end]
-	s.partitionKey, s.explicitHashKey = uint64(key), uint64(hashKey)
-	s.offset, s.hasExplicit = pos, hasExplicit
+	s.offset, s.data, s.end = uint32(pos), uint32(i+1+n), uint32(end)
+	s.partitionKey, s.explicitHashKey = uint32(key), hashKey
 	return end
 }
 
@@ -236,7 +244,7 @@ func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b
 // record reads message Record, which stands between from and c.pos in a field that starts at start.
 func (c *cursor) record(a *AggregatedRecord, start, from int) {
 	m := cursor{b: c.b[:c.pos], pos: from, dialect: c.dialect}
-	s := userSpan{offset: start}
+	s := userSpan{offset: uint32(start), explicitHashKey: noIndex}
 	hasPartitionKey, hasData := false, false
 	for m.err == nil && m.pos < len(m.b) {
 		number, typ := m.tag()
@@ -245,9 +253,10 @@ func (c *cursor) record(a *AggregatedRecord, start, from int) {
 		case number == wire.PartitionKeyIndex && typ == protowire.VarintType:
 			s.partitionKey, hasPartitionKey = m.index(), true
 		case number == wire.ExplicitHashKeyIndex && typ == protowire.VarintType:
-			s.explicitHashKey, s.hasExplicit = m.index(), true
+			s.explicitHashKey = m.index()
 		case number == wire.Data && typ == protowire.BytesType:
-			s.data, hasData = m.bytes(), true
+			v := m.bytes()
+			s.data, s.end, hasData = uint32(m.pos-len(v)), uint32(m.pos), true
 		case number == wire.Tags && typ == protowire.BytesType:
 			v := m.bytes()
 			m.checkTag(m.pos - len(v))
