@@ -81,13 +81,13 @@ func (r Record) validate() error {
 }
 
 func validPartitionKey(key string) error {
-	switch n := utf8.RuneCountInString(key); {
-	case n == 0:
+	switch {
+	case key == "":
 		return fmt.Errorf("%w: it is empty", ErrPartitionKey)
-	case n > maxPartitionKey:
-		return fmt.Errorf("%w: it has %d", ErrPartitionKey, n)
 	case !utf8.ValidString(key):
 		return fmt.Errorf("%w: it is not UTF-8", ErrPartitionKey)
+	case len(key) > maxPartitionKey && utf8.RuneCountInString(key) > maxPartitionKey:
+		return fmt.Errorf("%w: it has %d", ErrPartitionKey, utf8.RuneCountInString(key))
 	}
 	return nil
 }
