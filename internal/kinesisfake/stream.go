@@ -107,10 +107,13 @@ func (s *Server) activeStream(ref streamRef) (*stream, error) {
 	return st, err
 }
 
-// begin starts a change, which finishes after Options.StatusDelay: nobody waits for it, the next request that
-// looks at the stream then finds it done.
+// begin starts a change, which is over after Options.StatusDelay. Whoever looks at the stream then finishes it:
+// the next request, or a subscription, which is woken here to learn when that is.
 func (s *Server) begin(st *stream, status string, finish func(at time.Time)) {
 	st.status, st.due, st.finish = status, time.Now().Add(s.opts.StatusDelay), finish
+	for _, sh := range st.shards {
+		sh.notify()
+	}
 	st.settle(time.Now())
 }
 
