@@ -1,0 +1,23 @@
+// Command kplkit reads, explains and checks what the Kinesis Producer Library (KPL) put into a Kinesis stream.
+//
+//	kplkit deagg capture.jsonl.gz     # stored records in, user records out
+//	kplkit inspect capture.jsonl.gz   # the anatomy of each stored record
+//	kplkit seqnum explain NUMBER      # what a sequence number says
+//
+// It exits with 0 if all is fine, 1 if something failed, 2 on wrong usage, and 3 if it finished and found something
+// to act on. Every command explains itself with --help.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+
+	"github.com/kplkit/kplkit/internal/cli"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	context.AfterFunc(ctx, stop) // a second interrupt ends the process at once
+	os.Exit(cli.Run(ctx, os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+}

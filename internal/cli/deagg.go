@@ -1,0 +1,244 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/deagg/hashkey"
+	"github.com/kplkit/kplkit/seqnum"
+)
+
+// deaggOptions are the flags of kplkit deagg.
+type deaggOptions struct {
+	policy, data string
+	hashRange    string
+	ancestors    []string
+	noRange      bool
+	after        string
+}
+
+func newDeagg(s Streams) *cobra.Command {
+	var o deaggOptions
+	cmd := &cobra.Command{
+		Use:   "deagg [FILE…]",
+		Short: "Turns stored records into user records",
+		Long: `Turns the stored records of a Kinesis stream into the user records that were put: aggregated records of the KPL are
+taken apart, plain ones pass.
+
+In: JSON lines and JSON documents, from files or stdin (-), packed by gzip or not:
+  objects with sequence_number, partition_key, data (base64) and, if known, shard_id, approximate_arrival_timestamp,
+  starting_hash_key, ending_hash_key, ancestor_ranges (a list of "START-END"); or with the names of the Kinesis API
+  output of 'aws kinesis get-records'
+  Lambda events: Kinesis, Kinesis Data Analytics, Firehose (whose records are user records already, and pass)
+
+Out: a JSON object a line, in order, with v, sub_sequence_number, aggregated, last, data, explicit_hash_key and, where
+known, sequence_number, partition_key, approximate_arrival_timestamp, shard_id, malformed. Keys that are no UTF-8
+come as partition_key_base64. Counts follow on stderr.
+
+--data says how data is written:
+  base64  always
+  text    as a JSON string; as data_base64 where it is no UTF-8. For people: it does not read back as input
+  raw     no JSON, only the bytes of each user record and a line end
+
+--policy says what becomes of damaged aggregates:
+  lossless  they come whole, marked as malformed and counted
+  strict    as lossless, but the first one ends it with exit code 1, before any of it is written
+  kcl       what the Java KCL does, its losses included
+
+Exit code 3 tells that aggregates were malformed.`,
+		Example: `  kplkit deagg capture.jsonl.gz
+  aws kinesis get-records --shard-iterator "$ITERATOR" | kplkit deagg --data text
+  kplkit deagg --policy strict --after 49680523765537302257773285470013077594121277589726167042:7 *.jsonl`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := newDeaggregation(o, s.Out)
+			if err != nil {
+				return usageError{err}
+			}
+			return d.run(cmd.Context(), s, args, jsonFlag(cmd))
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.policy, "policy", "lossless", "what becomes of damaged aggregates: lossless, strict or kcl")
+	f.StringVar(&o.data, "data", "base64", "how data is written: base64, text or raw")
+	f.StringVar(&o.hashRange, "range", "", "hash key range `START-END` of the shard, for records that do not bring theirs")
+	f.StringArrayVar(&o.ancestors, "ancestor-range", nil, "range `START-END` of a shard it came from (repeatable), likewise")
+	f.BoolVar(&o.noRange, "no-range", false, "ignore all ranges, those of the records too")
+	f.StringVar(&o.after, "after", "", "skip what is done: `SEQ`, SEQ:SUB or a sentinel, in every shard")
+	complete(cmd, "policy", "lossless", "strict", "kcl")
+	complete(cmd, "data", "base64", "text", "raw")
+	return cmd
+}
+
+// complete offers the values of a flag to the shell.
+func complete(cmd *cobra.Command, flag string, values ...cobra.Completion) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// deaggregation is a run of kplkit deagg.
+type deaggregation struct {
+	decoder   deagg.Decoder
+	probe     *deagg.Decoder // under strict: it looks at a stored record before anything of it is written
+	hashRange hashkey.Range  // of records that do not bring theirs
+	ancestors []hashkey.Range
+	noRange   bool
+	format    func(b []byte, u *deagg.UserRecord, shardID string) []byte
+	out       *lineWriter
+	finished  deagg.Stats // of records that were taken out of their aggregate before
+	refused   int64       // the malformed aggregate at which strict ended
+}
+
+func newDeaggregation(o deaggOptions, out io.Writer) (*deaggregation, error) {
+	d := &deaggregation{out: &lineWriter{w: out}, noRange: o.noRange}
+	switch o.policy {
+	case "lossless":
+	case "strict":
+		d.probe = new(deagg.Decoder)
+	case "kcl":
+		d.decoder.Policy = deagg.KCL
+	default:
+		return nil, fmt.Errorf("--policy %q: want lossless, strict or kcl", o.policy)
+	}
+	switch o.data {
+	case "base64", "text":
+		d.format = func(b []byte, u *deagg.UserRecord, shardID string) []byte {
+			return appendUserRecord(b, u, shardID, o.data == "text")
+		}
+	case "raw":
+		d.format = func(b []byte, u *deagg.UserRecord, _ string) []byte {
+			return append(append(b, u.Data...), '\n')
+		}
+	default:
+		return nil, fmt.Errorf("--data %q: want base64, text or raw", o.data)
+	}
+	if o.after != "" {
+		after, err := seqnum.ParseExtended(o.after)
+		if err != nil {
+			return nil, fmt.Errorf("--after: %w", err)
+		}
+		d.decoder.After = after
+	}
+	return d, d.parseRanges(o)
+}
+
+func (d *deaggregation) parseRanges(o deaggOptions) (err error) {
+	if o.hashRange != "" {
+		if d.hashRange, err = parseRange(o.hashRange); err != nil {
+			return fmt.Errorf("--range: %w", err)
+		}
+	}
+	for _, text := range o.ancestors {
+		r, err := parseRange(text)
+		if err != nil {
+			return fmt.Errorf("--ancestor-range: %w", err)
+		}
+		d.ancestors = append(d.ancestors, r)
+	}
+	return nil
+}
+
+// run reads the inputs, writes their user records and then the counts.
+func (d *deaggregation) run(ctx context.Context, s Streams, names []string, asJSON bool) error {
+	err := readInputs(ctx, s, names, d.out.Flush, d.record)
+	err = errors.Join(err, d.out.Flush())
+	stats := d.stats()
+	writeStats(s.Err, stats, asJSON)
+	if err == nil && stats.Malformed > 0 {
+		return errFindings
+	}
+	return err
+}
+
+// record writes the user records of one record of an input.
+func (d *deaggregation) record(r *record) error {
+	if r.finished {
+		d.finishedRecord(r)
+		return d.out.err
+	}
+	if !d.noRange {
+		d.setRanges(r)
+	}
+	if err := d.probeFor(r); err != nil {
+		return err
+	}
+	for u := range d.decoder.UserRecords(r.StoredRecord) {
+		d.write(&u, r.shardID)
+		if d.out.err != nil {
+			break
+		}
+	}
+	return d.out.err
+}
+
+func (d *deaggregation) write(u *deagg.UserRecord, shardID string) {
+	d.out.buf = d.format(d.out.buf, u, shardID)
+	d.out.lineDone()
+}
+
+func (d *deaggregation) setRanges(r *record) {
+	d.decoder.HashRange, d.decoder.Ancestors = d.hashRange, d.ancestors
+	if r.hashRange.IsValid() {
+		d.decoder.HashRange = r.hashRange
+	}
+	if r.hasAncestors {
+		d.decoder.Ancestors = r.ancestors
+	}
+}
+
+// probeFor returns, under strict, what the Decoder would mark as malformed in r.
+func (d *deaggregation) probeFor(r *record) error {
+	if d.probe == nil || !deagg.HasMagic(r.Data) {
+		return nil
+	}
+	d.probe.HashRange, d.probe.Ancestors, d.probe.After = d.decoder.HashRange, d.decoder.Ancestors, d.decoder.After
+	for u := range d.probe.UserRecords(r.StoredRecord) {
+		if u.Malformed != nil {
+			d.refused++
+			return r.at(fmt.Errorf("malformed aggregate, --policy strict ends here: %w", u.Malformed))
+		}
+	}
+	return nil
+}
+
+// finishedRecord writes a record that is a user record already, unless it is done.
+func (d *deaggregation) finishedRecord(r *record) {
+	d.finished.Stored++
+	u := deagg.UserRecord{
+		SequenceNumber:    r.SequenceNumber,
+		SubSequenceNumber: r.subSequenceNumber,
+		PartitionKey:      r.PartitionKey,
+		ExplicitHashKey:   r.explicitHashKey,
+		Data:              r.Data,
+		ArrivalTime:       r.ArrivalTime,
+		Aggregated:        true,
+		Last:              r.last,
+	}
+	after := d.decoder.After
+	if position, err := u.Position(); err == nil && after.IsValid() && position.Compare(after) <= 0 {
+		d.finished.Skipped++
+		return
+	}
+	d.finished.User++
+	d.write(&u, r.shardID)
+}
+
+func (d *deaggregation) stats() deagg.Stats {
+	s := d.decoder.Stats()
+	s.Stored += d.finished.Stored + d.refused
+	s.User += d.finished.User
+	s.Skipped += d.finished.Skipped
+	s.Malformed += d.refused
+	return s
+}
+
+func writeStats(w io.Writer, s deagg.Stats, asJSON bool) {
+	format := "stored %d, aggregated %d, user %d, strays %d, dropped %d, skipped %d, malformed %d\n"
+	if asJSON {
+		format = `{"v":1,"stored":%d,"aggregated":%d,"user":%d,"strays":%d,"dropped":%d,"skipped":%d,"malformed":%d}` + "\n"
+	}
+	fmt.Fprintf(w, format, s.Stored, s.Aggregated, s.User, s.Strays, s.Dropped, s.Skipped, s.Malformed)
+}

@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// readInputs hands each record of the named inputs to each; without names it reads stdin. What can't be read is told
+// on stderr, and makes errReported the result in the end. An error of each ends it.
+//
+// flush is called before each read that may have to wait, so that what is done can be seen meanwhile.
+func readInputs(ctx context.Context, s Streams, names []string, flush func() error, each func(*record) error) error {
+	if len(names) == 0 {
+		names = []string{"-"}
+	}
+	p := newProgress(s)
+	defer p.clear()
+	var failed, result error
+	for _, name := range names {
+		src, err := openSource(ctx, name, s.In, func(n int64) {
+			_ = flush() // each meets the error as well
+			p.show(n)
+		})
+		if err == nil {
+			p.begin(src)
+			readRecords(src, func(r *record, err error) bool {
+				if err == nil {
+					result = each(r)
+				} else if ctx.Err() == nil {
+					failed = errReported
+					p.clear()
+					fmt.Fprintf(s.Err, "kplkit: %v\n", err)
+				}
+				return result == nil && ctx.Err() == nil
+			})
+			src.Close()
+		}
+		switch {
+		case result != nil:
+			return result
+		case ctx.Err() != nil:
+			return errors.New("interrupted")
+		case err != nil:
+			failed = errReported
+			fmt.Fprintf(s.Err, "kplkit: %v\n", err)
+		}
+	}
+	return failed
+}
+
+// lineWriter collects whole lines and writes them together. Its first error stays.
+type lineWriter struct {
+	w   io.Writer
+	buf []byte
+	err error
+}
+
+// lineDone tells that a line was appended to buf.
+func (l *lineWriter) lineDone() {
+	const enough = 256 << 10
+	if len(l.buf) >= enough {
+		_ = l.Flush() // kept in l.err
+	}
+}
+
+// Flush writes the lines collected so far.
+func (l *lineWriter) Flush() error {
+	if l.err == nil && len(l.buf) > 0 {
+		_, l.err = l.w.Write(l.buf)
+	}
+	l.buf = l.buf[:0]
+	return l.err
+}

@@ -1,0 +1,312 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// recordReader reads the records of one input, in whichever of the forms they come: JSON lines, and documents
+// that hold arrays of records, one after the other. It holds a record at a time, never a document.
+//
+// A record that can't be read is an error, and the next one follows. After JSON that does not parse it goes on
+// with the next line or, in a document over several lines, with the next element or document.
+type recordReader struct {
+	tape  *tape
+	dec   jsontext.Decoder
+	base  int64 // where in the input dec began
+	draft draft
+	rec   record
+	text  []byte // scratch of the value that is being read
+	yield func(*record, error) bool
+
+	// After an error in the middle of a document that spans lines: what follows is searched line by line for an
+	// object or array that is indented no deeper than searchIndent.
+	searching    bool
+	searchIndent int
+	broken       bool // a document was left in its middle: its closing brackets will stand alone
+}
+
+// lineError is an error that has a place in a file.
+type lineError struct {
+	file string
+	line int
+	err  error
+}
+
+func (e *lineError) Error() string { return fmt.Sprintf("%s:%d: %v", e.file, e.line, e.err) }
+func (e *lineError) Unwrap() error { return e.err }
+
+// errStop tells the walk through a document that nobody wants more.
+var errStop = errors.New("stop")
+
+// readRecords hands each record of s to yield, and what can't be read as an error, until the end of s, an error of
+// reading, or yield returns false.
+func readRecords(s *source, yield func(*record, error) bool) {
+	r := &recordReader{tape: newTape(s)}
+	r.yield = func(rec *record, err error) bool {
+		if err != nil {
+			return yield(nil, &lineError{s.name, r.tape.line, err})
+		}
+		rec.file = s.name
+		return yield(rec, nil)
+	}
+	r.run()
+}
+
+func (r *recordReader) run() {
+	r.skipByteOrderMark()
+	for r.findValue() {
+		if r.fastRecord() {
+			if !r.yield(&r.rec, nil) {
+				return
+			}
+			continue
+		}
+		r.base = r.tape.offset
+		r.tape.rewind()
+		r.dec.Reset(r.tape, jsontext.AllowDuplicateNames(true))
+		err := r.value()
+		if err == nil {
+			r.tape.advanceTo(r.base + r.dec.InputOffset())
+			continue
+		}
+		if err == errStop || !r.recover(err) {
+			return
+		}
+	}
+	if err := r.tape.err; err != io.EOF {
+		r.yield(nil, err)
+	}
+}
+
+func (r *recordReader) skipByteOrderMark() {
+	const mark = "\xef\xbb\xbf"
+	for len(r.tape.rest()) < len(mark) && r.tape.fill() == nil {
+	}
+	if bytes.HasPrefix(r.tape.rest(), []byte(mark)) {
+		r.tape.advance(len(mark))
+		r.tape.blank, r.tape.indent = true, 0
+	}
+}
+
+// findValue moves to the start of the next value. It returns false at the end of the input.
+func (r *recordReader) findValue() bool {
+	t := r.tape
+	for {
+		c, ok := t.peek()
+		switch {
+		case !ok:
+			return false
+		case c == ' ' || c == '\t' || c == '\r' || c == '\n':
+			t.advance(len(t.rest()) - len(bytes.TrimLeft(t.rest(), " \t\r\n")))
+		case r.broken && (c == ',' || c == ']' || c == '}'):
+			t.advance(1)
+		case !r.searching || !t.blank:
+			return true
+		case (c == '{' || c == '[') && t.indent <= r.searchIndent:
+			r.searching = t.indent == r.searchIndent && t.indent > 0
+			return true
+		default:
+			t.skipLine()
+		}
+	}
+}
+
+// recover reports an error that ended the walk through a value, and moves to where reading can go on.
+// It returns false if nothing more is to be read.
+func (r *recordReader) recover(err error) bool {
+	t := r.tape
+	var syntax *jsontext.SyntacticError
+	switch {
+	case errors.Is(err, errTooLong):
+		if !r.yield(nil, fmt.Errorf("%w: skipped to the next line", errTooLong)) {
+			return false
+		}
+		t.skipLine()
+		t.buf, t.mark, t.head = append(make([]byte, 0, 4*readSize), t.rest()...), 0, 0
+		r.dec, r.text = jsontext.Decoder{}, nil // they have grown as well
+		return true
+	case errors.As(err, &syntax) && (t.err == nil || t.err == io.EOF):
+	default:
+		return true // an error of reading, which findValue will meet as well
+	}
+	line := t.lineAt(r.base + syntax.ByteOffset)
+	if !r.yield(nil, syntaxMessage(syntax, line, line != t.line)) {
+		return false
+	}
+	if line != t.line {
+		r.searching, r.searchIndent = true, t.indent
+	}
+	r.broken = r.broken || r.dec.StackDepth() > 1
+	t.skipLine()
+	return true
+}
+
+func syntaxMessage(e *jsontext.SyntacticError, line int, elsewhere bool) error {
+	cause := e.Err
+	if errors.Is(cause, io.ErrUnexpectedEOF) {
+		cause = errors.New("it ends in the middle of a value")
+	}
+	if elsewhere {
+		return fmt.Errorf("JSON that does not parse begins here; in line %d: %w", line, cause)
+	}
+	return fmt.Errorf("JSON does not parse: %w", cause)
+}
+
+// value walks through the next value: a record, or something that holds records.
+func (r *recordReader) value() error {
+	switch r.dec.PeekKind() {
+	case '{':
+		return r.object()
+	case '[':
+		return r.array()
+	}
+	if err := r.dec.SkipValue(); err != nil {
+		return err
+	}
+	return r.deliver(errNoRecord)
+}
+
+func (r *recordReader) array() error {
+	if _, err := r.dec.ReadToken(); err != nil {
+		return err
+	}
+	for {
+		switch r.dec.PeekKind() {
+		case ']', 0: // 0 is an error, which ReadToken returns
+			_, err := r.dec.ReadToken()
+			return err
+		}
+		r.markElement()
+		if err := r.value(); err != nil {
+			return err
+		}
+		r.tape.advanceTo(r.base + r.dec.InputOffset())
+	}
+}
+
+// markElement moves the mark of the tape to the element of an array that comes next.
+func (r *recordReader) markElement() {
+	r.tape.advanceTo(r.base + r.dec.InputOffset())
+	rest := r.tape.rest()
+	r.tape.advance(len(rest) - len(bytes.TrimLeft(rest, ", \t\r\n")))
+}
+
+func (r *recordReader) object() error {
+	if _, err := r.dec.ReadToken(); err != nil {
+		return err
+	}
+	r.draft.reset()
+	document, err := r.fields(false)
+	if err != nil || document {
+		return err
+	}
+	return r.deliver(r.draft.finish(&r.rec))
+}
+
+// deliver hands on the record, or what is wrong with it.
+func (r *recordReader) deliver(err error) error {
+	r.rec.line = r.tape.line
+	rec := &r.rec
+	if err != nil {
+		rec = nil
+	}
+	if !r.yield(rec, err) {
+		return errStop
+	}
+	return nil
+}
+
+// fields reads the rest of an object into the draft. It reports whether the object is a document that held records,
+// which are delivered then. An object nested in a record is none.
+func (r *recordReader) fields(nested bool) (document bool, err error) {
+	for {
+		if kind := r.dec.PeekKind(); kind == '}' || kind == 0 {
+			_, err := r.dec.ReadToken()
+			return document, err
+		}
+		name, err := r.dec.ReadValue()
+		if err != nil {
+			return document, err
+		}
+		if r.text, err = jsontext.AppendUnquote(r.text[:0], name); err != nil {
+			return document, err
+		}
+		f := fieldOf(r.text)
+		if f == recordsField && !nested && r.dec.PeekKind() == '[' {
+			document = true
+			err = r.array()
+		} else {
+			err = r.field(f)
+		}
+		if err != nil {
+			return document, err
+		}
+	}
+}
+
+// field reads the value of a field into the draft.
+func (r *recordReader) field(f field) error {
+	kind := r.dec.PeekKind()
+	switch {
+	case kind == '{' && (f == nestedField || f == metadataField):
+		r.draft.milliseconds = r.draft.milliseconds || f == metadataField
+		if _, err := r.dec.ReadToken(); err != nil {
+			return err
+		}
+		_, err := r.fields(true)
+		return err
+	case kind == '[' && f == ancestorsField:
+		return r.ancestors()
+	case f == otherField || f >= recordsField:
+		return r.dec.SkipValue()
+	case kind == '{' || kind == '[':
+		r.draft.fail("%s is no string", fieldNames[f])
+		return r.dec.SkipValue()
+	}
+	v, err := r.dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	r.text = append(r.text[:0], v...)
+	if kind == '"' {
+		if r.text, err = jsontext.AppendUnquote(r.text[:0], v); err != nil {
+			return err
+		}
+	}
+	text := r.text
+	if f != dataField {
+		text = bytes.Clone(text)
+	}
+	r.draft.set(f, byte(kind), text)
+	return nil
+}
+
+func (r *recordReader) ancestors() error {
+	if _, err := r.dec.ReadToken(); err != nil {
+		return err
+	}
+	r.draft.hasAncestors = true
+	for {
+		switch r.dec.PeekKind() {
+		case ']', 0:
+			_, err := r.dec.ReadToken()
+			return err
+		case '"':
+			token, err := r.dec.ReadToken()
+			if err != nil {
+				return err
+			}
+			r.draft.addAncestor(token.String())
+		default:
+			r.draft.fail("ancestor_ranges holds something else than texts START-END")
+			if err := r.dec.SkipValue(); err != nil {
+				return err
+			}
+		}
+	}
+}

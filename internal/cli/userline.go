@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"encoding/base64"
+	"errors"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/kplkit/kplkit/deagg"
+)
+
+// appendUserRecord appends u as a line of JSON. A partition key or an explicit hash key that is no UTF-8, and data
+// that should be text and is none, go by another name, NAME_base64: nothing is replaced.
+func appendUserRecord(b []byte, u *deagg.UserRecord, shardID string, asText bool) []byte {
+	b = append(b, `{"v":1`...)
+	b = appendTextField(b, `,"shard_id":`, shardID)
+	b = appendTextField(b, `,"sequence_number":`, u.SequenceNumber)
+	b = append(b, `,"sub_sequence_number":`...)
+	b = strconv.AppendInt(b, u.SubSequenceNumber, 10)
+	b = append(b, `,"aggregated":`...)
+	b = strconv.AppendBool(b, u.Aggregated)
+	b = append(b, `,"last":`...)
+	b = strconv.AppendBool(b, u.Last)
+	if !u.ArrivalTime.IsZero() {
+		b = append(b, `,"approximate_arrival_timestamp":`...)
+		b = appendSeconds(b, u.ArrivalTime)
+	}
+	if utf8.ValidString(u.PartitionKey) {
+		b = appendTextField(b, `,"partition_key":`, u.PartitionKey)
+	} else {
+		b = append(b, `,"partition_key_base64":`...)
+		b = appendBase64(b, []byte(u.PartitionKey))
+	}
+	b = append(b, `,"explicit_hash_key":`...)
+	switch {
+	case u.ExplicitHashKey == "":
+		b = append(b, "null"...)
+	case utf8.ValidString(u.ExplicitHashKey):
+		b = appendJSONString(b, u.ExplicitHashKey)
+	default:
+		b = append(b, `null,"explicit_hash_key_base64":`...)
+		b = appendBase64(b, []byte(u.ExplicitHashKey))
+	}
+	switch {
+	case !asText:
+		b = append(b, `,"data":`...)
+		b = appendBase64(b, u.Data)
+	case utf8.Valid(u.Data):
+		b = append(b, `,"data":`...)
+		b = appendJSONString(b, alias(u.Data))
+	default:
+		b = append(b, `,"data_base64":`...)
+		b = appendBase64(b, u.Data)
+	}
+	if u.Malformed != nil {
+		b = appendTextField(b, `,"malformed":`, malformation(u.Malformed))
+	}
+	return append(b, "}\n"...)
+}
+
+func appendTextField(b []byte, key, value string) []byte {
+	if value == "" {
+		return b
+	}
+	return appendJSONString(append(b, key...), value)
+}
+
+func appendBase64(b, data []byte) []byte {
+	b = append(b, '"')
+	b = base64.StdEncoding.AppendEncode(b, data)
+	return append(b, '"')
+}
+
+// appendJSONString appends s as a JSON string. What is no UTF-8 becomes replacement characters.
+func appendJSONString(b []byte, s string) []byte {
+	b = append(b, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
+			i++
+			continue
+		}
+		size := 1
+		if c >= utf8.RuneSelf {
+			var r rune
+			if r, size = utf8.DecodeRuneInString(s[i:]); r != utf8.RuneError || size > 1 {
+				i += size
+				continue
+			}
+		}
+		b = append(b, s[start:i]...)
+		b = appendEscaped(b, c)
+		i += size
+		start = i
+	}
+	b = append(b, s[start:]...)
+	return append(b, '"')
+}
+
+func appendEscaped(b []byte, c byte) []byte {
+	const hex = "0123456789abcdef"
+	switch {
+	case c == '"' || c == '\\':
+		return append(b, '\\', c)
+	case c == '\n':
+		return append(b, `\n`...)
+	case c == '\r':
+		return append(b, `\r`...)
+	case c == '\t':
+		return append(b, `\t`...)
+	case c < ' ':
+		return append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+	}
+	return append(b, `\ufffd`...)
+}
+
+// appendSeconds appends t as seconds since 1970, with as many decimals as it needs.
+func appendSeconds(b []byte, t time.Time) []byte {
+	seconds, nanos := t.Unix(), int64(t.Nanosecond())
+	if seconds < 0 && nanos > 0 { // the decimals count away from zero
+		seconds, nanos = seconds+1, int64(time.Second)-nanos
+		if seconds == 0 {
+			b = append(b, '-')
+		}
+	}
+	b = strconv.AppendInt(b, seconds, 10)
+	if nanos == 0 {
+		return b
+	}
+	b = append(b, '.')
+	for unit := int64(time.Second) / 10; nanos > 0; unit /= 10 {
+		b = append(b, byte('0'+nanos/unit))
+		nanos %= unit
+	}
+	return b
+}
+
+// malformation is the one word for what is wrong with an aggregate.
+func malformation(err error) string {
+	for _, kind := range [...]struct {
+		err  error
+		name string
+	}{
+		{deagg.ErrTruncated, "truncated"},
+		{deagg.ErrChecksum, "checksum"},
+		{deagg.ErrIndex, "index"},
+		{deagg.ErrHashKey, "hash-key"},
+	} {
+		if errors.Is(err, kind.err) {
+			return kind.name
+		}
+	}
+	return "wire"
+}
