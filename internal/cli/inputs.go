@@ -41,7 +41,7 @@ func readInputs(ctx context.Context, s Streams, names []string, flush func() err
 		case result != nil:
 			return result
 		case ctx.Err() != nil:
-			return errors.New("interrupted")
+			return errInterrupted
 		case err != nil:
 			failed = errReported
 			fmt.Fprintf(s.Err, "kplkit: %v\n", err)
@@ -49,6 +49,8 @@ func readInputs(ctx context.Context, s Streams, names []string, flush func() err
 	}
 	return failed
 }
+
+var errInterrupted = errors.New("interrupted")
 
 // lineWriter collects whole lines and writes them together. Its first error stays.
 type lineWriter struct {

@@ -1,3 +1,161 @@
 package cli
-import "github.com/spf13/cobra"
-func newInspect(s Streams) *cobra.Command { return &cobra.Command{Use:"inspect", RunE: func(*cobra.Command, []string) error {return nil}} }
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kplkit/kplkit/deagg"
+)
+
+func newInspect(s Streams) *cobra.Command {
+	return &cobra.Command{
+		Use:   "inspect [FILE | TEXT]…",
+		Short: "Shows what is in a stored record, and what is wrong with it",
+		Long: `Shows the anatomy of stored records: checksum, key tables, user records with offsets and sizes, hash keys, and what
+is wrong and where. It takes all that 'kplkit deagg' reads, from files or stdin, and one record as people paste it, on
+the command line or on stdin: base64 (wrapped, URL-safe or unpadded, too) or hex (with blanks, colons or 0x).
+
+Long data is shortened. Exit code 3 tells that something is wrong with a record.`,
+		Example: `  kplkit inspect capture.jsonl.gz
+  kplkit inspect 84mawgoBYRoFCAAaAWJ8GgX8cEUzgZCB5fj3m58o
+  pbpaste | kplkit inspect --json`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			i := &inspection{s: s, json: jsonFlag(cmd)}
+			return i.run(cmd.Context(), args)
+		},
+	}
+}
+
+// inspection is a run of kplkit inspect.
+type inspection struct {
+	s     Streams
+	json  bool
+	wrong bool // something is, with a record
+}
+
+func (i *inspection) run(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		args = []string{"-"}
+	}
+	var failed error
+	for _, arg := range args {
+		err := i.argument(ctx, arg)
+		switch {
+		case ctx.Err() != nil:
+			return errInterrupted
+		case err == nil:
+			continue
+		case err != errReported:
+			fmt.Fprintf(i.s.Err, "kplkit: %v\n", err)
+		}
+		failed = errReported
+	}
+	if failed == nil && i.wrong {
+		return errFindings
+	}
+	return failed
+}
+
+// argument inspects a file, stdin, or what is pasted in place of a file's name.
+func (i *inspection) argument(ctx context.Context, arg string) error {
+	src, err := openSource(ctx, arg, i.s.In, func(int64) {})
+	if err == nil {
+		defer src.Close()
+		return i.source(src)
+	}
+	if strings.HasPrefix(arg, "{") || strings.HasPrefix(arg, "[") {
+		return i.source(&source{Reader: strings.NewReader(arg), name: "argument"})
+	}
+	data, form, pasted := readPasted([]byte(arg))
+	switch {
+	case errors.Is(pasted, errReplaced):
+		return pasted
+	case pasted != nil:
+		return fmt.Errorf("no file (%w), and no record as text: %w", err, pasted)
+	}
+	return i.pasted(data, form)
+}
+
+// source inspects the records of an input: JSON, or else one record as text.
+func (i *inspection) source(src *source) error {
+	in := bufio.NewReader(src)
+	if start, _ := in.Peek(len(byteOrderMark)); string(start) == byteOrderMark {
+		_, _ = in.Discard(len(byteOrderMark)) // it is there
+	}
+	first, err := skipSpace(in)
+	switch {
+	case err == io.EOF:
+		return nil
+	case err != nil:
+		return fmt.Errorf("%s: %w", src.name, err)
+	case first == '{' || first == '[':
+		return i.records(&source{Reader: in, name: src.name})
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxValue+1))
+	if err == nil && len(text) > maxValue {
+		err = errors.New("no JSON, and more than 64 MiB of text")
+	}
+	var data []byte
+	var form string
+	if err == nil {
+		data, form, err = readPasted(text)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", src.name, err)
+	}
+	return i.pasted(data, form)
+}
+
+// skipSpace returns the first byte that is no white space, without taking it.
+func skipSpace(in *bufio.Reader) (byte, error) {
+	for {
+		c, err := in.ReadByte()
+		if err != nil {
+			return 0, err
+		}
+		if !bytes.ContainsRune([]byte(" \t\r\n"), rune(c)) {
+			return c, in.UnreadByte()
+		}
+	}
+}
+
+func (i *inspection) records(src *source) (result error) {
+	readRecords(src, func(r *record, err error) bool {
+		if err != nil {
+			fmt.Fprintf(i.s.Err, "kplkit: %v\n", err)
+			result = errReported
+			return true
+		}
+		if err := i.show(dissect(r)); err != nil {
+			result = err
+			return false
+		}
+		return true
+	})
+	return result
+}
+
+func (i *inspection) pasted(data []byte, form string) error {
+	a := dissect(&record{StoredRecord: deagg.StoredRecord{Data: data}})
+	a.ReadAs = form
+	return i.show(a)
+}
+
+func (i *inspection) show(a *anatomy) error {
+	i.wrong = i.wrong || len(a.Problems) > 0
+	if i.json {
+		return json.NewEncoder(i.s.Out).Encode(a)
+	}
+	var drawing bytes.Buffer
+	_ = a.draw(&drawing) // a Buffer takes everything
+	_, err := i.s.Out.Write(drawing.Bytes())
+	return err
+}

@@ -83,12 +83,14 @@ func (r *recordReader) run() {
 	}
 }
 
+// byteOrderMark is what Windows programs put before UTF-8.
+const byteOrderMark = "\xef\xbb\xbf"
+
 func (r *recordReader) skipByteOrderMark() {
-	const mark = "\xef\xbb\xbf"
-	for len(r.tape.rest()) < len(mark) && r.tape.fill() == nil {
+	for len(r.tape.rest()) < len(byteOrderMark) && r.tape.fill() == nil {
 	}
-	if bytes.HasPrefix(r.tape.rest(), []byte(mark)) {
-		r.tape.advance(len(mark))
+	if bytes.HasPrefix(r.tape.rest(), []byte(byteOrderMark)) {
+		r.tape.advance(len(byteOrderMark))
 		r.tape.blank, r.tape.indent = true, 0
 	}
 }

@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/kplkit/kplkit/deagg"
+)
+
+var errReplaced = errors.New("a UTF-8 decoder has put replacement characters (U+FFFD) for the bytes that are no UTF-8: " +
+	"they are lost, and this can't be undone; take the record again as bytes, base64 or hex")
+
+// readPasted reads the bytes of a record from what people paste: base64, standard or URL-safe, wrapped or not, padded
+// or not; hex, with blanks, colons, commas or 0x; or the bytes themselves, if they start as an aggregate does.
+// form tells which it was. What could be both is read as hex: only hex digits, and an even count of them.
+func readPasted(text []byte) (data []byte, form string, err error) {
+	if deagg.HasMagic(text) {
+		return text, "bytes", nil
+	}
+	if hasReplacement(text) || bytes.Contains(bytes.ToLower(text), []byte(`\ufffd`)) {
+		return nil, "", errReplaced
+	}
+	text = bytes.Trim(text, "\"' \t\r\n")
+	if len(text) == 0 {
+		return nil, "", errors.New("nothing in it")
+	}
+	if data, ok := readHex(text); ok {
+		return data, "hex", nil
+	}
+	data, err = readLooseBase64(text)
+	return data, "base64", err
+}
+
+// hasReplacement reports whether b holds U+FFFD itself, and not only bytes that are no UTF-8.
+func hasReplacement(b []byte) bool { return bytes.Contains(b, []byte("\ufffd")) }
+
+func readHex(text []byte) ([]byte, bool) {
+	digits := make([]byte, 0, len(text))
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '0' && i+1 < len(text) && (text[i+1]|0x20) == 'x', c == '\\' && i+1 < len(text) && text[i+1] == 'x':
+			i++
+		case c == ' ' || c == ':' || c == ',' || c == '\t' || c == '\r' || c == '\n':
+		default:
+			digits = append(digits, c)
+		}
+	}
+	n, err := hex.Decode(digits, digits)
+	return digits[:n], err == nil && n > 0
+}
+
+func readLooseBase64(text []byte) ([]byte, error) {
+	compact := make([]byte, 0, len(text))
+	for i, c := range text {
+		switch c {
+		case ' ', '\t', '\r', '\n':
+			continue
+		case '-':
+			c = '+'
+		case '_':
+			c = '/'
+		case '=':
+			if len(bytes.Trim(text[i:], "= \t\r\n")) > 0 {
+				return nil, fmt.Errorf("not base64: %q in its middle, at byte %d", c, i)
+			}
+			continue
+		default:
+			if !isBase64(c) {
+				return nil, fmt.Errorf("neither JSON nor base64 nor hex: %q at byte %d", c, i)
+			}
+		}
+		compact = append(compact, c)
+	}
+	if _, err := base64.RawStdEncoding.Decode(compact, compact); err != nil {
+		return nil, errors.New("not base64: it is cut off in the middle of a byte")
+	}
+	return compact[:base64.RawStdEncoding.DecodedLen(len(compact))], nil
+}
+
+func isBase64(c byte) bool {
+	return 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '+' || c == '/'
+}
