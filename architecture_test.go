@@ -1,0 +1,141 @@
+// Package kplkit_test holds what is true of the repository as a whole.
+package kplkit_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/kplkit/kplkit/"
+
+// mayImport is who may import whom inside the module (docs/design.md draws it). A package that is not listed is a
+// room that the design does not have.
+var mayImport = map[string][]string{
+	"cmd/kplkit":           {"internal/cli"},
+	"deagg":                {"deagg/hashkey", "internal/wire", "seqnum"},
+	"deagg/hashkey":        {},
+	"internal/aggpb":       {},
+	"internal/cli":         {"deagg", "deagg/hashkey", "internal/kinesisfake", "internal/wire", "producer/aggregator", "seqnum"},
+	"internal/kinesisfake": {"deagg/hashkey", "seqnum"},
+	"internal/vectors":     {},
+	"internal/wire":        {},
+	"producer/aggregator":  {"deagg/hashkey", "internal/wire"},
+	"seqnum":               {},
+}
+
+// mayUse is which modules outside the standard library a package may import; packages not listed may use any.
+var mayUse = map[string][]string{
+	"deagg":               {"google.golang.org/protobuf/encoding/protowire"},
+	"deagg/hashkey":       {},
+	"seqnum":              {},
+	"internal/wire":       {},
+	"producer/aggregator": {"google.golang.org/protobuf/encoding/protowire"},
+}
+
+func TestImports(t *testing.T) {
+	seen := map[string]bool{}
+	for _, file := range sources(t) {
+		room := path.Dir(file)
+		allowed, known := mayImport[room]
+		if !known {
+			t.Errorf("%s: the design has no room %s", file, room)
+			continue
+		}
+		seen[room] = true
+		for _, imported := range importsOf(t, file) {
+			outside, restricted := mayUse[room]
+			switch inside, isInside := strings.CutPrefix(imported, module); {
+			case isInside && !slices.Contains(allowed, inside):
+				t.Errorf("%s imports %s, which the design does not have", file, inside)
+			case !isInside && strings.Contains(imported, ".") && restricted && !slices.Contains(outside, imported):
+				t.Errorf("%s imports %s; %s stands on the standard library", file, imported, room)
+			}
+		}
+	}
+	for room := range mayImport {
+		if !seen[room] {
+			t.Errorf("the design's room %s is empty", room)
+		}
+	}
+}
+
+// sources returns the shipped Go files of this module: no tests, no nested modules.
+func sources(t *testing.T) (files []string) {
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || exists(filepath.Join(name, "go.mod"))):
+			return filepath.SkipDir
+		case strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go"):
+			files = append(files, filepath.ToSlash(name))
+		}
+		return nil
+	})
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no sources: %v", err)
+	}
+	return files
+}
+
+func importsOf(t *testing.T, file string) (paths []string) {
+	f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, spec := range f.Imports {
+		p, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, p)
+	}
+	return paths
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+var markdownLink = regexp.MustCompile(`\]\(([^)#\s]+)[^)]*\)`)
+
+// TestDocumentLinks: every relative link in a Markdown file leads to a file.
+func TestDocumentLinks(t *testing.T) {
+	documents, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, err := filepath.Glob("*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	links := 0
+	for _, document := range append(documents, more...) {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range markdownLink.FindAllStringSubmatch(string(text), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			links++
+			if target := filepath.Join(filepath.Dir(document), m[1]); !exists(target) {
+				t.Errorf("%s links to %s, which is not there", document, m[1])
+			}
+		}
+	}
+	if links == 0 {
+		t.Error("no links found: the documents or this test have changed")
+	}
+}
