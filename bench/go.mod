@@ -1,6 +1,6 @@
 module github.com/kplkit/kplkit/bench
 
-go 1.26
+go 1.26.0
 
 replace github.com/kplkit/kplkit => ../
 
