@@ -22,6 +22,7 @@ const module = "github.com/kplkit/kplkit/"
 var mayImport = map[string][]string{
 	"cmd/kplkit":           {"internal/cli"},
 	"deagg":                {"deagg/hashkey", "internal/wire", "seqnum"},
+	"deagg/deaggaws":       {"deagg", "deagg/hashkey", "internal/wire", "seqnum"},
 	"deagg/hashkey":        {},
 	"internal/aggpb":       {},
 	"internal/cli":         {"deagg", "deagg/hashkey", "internal/kinesisfake", "internal/wire", "producer/aggregator", "seqnum"},

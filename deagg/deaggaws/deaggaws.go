@@ -1,0 +1,129 @@
+// Package deaggaws makes every consumer on the AWS SDK for Go see user records where the stream stores aggregates of
+// the Kinesis Producer Library (KPL), and lets it resume inside an aggregate. It takes one line:
+//
+//	client := kinesis.NewFromConfig(cfg, deaggaws.WithDeaggregation())
+//
+// GetRecords and SubscribeToShard of that client then deliver user records, as types.Record. All else is untouched:
+// errors, expired iterators, the ends of shards, retries.
+//
+// # Sequence numbers
+//
+// The last user record that is delivered of an aggregate keeps the stored record's bare sequence number, so that a
+// checkpoint at the end of a batch is a plain AWS number that any tool can go on with. The others read
+// SEQUENCE:SUB, where SUB is the sub-sequence number. Stored records that are plain, or damaged and so handed on
+// whole, keep their bare number.
+//
+// AFTER_SEQUENCE_NUMBER and AT_SEQUENCE_NUMBER take SEQUENCE:SUB as well, in GetShardIterator and SubscribeToShard:
+// delivery goes on inside the aggregate. Bare numbers go through untouched. AFTER_SEQUENCE_NUMBER with the name of a
+// sentinel (TRIM_HORIZON, LATEST, or AT_TIMESTAMP:MILLISECONDS) becomes that iterator type, since checkpoints of the
+// KCL and its kin hold such names.
+//
+// What has to be skipped travels in front of the opaque shard iterator, so nothing is remembered elsewhere: any
+// process whose client has this middleware may go on with an iterator.
+//
+// # What types.Record can't carry
+//
+// The explicit hash key and the mark of a damaged aggregate (deagg.UserRecord.Malformed) are not there; WithStats
+// counts the latter. SEQUENCE:SUB is no integer: parse it with seqnum.ParseExtended, and compare those. A bare number
+// means all of a stored record there. A batch may hold more records than the caller's Limit.
+//
+// # Compatibility
+//
+// What earlier releases wrote as a sequence number or put in front of an iterator, later releases go on with.
+package deaggaws
+
+import (
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/aws/smithy-go/middleware"
+
+	"github.com/kplkit/kplkit/deagg"
+)
+
+// ErrPosition is wrapped by the error of GetShardIterator and SubscribeToShard for a starting position that names no
+// place to start from: neither a sequence number, SEQUENCE:SUB nor a sentinel that has one.
+var ErrPosition = errors.New("no position to start from")
+
+// ErrIterator is wrapped by the error of GetRecords for a shard iterator whose front is damaged.
+var ErrIterator = errors.New("damaged shard iterator")
+
+// Option changes what WithDeaggregation does.
+type Option func(*deaggregation)
+
+// WithHashRanges drops user records that their writer stores again, on the evidence that deagg.Decoder asks for: after
+// a reshard there are fewer duplicates. Use it only for streams that the KPL or kplkit alone write; others may lose
+// records by it.
+//
+// Ranges and ancestors of shards come from ListShards, asked for once and again for every new shard. Nothing is
+// dropped on a service-managed stream (DescribeStreamSummary tells), nor where one of the two calls fails: that is
+// logged once, as a warning, and tried again a minute later.
+func WithHashRanges() Option { return func(d *deaggregation) { d.hashRanges = true } }
+
+// WithSecondPass is for a consumer that de-aggregates again by itself, as vmware-go-kcl-v2 always does and
+// harlow/kinesis-consumer may. Data that starts as an aggregate does, a damaged one handed on whole or a user's own,
+// would be torn or refused there: it is wrapped in a valid aggregate of one record, which comes out unchanged.
+// Never use it in front of deagg.Decoder or of a consumer that does not de-aggregate.
+func WithSecondPass() Option { return func(d *deaggregation) { d.secondPass = true } }
+
+// WithStats calls f with the counts of each batch that GetRecords or SubscribeToShard delivered, before the caller
+// sees the batch. f may be called from several goroutines. shardID is "" for an iterator that comes from a client
+// without this option.
+func WithStats(f func(shardID string, s deagg.Stats)) Option {
+	return func(d *deaggregation) { d.stats = f }
+}
+
+// deaggregation is the middleware of one client.
+type deaggregation struct {
+	hashRanges bool
+	secondPass bool
+	stats      func(string, deagg.Stats)
+	lineages   *lineages
+}
+
+// WithDeaggregation returns an option for kinesis.NewFromConfig and kinesis.New.
+func WithDeaggregation(opts ...Option) func(*kinesis.Options) {
+	return func(o *kinesis.Options) {
+		d := &deaggregation{}
+		for _, opt := range opts {
+			opt(d)
+		}
+		if d.hashRanges {
+			// The client's options are complete only later: they are copied at the first use.
+			d.lineages = newLineages(func() lister { return kinesis.New(o.Copy()) })
+		}
+		o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
+			return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("kplkit de-aggregation", d.handle), middleware.After)
+		})
+	}
+}
+
+// AppendStored appends a batch of the SDK's records to dst, as deagg's Decoder takes them. Data is shared.
+func AppendStored(dst []deagg.StoredRecord, batch []types.Record) []deagg.StoredRecord {
+	for i := range batch {
+		dst = append(dst, storedRecord(&batch[i]))
+	}
+	return dst
+}
+
+func storedRecord(r *types.Record) deagg.StoredRecord {
+	s := deagg.StoredRecord{
+		SequenceNumber: aws.ToString(r.SequenceNumber),
+		PartitionKey:   aws.ToString(r.PartitionKey),
+		Data:           r.Data,
+	}
+	if r.ApproximateArrivalTimestamp != nil {
+		s.ArrivalTime = *r.ApproximateArrivalTimestamp
+	}
+	return s
+}
+
+// DeaggregateRecords returns the user records of a batch. It has the signature of awslabs' de-aggregator and can take
+// its place, but loses nothing: damaged aggregates are handed on whole, and the error is always nil. Sequence numbers
+// read as the package says.
+func DeaggregateRecords(batch []types.Record) ([]types.Record, error) {
+	var decoder deagg.Decoder
+	return expand(&decoder, batch, false), nil
+}

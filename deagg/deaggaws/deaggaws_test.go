@@ -1,0 +1,308 @@
+package deaggaws_test
+
+import (
+	"context"
+	"crypto/md5"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/deagg/deaggaws"
+	"github.com/kplkit/kplkit/internal/kinesisfake"
+	"github.com/kplkit/kplkit/internal/wire"
+	"github.com/kplkit/kplkit/producer/aggregator"
+	"github.com/kplkit/kplkit/seqnum"
+)
+
+const shard0 = "shardId-000000000000"
+
+// newClient returns a client of server, with or without de-aggregation.
+func newClient(server *kinesisfake.Server, opts ...func(*kinesis.Options)) *kinesis.Client {
+	return kinesis.New(kinesis.Options{
+		Region:       "us-east-1",
+		BaseEndpoint: aws.String("http://kinesis.test"),
+		Credentials:  aws.AnonymousCredentials{},
+		HTTPClient:   &http.Client{Transport: server.Transport()},
+	}, opts...)
+}
+
+func newStream(t testing.TB, shards int32) (*kinesisfake.Server, *kinesis.Client) {
+	server := kinesisfake.New(kinesisfake.Options{})
+	t.Cleanup(server.Close)
+	client := newClient(server)
+	_, err := client.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: aws.String("s"), ShardCount: aws.Int32(shards)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server, client
+}
+
+// aggregate packs user records "NAME.0", "NAME.1", … under keys of their own.
+func aggregate(t testing.TB, name string, n int) []byte {
+	var e aggregator.Encoder
+	for i := range n {
+		text := fmt.Sprintf("%s.%d", name, i)
+		if ok, err := e.Add(aggregator.Record{PartitionKey: "key-" + text, Data: []byte(text)}); err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+	}
+	return e.AppendTo(nil)
+}
+
+func put(t testing.TB, client *kinesis.Client, key string, data []byte, explicitHashKey ...string) string {
+	in := &kinesis.PutRecordInput{StreamName: aws.String("s"), PartitionKey: &key, Data: data}
+	if len(explicitHashKey) > 0 {
+		in.ExplicitHashKey = &explicitHashKey[0]
+	}
+	out, err := client.PutRecord(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *out.SequenceNumber
+}
+
+// fill puts plain, aggregated and damaged stored records, and returns the texts that have to come out.
+func fill(t testing.TB, client *kinesis.Client) (want []string) {
+	put(t, client, "k", []byte("plain-1"))
+	put(t, client, "a", aggregate(t, "A", 3))
+	damaged := aggregate(t, "D", 2)
+	damaged[len(damaged)-1] ^= 1
+	put(t, client, "a", damaged)
+	put(t, client, "a", aggregate(t, "B", 4))
+	put(t, client, "a", emptyAggregate())
+	var ownMagic aggregator.Encoder // its last user record starts with the magic itself
+	for _, data := range []string{"M.0", string(aggregate(t, "I", 2))} {
+		if ok, err := ownMagic.Add(aggregator.Record{PartitionKey: "m", Data: []byte(data)}); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+	}
+	put(t, client, "a", ownMagic.AppendTo(nil))
+	put(t, client, "k", []byte("plain-2"))
+	put(t, client, "a", aggregate(t, "C", 2))
+	return []string{
+		"plain-1", "A.0", "A.1", "A.2", string(damaged), "B.0", "B.1", "B.2", "B.3", "M.0", string(aggregate(t, "I", 2)), "plain-2", "C.0", "C.1",
+	}
+}
+
+// emptyAggregate holds a key and no user record.
+func emptyAggregate() []byte {
+	body := "\x0a\x01k"
+	sum := md5.Sum([]byte(body))
+	return []byte(wire.Magic + body + string(sum[:]))
+}
+
+func iterator(ctx context.Context, client *kinesis.Client, kind types.ShardIteratorType, number string) (*string, error) {
+	in := &kinesis.GetShardIteratorInput{StreamName: aws.String("s"), ShardId: aws.String(shard0), ShardIteratorType: kind}
+	if number != "" {
+		in.StartingSequenceNumber = &number
+	}
+	out, err := client.GetShardIterator(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return out.ShardIterator, nil
+}
+
+// read polls from an iterator until nothing is left behind it, changing clients with every call.
+func read(t testing.TB, from *string, limit int32, clients ...*kinesis.Client) (rs []types.Record) {
+	for i, empty := 0, 0; from != nil && empty < 2; i++ {
+		out, err := clients[i%len(clients)].GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: from, Limit: &limit})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(out.Records) == 0 {
+			empty++
+		} else {
+			empty = 0
+		}
+		rs, from = append(rs, out.Records...), out.NextShardIterator
+	}
+	return rs
+}
+
+func texts(rs []types.Record) (list []string) {
+	for _, r := range rs {
+		list = append(list, string(r.Data))
+	}
+	return list
+}
+
+func mustIterator(t testing.TB, client *kinesis.Client, kind types.ShardIteratorType, number string) *string {
+	it, err := iterator(t.Context(), client, kind, number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return it
+}
+
+// TestResumeAfterEachUserRecord stops after each user record in turn; the next client goes on with exactly the rest,
+// for every limit, and with two clients that hand iterators to each other.
+func TestResumeAfterEachUserRecord(t *testing.T) {
+	server, raw := newStream(t, 1)
+	want := fill(t, raw)
+	one, other := newClient(server, deaggaws.WithDeaggregation()), newClient(server, deaggaws.WithDeaggregation())
+	for limit := int32(1); limit <= 9; limit++ {
+		all := read(t, mustIterator(t, one, types.ShardIteratorTypeTrimHorizon, ""), limit, one, other)
+		if got := texts(all); !slices.Equal(got, want) {
+			t.Fatalf("limit %d: %q, want %q", limit, got, want)
+		}
+		for i, r := range all {
+			after := read(t, mustIterator(t, other, types.ShardIteratorTypeAfterSequenceNumber, *r.SequenceNumber), limit, one, other)
+			if got := texts(after); !slices.Equal(got, want[i+1:]) {
+				t.Errorf("limit %d, after %s: %q, want %q", limit, *r.SequenceNumber, got, want[i+1:])
+			}
+			if !strings.Contains(*r.SequenceNumber, ":") {
+				continue // AT a bare number means all of the stored record, as AWS has it
+			}
+			at := read(t, mustIterator(t, other, types.ShardIteratorTypeAtSequenceNumber, *r.SequenceNumber), limit, other, one)
+			if got := texts(at); !slices.Equal(got, want[i:]) {
+				t.Errorf("limit %d, at %s: %q, want %q", limit, *r.SequenceNumber, got, want[i:])
+			}
+		}
+	}
+}
+
+// TestSequenceNumbers: the last user record keeps the bare number, but for one that starts with the magic; what comes
+// out passes a second de-aggregation unchanged.
+func TestSequenceNumbers(t *testing.T) {
+	server, raw := newStream(t, 1)
+	fill(t, raw)
+	client := newClient(server, deaggaws.WithDeaggregation())
+	all := read(t, mustIterator(t, client, types.ShardIteratorTypeTrimHorizon, ""), 100, client)
+	var subs []string
+	for _, r := range all {
+		_, sub, _ := strings.Cut(*r.SequenceNumber, ":")
+		subs = append(subs, sub)
+	}
+	if want := []string{"", "0", "1", "", "", "0", "1", "2", "", "0", "1", "", "0", ""}; !slices.Equal(subs, want) {
+		t.Errorf("%q, want %q", subs, want)
+	}
+	for i := 1; i < len(all); i++ {
+		before, err := seqnum.ParseExtended(*all[i-1].SequenceNumber)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if now, err := seqnum.ParseExtended(*all[i].SequenceNumber); err != nil || before.Compare(now) >= 0 {
+			t.Errorf("%v, then %v (%v)", before, now, err)
+		}
+	}
+	twice, err := deaggaws.DeaggregateRecords(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := texts(twice), texts(all); !slices.Equal(got, want) {
+		t.Errorf("twice: %q, want %q", got, want)
+	}
+	for i := range twice {
+		if *twice[i].SequenceNumber != *all[i].SequenceNumber || aws.ToString(twice[i].PartitionKey) != aws.ToString(all[i].PartitionKey) {
+			t.Errorf("twice: %s %s", *twice[i].SequenceNumber, *all[i].SequenceNumber)
+		}
+	}
+}
+
+func TestSentinelsAndErrors(t *testing.T) {
+	server, raw := newStream(t, 2)
+	fill(t, raw)
+	client := newClient(server, deaggaws.WithDeaggregation())
+	after := types.ShardIteratorTypeAfterSequenceNumber
+	if got := read(t, mustIterator(t, client, after, "TRIM_HORIZON"), 100, client); len(got) == 0 {
+		t.Error("nothing from TRIM_HORIZON")
+	}
+	if got := read(t, mustIterator(t, client, after, "LATEST"), 100, client); len(got) != 0 {
+		t.Errorf("%q from LATEST", texts(got))
+	}
+	if got := read(t, mustIterator(t, client, after, "AT_TIMESTAMP:1000"), 100, client); len(got) == 0 {
+		t.Error("nothing from 1970 on")
+	}
+	for _, text := range []string{"garbage", "12:x", "12:-1", ":1", "AT_TIMESTAMP", "AT_TIMESTAMP:soon", "SHARD_END"} {
+		if _, err := iterator(t.Context(), client, after, text); !errors.Is(err, deaggaws.ErrPosition) || !strings.Contains(err.Error(), shard0) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	// Another shard's number is AWS's to refuse, as it does a bare one's.
+	foreign := "49590338271490256608559692538361571095921575989136588898"
+	_, bare := iterator(t.Context(), client, after, foreign)
+	_, composite := iterator(t.Context(), client, after, foreign+":3")
+	for _, err := range []error{bare, composite} {
+		if invalid := (*types.InvalidArgumentException)(nil); !errors.As(err, &invalid) {
+			t.Errorf("another shard's number: %v", err)
+		}
+	}
+	for _, it := range []string{"kplkit1:", "kplkit1:x/s/h/AAAA", "kplkit1:1:2", "kplkit1:1:2/%/h/AAAA"} {
+		if _, err := client.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: &it}); !errors.Is(err, deaggaws.ErrIterator) {
+			t.Errorf("%q: %v", it, err)
+		}
+	}
+}
+
+// TestBeyondTheAggregate: a sub-sequence number that the aggregate does not have is no reason to skip it.
+func TestBeyondTheAggregate(t *testing.T) {
+	server, raw := newStream(t, 1)
+	number := put(t, raw, "a", aggregate(t, "A", 3))
+	put(t, raw, "k", []byte("plain"))
+	client := newClient(server, deaggaws.WithDeaggregation())
+	for sub, want := range map[string][]string{
+		":1": {"A.2", "plain"}, ":2": {"plain"}, ":3": {"A.0", "A.1", "A.2", "plain"}, ":99": {"A.0", "A.1", "A.2", "plain"},
+		":9223372036854775807": {"plain"},
+	} {
+		got := texts(read(t, mustIterator(t, client, types.ShardIteratorTypeAfterSequenceNumber, number+sub), 100, client))
+		if !slices.Equal(got, want) {
+			t.Errorf("after %s: %q, want %q", sub, got, want)
+		}
+	}
+}
+
+// TestEmptyBatches: what has to be skipped is carried through empty batches until the first record comes.
+func TestEmptyBatches(t *testing.T) {
+	server, raw := newStream(t, 1)
+	client := newClient(server, deaggaws.WithDeaggregation())
+	number := put(t, raw, "a", aggregate(t, "A", 3))
+	it := mustIterator(t, client, types.ShardIteratorTypeAfterSequenceNumber, number+":0")
+	// The iterator may be used again and again, as retries do.
+	for range 3 {
+		if got := texts(read(t, it, 100, client)); !slices.Equal(got, []string{"A.1", "A.2"}) {
+			t.Errorf("%q", got)
+		}
+	}
+	if !strings.HasPrefix(*it, "kplkit1:"+number+":0/") {
+		t.Errorf("iterator %s", *it)
+	}
+	out, err := client.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: it})
+	if err != nil || strings.HasPrefix(*out.NextShardIterator, "kplkit1") {
+		t.Errorf("the next iterator still skips: %s, %v", aws.ToString(out.NextShardIterator), err)
+	}
+}
+
+func TestStats(t *testing.T) {
+	server, raw := newStream(t, 1)
+	want := fill(t, raw)
+	var total deagg.Stats
+	client := newClient(server, deaggaws.WithDeaggregation(deaggaws.WithStats(func(shard string, s deagg.Stats) {
+		if shard != shard0 {
+			t.Errorf("shard %q", shard)
+		}
+		total.Stored += s.Stored
+		total.User += s.User
+		total.Malformed += s.Malformed
+	})))
+	read(t, mustIterator(t, client, types.ShardIteratorTypeTrimHorizon, ""), 2, client)
+	if total.Stored != 8 || total.User != int64(len(want)) || total.Malformed != 1 {
+		t.Errorf("%+v", total)
+	}
+}
+
+func TestAppendStored(t *testing.T) {
+	batch := []types.Record{{SequenceNumber: aws.String("7"), Data: []byte("x")}, {}}
+	got := deaggaws.AppendStored([]deagg.StoredRecord{{PartitionKey: "before"}}, batch)
+	if len(got) != 3 || got[1].SequenceNumber != "7" || string(got[1].Data) != "x" || got[1].PartitionKey != "" || got[2].SequenceNumber != "" {
+		t.Errorf("%+v", got)
+	}
+}

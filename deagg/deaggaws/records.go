@@ -1,0 +1,117 @@
+package deaggaws
+
+import (
+	"crypto/md5"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/internal/wire"
+)
+
+// expand returns the user records of a batch as the SDK's records.
+func expand(d *deagg.Decoder, batch []types.Record, secondPass bool) []types.Record {
+	x := expansion{out: make([]types.Record, 0, len(batch)), secondPass: secondPass}
+	left := 0
+	for i := range batch {
+		left += len(batch[i].Data)
+	}
+	for i := range batch {
+		r := &batch[i]
+		x.begin(r)
+		for u := range d.UserRecords(storedRecord(r)) {
+			x.add(&u)
+		}
+		x.end()
+		x.reserve(len(r.Data), left)
+		left -= len(r.Data)
+	}
+	return x.out
+}
+
+// expansion collects user records. Those of one stored record share the memory of their texts.
+type expansion struct {
+	secondPass bool
+	out        []types.Record
+	stored     *types.Record
+	first      int      // of the stored record's user records in out
+	keys       []string // their partition keys
+	subs       []int64  // their sub-sequence numbers, -1 for one that keeps the bare sequence number
+}
+
+func (x *expansion) begin(r *types.Record) {
+	x.stored, x.first = r, len(x.out)
+	x.keys, x.subs = x.keys[:0], x.subs[:0]
+}
+
+func (x *expansion) add(u *deagg.UserRecord) {
+	r := *x.stored
+	r.Data = u.Data
+	magic := deagg.HasMagic(u.Data)
+	if u.Aggregated && !(u.Last && !magic) {
+		x.subs = append(x.subs, u.SubSequenceNumber)
+	} else {
+		x.subs = append(x.subs, -1)
+	}
+	if magic && x.secondPass {
+		r.Data = wrap(u.PartitionKey, u.Data)
+	}
+	x.keys = append(x.keys, u.PartitionKey)
+	x.out = append(x.out, r)
+}
+
+// end gives the stored record's user records their texts.
+func (x *expansion) end() {
+	us := x.out[x.first:]
+	if len(us) == 0 || len(us) == 1 && x.subs[0] < 0 && x.keys[0] == aws.ToString(x.stored.PartitionKey) {
+		return // a plain record, as it came
+	}
+	sequence, _, _ := strings.Cut(aws.ToString(x.stored.SequenceNumber), ":")
+	var texts strings.Builder
+	texts.Grow(len(us) * (len(sequence) + 1 + len(strconv.FormatInt(slices.Max(x.subs), 10))))
+	slab := make([]string, 2*len(us))
+	for i := range us {
+		key, number := &slab[2*i], &slab[2*i+1]
+		*key = x.keys[i]
+		us[i].PartitionKey = key
+		if x.subs[i] < 0 {
+			continue
+		}
+		from := texts.Len()
+		texts.WriteString(sequence)
+		texts.WriteByte(':')
+		var digits [20]byte
+		texts.Write(strconv.AppendInt(digits[:0], x.subs[i], 10))
+		*number = texts.String()[from:]
+		us[i].SequenceNumber = number
+	}
+}
+
+// reserve makes room for the rest of the batch, left bytes with this stored record's size, as if it held as many user
+// records to the byte: memory stays in proportion to the input.
+func (x *expansion) reserve(size, left int) {
+	n := len(x.out) - x.first
+	if n > 1 && cap(x.out)-len(x.out) < n && left > size {
+		x.out = slices.Grow(x.out, int(int64(n)*int64(left-size)/int64(size))+1)
+	}
+}
+
+// wrap returns an aggregate of one user record.
+func wrap(key string, data []byte) []byte {
+	record := protowire.AppendTag(nil, wire.PartitionKeyIndex, protowire.VarintType)
+	record = protowire.AppendVarint(record, 0)
+	record = protowire.AppendTag(record, wire.Data, protowire.BytesType)
+	record = protowire.AppendBytes(record, data)
+	b := []byte(wire.Magic)
+	b = protowire.AppendTag(b, wire.PartitionKeyTable, protowire.BytesType)
+	b = protowire.AppendString(b, key)
+	b = protowire.AppendTag(b, wire.Records, protowire.BytesType)
+	b = protowire.AppendBytes(b, record)
+	sum := md5.Sum(b[len(wire.Magic):])
+	return append(b, sum[:]...)
+}
