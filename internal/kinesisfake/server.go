@@ -106,7 +106,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.push(w, r, sub)
 		return
 	}
-	reply(w, out, err)
+	s.reply(w, r, out, err)
 }
 
 // serve decodes a request, suffers its fault, and runs it.
@@ -167,7 +167,7 @@ func (s *Server) locked(op operation, in any) (any, error) {
 // jsonAppender is an answer with large parts, which encodes itself.
 type jsonAppender interface{ appendJSON([]byte) []byte }
 
-func reply(w http.ResponseWriter, out any, err error) {
+func (s *Server) reply(w http.ResponseWriter, r *http.Request, out any, err error) {
 	status := http.StatusOK
 	if err != nil {
 		status, out = http.StatusBadRequest, err
@@ -183,8 +183,23 @@ func reply(w http.ResponseWriter, out any, err error) {
 	default:
 		body, _ = json.Marshal(out) // our own structs of texts, numbers and bytes: it can't fail
 	}
+	if len(body) > onePiece {
+		s.pauseOnSocket(r)
+	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	w.Header().Set("Content-Length", fmt.Sprint(len(body)))
 	w.WriteHeader(status)
 	w.Write(body) // an error means that the client has gone
+}
+
+// onePiece is the size of an answer that clients have read as soon as it starts.
+const onePiece = 2 << 10
+
+// pauseOnSocket waits before a long answer over a socket. The SDK for Go closes its request's body when the answer
+// starts; net/http may then still be looking for that body's end, take it for broken, and close the connection under
+// the answer (smithy-go up to 1.28.9). The service is never fast enough for that to happen.
+func (s *Server) pauseOnSocket(r *http.Request) {
+	if r.Context().Value(http.ServerContextKey) != nil {
+		s.sleep(r.Context(), 5*time.Millisecond)
+	}
 }

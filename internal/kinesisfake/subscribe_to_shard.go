@@ -172,6 +172,7 @@ func (sub *subscription) take(rested bool) *event {
 
 // push writes a subscription's events until it is over.
 func (s *Server) push(w http.ResponseWriter, r *http.Request, sub *subscription) {
+	s.pauseOnSocket(r)
 	w.Header().Set("Content-Type", "application/vnd.amazon.eventstream")
 	w.WriteHeader(http.StatusOK)
 	frames := frameWriter{w: w, encoder: eventstream.NewEncoder()}
