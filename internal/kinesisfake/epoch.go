@@ -15,7 +15,11 @@ func (e epoch) time() time.Time { return time.Time(e) }
 
 func (e epoch) append(b []byte) []byte {
 	ms := time.Time(e).UnixMilli()
-	return strconv.AppendFloat(b, float64(ms)/1000, 'f', 3, 64)
+	if ms < 0 {
+		b, ms = append(b, '-'), -ms
+	}
+	b = strconv.AppendInt(b, ms/1000, 10)
+	return append(b, '.', byte('0'+ms/100%10), byte('0'+ms/10%10), byte('0'+ms%10))
 }
 
 func (e epoch) MarshalJSON() ([]byte, error) { return e.append(nil), nil }

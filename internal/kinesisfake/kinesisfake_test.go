@@ -22,6 +22,7 @@ const arnPrefix = "arn:aws:kinesis:us-east-1:000000000000:stream/"
 type world struct {
 	*testing.T
 	*kinesis.Client
+	another func() *kinesis.Client
 	server *kinesisfake.Server
 	ctx    context.Context
 }
@@ -42,7 +43,12 @@ func client(transport http.RoundTripper, url string) *kinesis.Client {
 func inProcess(t *testing.T, opts kinesisfake.Options) world {
 	s := kinesisfake.New(opts)
 	t.Cleanup(s.Close)
-	return world{t, client(s.Transport(), "http://kinesis.test"), s, t.Context()}
+	return newWorld(t, s, s.Transport(), "http://kinesis.test")
+}
+
+func newWorld(t *testing.T, s *kinesisfake.Server, transport http.RoundTripper, url string) world {
+	another := func() *kinesis.Client { return client(transport, url) }
+	return world{t, another(), another, s, t.Context()}
 }
 
 // overSockets starts a server that listens.
@@ -50,7 +56,7 @@ func overSockets(t *testing.T, opts kinesisfake.Options) world {
 	s := kinesisfake.New(opts)
 	h := httptest.NewServer(s)
 	t.Cleanup(func() { s.Close(); h.Close() })
-	return world{t, client(http.DefaultTransport.(*http.Transport).Clone(), h.URL), s, t.Context()}
+	return newWorld(t, s, http.DefaultTransport.(*http.Transport).Clone(), h.URL)
 }
 
 // both runs a test over sockets and without.
