@@ -172,7 +172,7 @@ func TestRateLimits(t *testing.T) {
 		wantError[*types.ProvisionedThroughputExceededException](w, err)
 		for range 10 {
 			time.Sleep(time.Second)
-			puts(1, 1<<20)
+			w.bulk(1, 1<<20)
 		}
 		time.Sleep(time.Second)
 		it = w.iterator("s", 0, types.ShardIteratorTypeTrimHorizon)
@@ -181,6 +181,6 @@ func TestRateLimits(t *testing.T) {
 		_, err = w.GetRecords(w.ctx, &kinesis.GetRecordsInput{ShardIterator: it})
 		wantError[*types.ProvisionedThroughputExceededException](w, err)
 		time.Sleep(2 * time.Second)
-		w.get(it)
+		must1(w.GetRecords(w.ctx, &kinesis.GetRecordsInput{ShardIterator: it, Limit: aws.Int32(1)}))
 	})
 }

@@ -23,8 +23,8 @@ type world struct {
 	*testing.T
 	*kinesis.Client
 	another func() *kinesis.Client
-	server *kinesisfake.Server
-	ctx    context.Context
+	server  *kinesisfake.Server
+	ctx     context.Context
 }
 
 func client(transport http.RoundTripper, url string) *kinesis.Client {
