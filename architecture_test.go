@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"deagg/hashkey":        {},
 	"internal/aggpb":       {},
 	"internal/cli":         {"deagg", "deagg/hashkey", "internal/kinesisfake", "internal/wire", "producer/aggregator", "seqnum"},
+	"internal/dynamofake":  {},
 	"internal/kinesisfake": {"deagg/hashkey", "seqnum"},
 	"internal/vectors":     {},
 	"internal/wire":        {},
