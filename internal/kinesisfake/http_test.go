@@ -1,11 +1,16 @@
 package kinesisfake_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/kplkit/kplkit/internal/kinesisfake"
 )
@@ -57,6 +62,36 @@ func TestCBORIsRefused(t *testing.T) {
 	}
 	if body, _ := io.ReadAll(out.Body); out.StatusCode != 400 || !strings.Contains(string(body), "SerializationException") {
 		t.Errorf("%d %s", out.StatusCode, body)
+	}
+}
+
+// The same calls at the same instants of virtual time get the same answers.
+func TestAnswersAreReproducible(t *testing.T) {
+	transcript := func() (all string) {
+		synctest.Test(t, func(t *testing.T) {
+			s := kinesisfake.New(kinesisfake.Options{})
+			defer s.Close()
+			for _, call := range []string{
+				`CreateStream {"StreamName":"b","ShardCount":2}`, `CreateStream {"StreamName":"a","ShardCount":2}`,
+				`RegisterStreamConsumer {"StreamARN":"arn:aws:kinesis:us-east-1:000000000000:stream/a","ConsumerName":"y"}`,
+				`RegisterStreamConsumer {"StreamARN":"arn:aws:kinesis:us-east-1:000000000000:stream/a","ConsumerName":"x"}`,
+				`PutRecords {"StreamName":"a","Records":[{"PartitionKey":"k","Data":"AA=="},{"PartitionKey":"l","Data":"AQ=="}]}`,
+				`SplitShard {"StreamName":"a","ShardToSplit":"shardId-000000000000","NewStartingHashKey":"99"}`,
+				`GetShardIterator {"StreamName":"a","ShardId":"shardId-000000000000","ShardIteratorType":"TRIM_HORIZON"}`,
+				`ListStreams {}`, `ListShards {"StreamName":"a","MaxResults":2}`, `DescribeStream {"StreamName":"a"}`,
+				`ListStreamConsumers {"StreamARN":"arn:aws:kinesis:us-east-1:000000000000:stream/a"}`,
+			} {
+				time.Sleep(time.Second)
+				op, body, _ := strings.Cut(call, " ")
+				w := httptest.NewRecorder()
+				s.ServeHTTP(w, request(op, body))
+				all += fmt.Sprintln(w.Code, w.Body, w.Header())
+			}
+		})
+		return all
+	}
+	if diff := cmp.Diff(transcript(), transcript()); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -127,7 +127,7 @@ func (st *stream) startingPosition(sh *shard, kind *string, number *string, at *
 		return 0, invalidArgument("%s goes without a StartingSequenceNumber, and the request has one.", *kind)
 	case *kind == atTimestamp && at == nil:
 		return 0, invalidArgument("%s needs a Timestamp, and the request has none.", *kind)
-	case *kind == atTimestamp && at.time().After(time.Now()):
+	case *kind == atTimestamp && at.time().After(time.Now().Add(time.Millisecond)): // the client may have rounded
 		return 0, invalidArgument("The Timestamp %v is greater than the current time %v.", at.time(), time.Now().UTC())
 	}
 	switch *kind {

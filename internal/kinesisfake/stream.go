@@ -211,7 +211,8 @@ func (st *stream) childrenOf(sh *shard) []childShard {
 	return children
 }
 
-// Records returns what a stream holds, by shard id, in order; nil if there is no such stream.
+// Records returns what a stream holds, by shard id, in order; nil if there is no such stream. The records' Data is
+// the server's own: it must not be changed.
 func (s *Server) Records(stream string) map[string][]Record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
