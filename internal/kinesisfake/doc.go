@@ -11,6 +11,9 @@
 //   - Any credentials are accepted, and none; region and account are always us-east-1 and 000000000000.
 //   - Streams, consumers, splits and merges are ready at once unless Options.StatusDelay is set; rates are unlimited
 //     unless Options.RateLimits is set; limits of calls per second to the control plane are never enforced.
+//   - Changes of mode, record size, retention and distribution never make a stream UPDATING.
+//   - Over a socket, answers of more than 2 KiB and subscriptions start five milliseconds late: a client that is
+//     answered faster than any service can may break the connection itself (see pauseOnSocket).
 //   - Records of one PutRecords request keep their order in each shard. AWS does not promise that.
 //   - The last records of a closed shard come with ChildShards and without a NextShardIterator; AWS may take one more
 //     empty answer for that.
