@@ -1,0 +1,183 @@
+// Package sim runs tests in seeded worlds: the real AWS SDK, and whatever is built on it, against an in-process Kinesis
+// inside a testing/synctest bubble. Time is virtual, there are no sockets, hosts are killed in the middle of a
+// request, and everything that goes wrong follows from one number, so that a failure can be seen again.
+//
+//	func TestConsumer(t *testing.T) {
+//		sim.Worlds(t, 1000, sim.Usual(), func(w *sim.World) {
+//			w.CreateStream("s", 2)
+//			resharded := w.Reshard("s", 3, time.Minute)
+//			first := w.Host("consumer-1")
+//			go consume(first.AWS())
+//			time.Sleep(10 * time.Second)
+//			first.Kill()
+//			go consume(w.Host("consumer-2").AWS())
+//			<-resharded
+//			// Wait, and compare with w.Acknowledged("s") and w.Kinesis.Records("s").
+//		})
+//	}
+//
+// A failing world prints the command that runs it alone. Two flags belong to the package: -sim.seed=N (this world, or
+// the first one) and -sim.worlds=N (that many), with -sim.trace for what happened in it.
+//
+// # What makes a world the same every time
+//
+// What befalls a request is drawn from the seed, the host, the operation, the request's canonical body and how often
+// that host sent that body before; never from a shared sequence, whose draws would depend on who comes first. Every
+// request takes a drawn jitter below a millisecond each way, because the runtime orders what is due at the same
+// instant at random. The code under test has to do its part: no random map order, and a priority where two channels of
+// a select may be ready together. Replay tells whether it does.
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/cryptotest"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/kplkit/kplkit/internal/kinesisfake"
+)
+
+const (
+	watchdog = 2 * time.Minute  // of real time: worlds take milliseconds
+	drain    = 10 * time.Minute // of virtual time: longer than any timer that a host may leave behind
+)
+
+// World is what a test sees of one run. Its methods may be called from every goroutine of the bubble.
+type World struct {
+	T       *testing.T // the bubble's
+	Seed    uint64
+	Kinesis *kinesisfake.Server // what is really stored
+
+	faults   Faults
+	services map[Service]http.RoundTripper
+	control  *Host
+	start    time.Time
+	end      chan struct{} // closed when the test is over: what hangs, unwinds
+
+	mu           sync.Mutex
+	hosts        []*Host
+	occurrences  map[[32]byte]uint64 // requests sent, by host, operation and body
+	taken        map[time.Duration]bool
+	acknowledged map[stored]bool
+	trace        []Event
+	over         bool // nothing is added to the trace any more
+}
+
+// Run runs fn in the world of the seed, and kills its hosts when it returns. All goroutines that fn starts, and those
+// of the code under test, must end then: a request on any host unwinds its goroutine by runtime.Goexit.
+//
+// crypto/rand is seeded for the rest of t, so t can't be parallel. A world that does not end by itself is ended after
+// two minutes of real time, together with the test binary.
+func Run(t *testing.T, seed uint64, f Faults, fn func(*World)) {
+	t.Helper()
+	run(t, seed, f, fn)
+}
+
+func run(t *testing.T, seed uint64, f Faults, fn func(*World)) (w *World) {
+	cryptotest.SetGlobalRandom(t, seed)
+	dog := time.AfterFunc(watchdog, func() { // outside the bubble: real time
+		stacks := make([]byte, 1<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		fmt.Fprintf(os.Stderr, "%s\nsim: this world did not end within %v: %s\n", stacks, watchdog, replayCommand(t, seed))
+		os.Exit(1)
+	})
+	defer dog.Stop()
+	defer func() {
+		if t.Failed() {
+			t.Logf("replay this world: %s", replayCommand(t, seed))
+			if *traceFlag && w != nil {
+				t.Logf("trace:\n%s", lines(w.Trace()))
+			}
+		}
+	}()
+	synctest.Test(t, func(t *testing.T) {
+		w = newWorld(t, seed, f)
+		defer w.drain()
+		fn(w)
+	})
+	return w
+}
+
+// replayCommand runs only the test of t, in the package of the test, with the seed.
+func replayCommand(t *testing.T, seed uint64) string {
+	top, _, _ := strings.Cut(t.Name(), "/")
+	return fmt.Sprintf("go test -run '^%s$' -sim.seed=%d -sim.trace", top, seed)
+}
+
+func newWorld(t *testing.T, seed uint64, f Faults) *World {
+	w := &World{
+		T: t, Seed: seed, faults: f, start: time.Now(), end: make(chan struct{}),
+		occurrences:  map[[32]byte]uint64{},
+		taken:        map[time.Duration]bool{},
+		acknowledged: map[stored]bool{},
+	}
+	w.Kinesis = kinesisfake.New(kinesisfake.Options{
+		StatusDelay: f.StatusDelay, RateLimits: f.RateLimits, Fault: w.failEntries,
+	})
+	w.services = map[Service]http.RoundTripper{Kinesis: w.Kinesis.Transport()}
+	w.control = w.Host("control")
+	w.control.faultless = true
+	return w
+}
+
+// drain kills all hosts and lets the time pass that their last goroutines need.
+func (w *World) drain() {
+	w.mu.Lock()
+	w.over = true
+	for _, h := range w.hosts {
+		h.die()
+	}
+	w.mu.Unlock()
+	close(w.end)
+	w.Kinesis.Close()
+	time.Sleep(drain)
+	synctest.Wait()
+}
+
+// Host starts a host. The name counts in what befalls its requests; it need not be new, as when a process of the same
+// name is started again.
+func (w *World) Host(name string) *Host {
+	h := &Host{name: name, world: w, dead: make(chan struct{})}
+	w.mu.Lock()
+	w.hosts = append(w.hosts, h)
+	w.mu.Unlock()
+	return h
+}
+
+// Control returns a configuration that no fault ever befalls, for what the test itself does.
+func (w *World) Control() aws.Config { return w.control.AWS() }
+
+// Rand returns a generator for a part of the test's script. Each goroutine needs one of its own, by another name.
+func (w *World) Rand(name string) *rand.Rand { return w.generator([]byte("script\x00" + name)) }
+
+// elapsed is the world's age.
+func (w *World) elapsed() time.Duration { return time.Since(w.start) }
+
+// sleepUnique sleeps at least d, until an instant at which no other request is due.
+func (w *World) sleepUnique(done <-chan struct{}, d time.Duration) bool {
+	w.mu.Lock()
+	now := w.elapsed()
+	at := now + d
+	for w.taken[at] {
+		at++
+	}
+	w.taken[at] = true
+	w.mu.Unlock()
+	timer := time.NewTimer(at - now)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-done:
+		return false
+	}
+}
