@@ -51,7 +51,7 @@ func journey(w *sim.World, m mistake) error {
 		go newReader(reader, l, m).run()
 	}
 	<-resharded
-	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline) && !l.complete(); {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline) && !l.complete(); {
 		time.Sleep(time.Second)
 	}
 	return l.check()

@@ -1,5 +1,5 @@
 // Package sim runs tests in seeded worlds: the real AWS SDK, and whatever is built on it, against an in-process Kinesis
-// inside a testing/synctest bubble. Time is virtual, there are no sockets, hosts are killed in the middle of a
+// and DynamoDB inside a testing/synctest bubble. Time is virtual, there are no sockets, hosts are killed in the middle of a
 // request, and everything that goes wrong follows from one number, so that a failure can be seen again.
 //
 //	func TestConsumer(t *testing.T) {
@@ -43,6 +43,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/kplkit/kplkit/internal/dynamofake"
 	"github.com/kplkit/kplkit/internal/kinesisfake"
 )
 
@@ -53,9 +54,10 @@ const (
 
 // World is what a test sees of one run. Its methods may be called from every goroutine of the bubble.
 type World struct {
-	T       *testing.T // the bubble's
-	Seed    uint64
-	Kinesis *kinesisfake.Server // what is really stored
+	T        *testing.T // the bubble's
+	Seed     uint64
+	Kinesis  *kinesisfake.Server // what is really stored
+	DynamoDB *dynamofake.Server
 
 	faults   Faults
 	services map[Service]http.RoundTripper
@@ -123,7 +125,8 @@ func newWorld(t *testing.T, seed uint64, f Faults) *World {
 	w.Kinesis = kinesisfake.New(kinesisfake.Options{
 		StatusDelay: f.StatusDelay, RateLimits: f.RateLimits, Fault: w.failEntries,
 	})
-	w.services = map[Service]http.RoundTripper{Kinesis: w.Kinesis.Transport()}
+	w.DynamoDB = dynamofake.New()
+	w.services = map[Service]http.RoundTripper{Kinesis: w.Kinesis.Transport(), DynamoDB: w.DynamoDB.Transport()}
 	w.control = w.Host("control")
 	w.control.faultless = true
 	return w
