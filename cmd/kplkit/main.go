@@ -4,6 +4,7 @@
 //	kplkit agg user-records.jsonl     # the inverse: user records in, stored records out
 //	kplkit inspect capture.jsonl.gz   # the anatomy of each stored record
 //	kplkit seqnum explain NUMBER      # what a sequence number says
+//	kplkit local --stream orders:4    # a Kinesis and a DynamoDB to try things on
 //
 // It exits with 0 if all is fine, 1 if something failed, 2 on wrong usage, and 3 if it finished and found something
 // to act on. Every command explains itself with --help.

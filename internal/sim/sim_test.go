@@ -7,7 +7,7 @@ import (
 )
 
 func TestRawSDKLosesNothing(t *testing.T) {
-	sim.Worlds(t, 60, sim.Usual(), func(w *sim.World) {
+	sim.Worlds(t, 40, sim.Usual(), func(w *sim.World) {
 		if err := journey(w, none); err != nil {
 			w.T.Error(err)
 		}
