@@ -11,10 +11,11 @@
 //
 // # Why not a library
 //
-// truora/minidyn 0.8.2, the nearest one, ignores REMOVE of a top-level attribute, never pages by size, always
-// returns Attributes from PutItem, drops Expected in silence, creates tables without a lock, keeps numbers as
-// float64, forgets index entries on some deletions and has no ListTables. Mending all of that from outside takes as
-// much code as the few operations of a lease table, and less of it would be plain.
+// truora/minidyn 0.8.2, the nearest one, fails 19 of the 22 cases in conformance_test.go. Among them: REMOVE of a
+// top-level attribute does nothing, PutItem always returns Attributes, numbers are float64, a SET from an attribute that
+// is not there succeeds, an absent attribute in begins_with or contains is an error, pages never end by size,
+// DescribeTable has no TableStatus, ListTables is missing, an unknown index panics, and Expected is ignored. Mending
+// that from outside takes as much code as the few operations of a lease table, and would be harder to read.
 package dynamofake
 
 import (
@@ -65,6 +66,7 @@ func on[In any](do func(*Server, *In) (any, error)) operation {
 		d := json.NewDecoder(bytes.NewReader(body))
 		d.DisallowUnknownFields()
 		if err := d.Decode(in); err != nil {
+			// encoding/json has no type for this error.
 			if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 				return nil, notServed("the parameter " + field)
 			}
