@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	"internal/sim":         {"internal/dynamofake", "internal/kinesisfake"},
 	"internal/vectors":     {},
 	"internal/wire":        {},
+	"kclcompat":            {"deagg", "seqnum"},
 	"producer/aggregator":  {"deagg/hashkey", "internal/wire"},
 	"seqnum":               {},
 }
@@ -39,6 +40,7 @@ var mayImport = map[string][]string{
 var mayUse = map[string][]string{
 	"deagg":               {"google.golang.org/protobuf/encoding/protowire"},
 	"deagg/hashkey":       {},
+	"kclcompat":           {},
 	"seqnum":              {},
 	"internal/wire":       {},
 	"producer/aggregator": {"google.golang.org/protobuf/encoding/protowire"},

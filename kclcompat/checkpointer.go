@@ -1,0 +1,260 @@
+package kclcompat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/seqnum"
+)
+
+// Errors that sinks return, for callers to tell with errors.Is.
+var (
+	// ErrLeaseLost says that another worker has the shard now: stop processing it.
+	ErrLeaseLost = errors.New("lease lost")
+	// ErrBackwards says that the lease holds a position that lies further on than the one to be written.
+	ErrBackwards = errors.New("checkpoint would go backwards")
+)
+
+// Sink writes checkpoints of one shard to where its readers resume from.
+type Sink interface {
+	// Style is the call by which the sink writes. It never changes.
+	Style() Style
+
+	// WriteCheckpoint stores at, a position that Rule.Place returned, or SHARD_END. finished is the last finished stored
+	// record, for fields that old deployments read; where both have one number, all of that stored record is done.
+	// A sink of style NoArguments makes its call without either. It is never called twice at a time.
+	WriteCheckpoint(ctx context.Context, at, finished seqnum.Extended) error
+}
+
+// Checkpointer decides what is written when one shard is checkpointed. Its methods may be called from any goroutine.
+type Checkpointer struct {
+	sink   Sink
+	rule   Rule
+	refuse bool
+
+	writing chan struct{} // holds one token while nobody writes
+
+	mu       sync.Mutex
+	from     seqnum.Extended // where reading started
+	done     seqnum.Extended
+	last     bool            // done is its stored record's last user record
+	batchEnd seqnum.Extended // done, when the batch it ended was all done
+	finished seqnum.Extended // the last finished stored record, or from
+	written  seqnum.Extended // what the lease says, as far as is known
+	covered  seqnum.Extended // the same, as all of its stored record where that is finished
+	err      error           // of the last Done
+}
+
+// Option changes how a Checkpointer works.
+type Option func(*Checkpointer)
+
+// RefuseHeld makes Checkpoint return a *HeldError, and write nothing, wherever it would hold a position: AWS's rule to
+// the letter.
+func RefuseHeld() Option { return func(c *Checkpointer) { c.refuse = true } }
+
+// NewCheckpointer returns the checkpointer of a shard that is read from the position from, which is what its lease
+// says: a number or a sentinel; beside KCL 1.3 its sub-sequence number is not trusted. readers are all that may resume from
+// the checkpoints, old deployments included. Readers and a style for which the rule refuses are an error.
+func NewCheckpointer(sink Sink, from seqnum.Extended, readers []Reader, opts ...Option) (*Checkpointer, error) {
+	switch {
+	case sink == nil:
+		return nil, errors.New("kclcompat: sink is nil")
+	case !from.IsValid():
+		return nil, errors.New("kclcompat: from is no position: it is where reading starts, TRIM_HORIZON for a new shard")
+	case len(readers) == 0:
+		return nil, errors.New("kclcompat: readers is empty: name at least the consumer that resumes")
+	}
+	rule := RuleFor(sink.Style(), readers[0], readers[1:]...)
+	if rule.Inside == Refuses || rule.AtLast == Refuses {
+		return nil, fmt.Errorf("kclcompat: no checkpoint by %s is safe: %s", sink.Style(), rule)
+	}
+	if n, ok := from.Number(); ok && !from.Whole() && slices.ContainsFunc(readers, Reader.ignoresSub) {
+		from = seqnum.At(n, 0) // 1.3 may have left a stale sub-sequence number
+	}
+	c := &Checkpointer{
+		sink: sink, rule: rule, writing: make(chan struct{}, 1),
+		from: from, done: from, finished: from, written: from, covered: from,
+	}
+	c.writing <- struct{}{}
+	for _, opt := range opts {
+		opt(c)
+	}
+	return c, nil
+}
+
+// Done marks u, and all user records before it, as processed. It does no I/O. Who processes out of order marks only the
+// user record up to which all are processed. One at or before what is done already changes nothing, as after a resume
+// that repeats. One without a readable sequence number makes Checkpoint fail until the next one is Done.
+func (c *Checkpointer) Done(u deagg.UserRecord) {
+	position, err := u.Position()
+	last := u.Last || !u.Aggregated
+	if n, ok := position.Number(); ok && !u.Aggregated && u.Malformed == nil {
+		position = seqnum.At(n, 0) // as Java writes a plain record
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err = err; err != nil || position.Compare(c.done) <= 0 {
+		return
+	}
+	n, _ := position.Number()
+	if before, ok := c.done.Number(); ok && before != n {
+		c.finished = seqnum.After(before)
+	}
+	if last {
+		c.finished = seqnum.After(n)
+	}
+	c.done, c.last = position, last
+}
+
+// EndOfBatch says that every user record that was handed out is Done. Only then does a sink of style NoArguments write:
+// its call stores the last user record of the batch. Checkpoint has to follow before the next batch is taken.
+// For other styles it changes nothing.
+func (c *Checkpointer) EndOfBatch() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.batchEnd = c.done
+}
+
+// Result tells what a checkpoint came to.
+type Result struct {
+	Done    seqnum.Extended // what was processed when Checkpoint was called
+	Written seqnum.Extended // what the lease says now; after an error of the sink, what it said before
+	Effect  Effect          // of a crash right after it
+}
+
+// Held reports whether a crash would bring user records again that are done, or lose some: what is written lies behind
+// what is done, for the worst reader.
+func (r Result) Held() bool { return r.Effect != Exact }
+
+// Checkpoint writes the furthest safe position. With nothing new to write it succeeds and leaves the lease alone.
+// Calls are carried out one after the other; ctx also ends the wait for another call. Errors are ctx's, the sink's
+// (ErrLeaseLost, ErrBackwards…), a *HeldError under RefuseHeld, or that of a Done without a readable sequence number.
+func (c *Checkpointer) Checkpoint(ctx context.Context) (Result, error) {
+	if err := c.begin(ctx); err != nil {
+		return Result{}, err
+	}
+	defer c.end()
+	at, finished, result, err := c.place()
+	if err != nil || !at.IsValid() {
+		return result, err
+	}
+	if err := c.write(ctx, at, finished); err != nil {
+		return result, err
+	}
+	result.Written = at
+	return result, nil
+}
+
+// ShardEnd writes that the shard is finished. Call it once the reader has seen its end and all is processed; nothing
+// else ever writes that. Once it has succeeded, further checkpoints write nothing.
+func (c *Checkpointer) ShardEnd(ctx context.Context) error {
+	if err := c.begin(ctx); err != nil {
+		return err
+	}
+	defer c.end()
+	c.mu.Lock()
+	written, finished := c.written, c.finished
+	c.mu.Unlock()
+	if written == seqnum.ShardEnd() {
+		return nil
+	}
+	return c.write(ctx, seqnum.ShardEnd(), finished)
+}
+
+// begin waits until nobody writes.
+func (c *Checkpointer) begin(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("kclcompat: %w", err)
+	}
+	select {
+	case <-c.writing:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("kclcompat: waiting for another checkpoint: %w", ctx.Err())
+	}
+}
+
+func (c *Checkpointer) end() { c.writing <- struct{}{} }
+
+// place decides what is to be written: nothing, an invalid position, where that would not move the lease on.
+// Result.Written is what the lease says before that.
+func (c *Checkpointer) place() (at, finished seqnum.Extended, result Result, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	result = Result{Done: c.done, Written: c.written}
+	if c.err != nil {
+		return at, finished, result, fmt.Errorf("kclcompat: nothing is written: %w", c.err)
+	}
+	if c.done != c.from {
+		last := c.last
+		if c.rule.Style == NoArguments {
+			last = c.done == c.batchEnd
+		}
+		at, result.Effect = c.rule.Place(c.done, last, c.finished)
+	}
+	resumable := later(at, c.written)
+	if at.Compare(c.covered) <= 0 {
+		at = seqnum.Extended{}
+	}
+	switch {
+	case !at.IsValid() && c.written == seqnum.Latest():
+		result.Effect = Loses // a reader takes LATEST anew, behind what has arrived since
+	case c.written == seqnum.ShardEnd():
+		result.Effect = Exact // nobody reads on
+	}
+	if c.refuse && result.Held() && c.done != c.from {
+		err = &HeldError{Done: c.done, Resumable: resumable, Rule: c.rule}
+	}
+	return at, c.finished, result, err
+}
+
+func later(a, b seqnum.Extended) seqnum.Extended {
+	if a.Less(b) {
+		return b
+	}
+	return a
+}
+
+func (c *Checkpointer) write(ctx context.Context, at, finished seqnum.Extended) error {
+	if err := c.sink.WriteCheckpoint(ctx, at, finished); err != nil {
+		return fmt.Errorf("kclcompat: checkpoint at %s: %w", at, err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.written, c.covered = at, at
+	n, _ := at.Number()
+	if m, ok := finished.Number(); ok && m == n {
+		c.covered = finished
+	}
+	return nil
+}
+
+// HeldError says that Done can't be written so that every reader resumes right behind it.
+type HeldError struct {
+	Done      seqnum.Extended // what is processed
+	Resumable seqnum.Extended // the furthest position that is safe, which may be what the lease says already
+	Rule      Rule
+}
+
+// Error quotes the rule and tells the ways out.
+func (e *HeldError) Error() string {
+	return fmt.Sprintf("kclcompat: a checkpoint at %s is not exact, the furthest safe position is %s: %s. Ways out: %s; or allow the position to be held (no RefuseHeld), so that what lies between comes again after a crash; or disable aggregation in the producer",
+		e.Done, e.Resumable, e.Rule, e.Rule.wayOut())
+}
+
+// wayOut tells what makes a held position exact.
+func (r Rule) wayOut() string {
+	switch {
+	case r.AtLast != Exact && r.Style == NoArguments:
+		return "let no worker of KCL 1.3 take the lease"
+	case r.AtLast != Exact:
+		return "checkpoint by sequence number and sub-sequence number, with readers of KCL 1.4 or newer only"
+	case r.Style == NoArguments:
+		return "process the batch to its end, say so with EndOfBatch and checkpoint there"
+	}
+	return "process the aggregate to its last user record and checkpoint there"
+}

@@ -1,0 +1,67 @@
+package kclcompat_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/kclcompat"
+	"github.com/kplkit/kplkit/seqnum"
+)
+
+// lease is a sink that keeps one checkpoint in memory.
+type lease struct{ checkpoint seqnum.Extended }
+
+// Style: the whole position is stored.
+func (l *lease) Style() kclcompat.Style { return kclcompat.SubSequenceNumber }
+
+func (l *lease) WriteCheckpoint(_ context.Context, at, _ seqnum.Extended) error {
+	l.checkpoint = at
+	return nil
+}
+
+// A consumer processes two user records of an aggregate of three and checkpoints. The consumer itself resumes behind
+// them; an old deployment that knows no sub-sequence numbers may come back too, so that the checkpoint is held.
+func Example() {
+	ctx := context.Background()
+	for _, readers := range [][]kclcompat.Reader{
+		{kclcompat.Kplkit()},
+		{kclcompat.Kplkit(), kclcompat.SDK()},
+	} {
+		table := &lease{checkpoint: seqnum.After(seqnum.MustParse("4959033826"))}
+		c, err := kclcompat.NewCheckpointer(table, table.checkpoint, readers)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		for sub := range int64(2) {
+			c.Done(deagg.UserRecord{SequenceNumber: "4959033827", SubSequenceNumber: sub, Aggregated: true})
+		}
+		result, err := c.Checkpoint(ctx)
+		fmt.Println(readers, result.Done, table.checkpoint, result.Effect, err)
+	}
+	// Output:
+	// [kplkit] 4959033827:1 4959033827:1 exact <nil>
+	// [kplkit sdk] 4959033827:1 4959033826 repeats <nil>
+}
+
+func ExampleRefuseHeld() {
+	table := &lease{checkpoint: seqnum.TrimHorizon()}
+	c, err := kclcompat.NewCheckpointer(table, table.checkpoint, []kclcompat.Reader{kclcompat.SDK()}, kclcompat.RefuseHeld())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	c.Done(deagg.UserRecord{SequenceNumber: "4959033827", Aggregated: true})
+	_, err = c.Checkpoint(context.Background())
+	var held *kclcompat.HeldError
+	fmt.Println(errors.As(err, &held), held.Done, held.Resumable, held.Rule.ID)
+	// Output: true 4959033827:0 TRIM_HORIZON sdk/sub-sequence-number
+}
+
+func ExampleRuleFor() {
+	rule := kclcompat.RuleFor(kclcompat.SequenceNumber, kclcompat.KCL(1, 4))
+	fmt.Println(rule)
+	// Output: rule kcl-1.4/sequence-number (kcl-1.4 resumes): repeats inside an aggregate, repeats at its last user record: checkpoint(sequence number) stores sub-sequence number 0, and it resumes behind the aggregate's first user record [measured 2026-11-24, KCL 1.4.0: seq-first, seq-mid, seq-last]
+}
