@@ -32,6 +32,7 @@ var mayImport = map[string][]string{
 	"internal/vectors":     {},
 	"internal/wire":        {},
 	"kclcompat":            {"deagg", "seqnum"},
+	"kclcompat/vmwarekcl":  {"deagg", "deagg/deaggaws", "kclcompat", "seqnum"},
 	"producer/aggregator":  {"deagg/hashkey", "internal/wire"},
 	"seqnum":               {},
 }

@@ -92,16 +92,17 @@ func NewCheckpointer(sink Sink, from seqnum.Extended, readers []Reader, opts ...
 func (c *Checkpointer) Done(u deagg.UserRecord) {
 	position, err := u.Position()
 	last := u.Last || !u.Aggregated
-	if n, ok := position.Number(); ok && !u.Aggregated && u.Malformed == nil {
-		position = seqnum.At(n, 0) // as Java writes a plain record
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	n, _ := position.Number()
+	before, started := c.done.Number()
+	if !u.Aggregated && u.Malformed == nil && before != n {
+		position = seqnum.At(n, 0) // as Java writes a plain record; else it is the last of n, by its bare number
+	}
 	if c.err = err; err != nil || position.Compare(c.done) <= 0 {
 		return
 	}
-	n, _ := position.Number()
-	if before, ok := c.done.Number(); ok && before != n {
+	if started && before != n {
 		c.finished = seqnum.After(before)
 	}
 	if last {

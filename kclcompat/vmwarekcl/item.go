@@ -1,0 +1,115 @@
+package vmwarekcl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	chk "github.com/vmware/vmware-go-kcl-v2/clientlibrary/checkpoint"
+
+	"github.com/kplkit/kplkit/seqnum"
+)
+
+// Attributes beside vmware's (package documentation).
+const (
+	positionKey = "kplkitPosition"
+	tokenKey    = "kplkitToken"
+	writesKey   = "kplkitWrites"
+	startKey    = "kplkitStart"
+)
+
+// item is a lease as it stands in the table.
+type item map[string]types.AttributeValue
+
+func (it item) text(key string) string {
+	if s, ok := it[key].(*types.AttributeValueMemberS); ok {
+		return s.Value
+	}
+	return ""
+}
+
+func (it item) number(key string) int64 {
+	if s, ok := it[key].(*types.AttributeValueMemberN); ok {
+		n, _ := strconv.ParseInt(s.Value, 10, 64)
+		return n
+	}
+	return 0
+}
+
+// timeout returns when the lease ends; the zero time if it has none that can be read: it has ended.
+func (it item) timeout() time.Time {
+	t, err := time.Parse(time.RFC3339Nano, it.text(chk.LeaseTimeoutKey))
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+// position returns the text of the position that the lease stands for: the exact one, as long as no other writer has
+// touched the checkpoint. "" is none.
+func (it item) position() string {
+	checkpoint := it.text(chk.SequenceNumberKey)
+	if base, exact, ok := strings.Cut(it.text(positionKey), "|"); ok && base == checkpoint {
+		return exact
+	}
+	return checkpoint
+}
+
+// parsePosition reads a position text of the table: a sequence number, SEQUENCE:SUB, a sentinel, or
+// AT_TIMESTAMP:MILLISECONDS.
+func parsePosition(text string) (seqnum.Extended, error) {
+	if ms, ok := strings.CutPrefix(text, "AT_TIMESTAMP:"); ok {
+		if _, err := strconv.ParseInt(ms, 10, 64); err != nil {
+			return seqnum.Extended{}, fmt.Errorf("position %q: %w", text, err)
+		}
+		return seqnum.AtTimestamp(), nil
+	}
+	return seqnum.ParseExtended(text)
+}
+
+func stringValue(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+func numberValue(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+}
+
+// table is vmware's lease table.
+type table struct {
+	api  chk.DynamoDBAPI
+	name string
+}
+
+func (t table) key(shardID string) item { return item{chk.LeaseKeyKey: stringValue(shardID)} }
+
+// get returns a lease, nil if there is none.
+func (t table) get(ctx context.Context, shardID string) (item, error) {
+	out, err := t.api.GetItem(ctx, &dynamodb.GetItemInput{TableName: &t.name, Key: t.key(shardID), ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return nil, fmt.Errorf("vmwarekcl: lease of %s: %w", shardID, err)
+	}
+	return out.Item, nil
+}
+
+// update changes single attributes, never the whole item: what others keep there survives.
+func (t table) update(ctx context.Context, shardID, change, condition string, values item) error {
+	_, err := t.api.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &t.name, Key: t.key(shardID),
+		UpdateExpression: &change, ConditionExpression: &condition, ExpressionAttributeValues: values,
+	})
+	if err != nil {
+		return fmt.Errorf("vmwarekcl: lease of %s: %w", shardID, err)
+	}
+	return nil
+}
+
+// conditionFailed reports whether err says that the item is not as it was expected.
+func conditionFailed(err error) bool {
+	failed := (*types.ConditionalCheckFailedException)(nil)
+	return errors.As(err, &failed)
+}
