@@ -1,8 +1,6 @@
 package cli
 
-import (
-	"bytes"
-)
+import "bytes"
 
 // fastRecord reads the record at the mark if it is what nearly all input consists of: an object of plain strings and
 // numbers on one line. It leaves anything else, and anything that is wrong, to the general way; the two agree.
@@ -91,8 +89,8 @@ func (d *draft) scanValue(f field, b []byte, i int) int {
 	switch {
 	case f == dataField && kind == '"':
 		d.set(f, kind, text)
-		if d.err != nil || len(d.data) != decodedLen(text) { // it may hold line ends, which JSON does not allow as they are
-			return scanUnusual
+		if d.err != nil || len(text)%4 != 0 || len(d.data) != decodedLen(text) {
+			return scanUnusual // it may hold line ends, which JSON does not allow as they are
 		}
 	case !isPlain(text):
 		return scanUnusual

@@ -336,11 +336,12 @@ func decodeBase64(dst, text []byte) ([]byte, error) {
 	}
 	var corrupt base64.CorruptInputError
 	if errors.As(err, &corrupt) && int(corrupt) < len(text) {
-		c := text[corrupt]
-		if c == '-' || c == '_' {
+		switch c := text[corrupt]; {
+		case c == '-' || c == '_':
 			return dst, fmt.Errorf("URL-safe base64 (%q at character %d): write + for - and / for _", c, corrupt+1)
+		case c != '=' && !isBase64(c):
+			return dst, fmt.Errorf("not base64: %q at character %d; encode the bytes of the record as standard base64", c, corrupt+1)
 		}
-		return dst, fmt.Errorf("not base64: %q at character %d; encode the bytes of the record as standard base64", c, corrupt+1)
 	}
-	return dst, errors.New("not base64: it is cut off, or its padding (=) is missing")
+	return dst, errors.New("not base64: it is cut off, or its padding (=) is missing or misplaced")
 }

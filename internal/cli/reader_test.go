@@ -1,0 +1,392 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// read returns what readRecords makes of an input, a record or an error a line.
+func read(input io.Reader) []string {
+	var got []string
+	readRecords(&source{Reader: input, name: "f"}, func(r *record, err error) bool {
+		if err != nil {
+			got = append(got, err.Error())
+		} else {
+			got = append(got, describe(r))
+		}
+		return true
+	})
+	return got
+}
+
+func describe(r *record) string {
+	s := fmt.Sprintf("%d: %s", r.line, r.SequenceNumber)
+	if r.finished {
+		s += fmt.Sprintf(":%d", r.subSequenceNumber)
+	}
+	s += fmt.Sprintf(" %q=%q", r.PartitionKey, r.Data)
+	if r.shardID != "" {
+		s += " " + r.shardID
+	}
+	if !r.ArrivalTime.IsZero() {
+		s += " @" + string(appendSeconds(nil, r.ArrivalTime))
+	}
+	if r.hashRange.IsValid() {
+		s += " " + r.hashRange.String()
+	}
+	if r.hasAncestors {
+		s += fmt.Sprint(" ", r.ancestors)
+	}
+	if r.explicitHashKey != "" {
+		s += " ehk=" + r.explicitHashKey
+	}
+	if r.last {
+		s += " last"
+	}
+	return s
+}
+
+const unrecognised = "no record in this JSON"
+
+func TestForms(t *testing.T) {
+	for _, tt := range []struct{ name, input string }{
+		{"nothing", ""},
+		{"blanks", " \r\n\n\t\n"},
+		{"corpus", `{"shard_id": "shardId-7", "starting_hash_key": "0", "ending_hash_key": "99", "sequence_number": "12", "approximate_arrival_timestamp": 1795529839, "partition_key": "k", "data": "aGk="}
+want 1: 12 "k"="hi" shardId-7 @1795529839 0-99`},
+		{"ancestors", `{"sequence_number":"12","starting_hash_key":"0","ending_hash_key":"0","ancestor_ranges":["0-9","0-99"],"data":"aGk="}
+want 1: 12 ""="hi" 0-0 [0-9 0-99]`},
+		{"no ancestors", `{"data":"aGk=","ancestor_ranges":[]}
+want 1:  ""="hi" []`},
+		{"a fraction is kept", `{"data":"","approximate_arrival_timestamp":1795529839.123456789}
+want 1:  ""="" @1795529839.123456789`},
+		{"an exponent", `{"data":"","approximate_arrival_timestamp":1.795529839123E9}
+want 1:  ""="" @1795529839.123`},
+		{"absent and null partition key", `{"data":"aGk=","sequence_number":"1","partition_key":null}{"data":"aGk="}
+want 1: 1 ""="hi"
+want 1:  ""="hi"`},
+		{"partition key in base64", `{"data":"aGk=","partition_key_base64":"/w=="}
+want 1:  "\xff"="hi"`},
+		{"AWS names", `{"SequenceNumber":"1","ApproximateArrivalTimestamp":1701761035.582,"Data":"aGk=","PartitionKey":"k","EncryptionType":"KMS"}
+want 1: 1 "k"="hi" @1701761035.582`},
+		{"get-records", `{
+    "Records": [
+        {
+            "SequenceNumber": "1",
+            "ApproximateArrivalTimestamp": "2023-12-05T08:23:55.582000+01:00",
+            "Data": "aGk=",
+            "PartitionKey": "k"
+        },
+        {
+            "SequenceNumber": "2",
+            "Data": "aG8=",
+            "PartitionKey": "k"
+        }
+    ],
+    "NextShardIterator": "AAAA",
+    "MillisBehindLatest": 0
+}
+want 3: 1 "k"="hi" @1701761035.582
+want 9: 2 "k"="ho"`},
+		{"get-records, compact, in any order, several", `{"MillisBehindLatest":0,"ChildShards":[{"ShardId":"s"}],"Records":[{"Data":"aGk="},{"Data":"aG8="}]}{"Records":[]}
+[{"Data":"YQ=="},{"Data":"Yg=="}]
+want 1:  ""="hi"
+want 1:  ""="ho"
+want 2:  ""="a"
+want 2:  ""="b"`},
+		{"Lambda", `{"Records":[{"kinesis":{"kinesisSchemaVersion":"1.0","partitionKey":"k","sequenceNumber":"1","data":"aGk=","approximateArrivalTimestamp":1545084650.987},"eventSource":"aws:kinesis","eventVersion":"1.0","eventID":"shardId-000000000006:1"}],
+"window":{"start":"2020-07-30T17:00:00Z"},"state":{},"shardId":"shardId-000000000006"}
+want 1: 1 "k"="hi" shardId-000000000006 @1545084650.987`},
+		{"Kinesis Data Analytics", `{"invocationId":"i","records":[{"recordId":"r","data":"aGk=","kinesisStreamRecordMetadata":{"sequenceNumber":"1","partitionKey":"k","shardId":"s","approximateArrivalTimestamp":1507217624302}}]}
+want 1: 1 "k"="hi" s @1507217624.302`},
+		{"Firehose", `{"records":[{"recordId":"r","approximateArrivalTimestamp":1507217624302,"data":"aGk=","kinesisRecordMetadata":{"shardId":"s","partitionKey":"k","approximateArrivalTimestamp":1507217624302,"sequenceNumber":"1","subsequenceNumber":5}},{"recordId":"r","data":"aG8=","kinesisRecordMetadata":{"sequenceNumber":"2","subsequenceNumber":""}}]}
+want 1: 1:5 "k"="hi" s @1507217624.302
+want 1: 2 ""="ho"`},
+		{"Firehose without a stream", `{"records":[{"recordId":"r","approximateArrivalTimestamp":1507217624302,"data":"aGk="}]}
+want 1:  ""="hi" @1507217624.302`},
+		{"what deagg writes", `{"v":1,"sequence_number":"1","sub_sequence_number":2,"aggregated":true,"last":true,"explicit_hash_key":"7","data":"aGk="}
+{"v":1,"sequence_number":"1","sub_sequence_number":0,"aggregated":false,"last":true,"explicit_hash_key":null,"data":"aGk="}
+want 1: 1:2 ""="hi" ehk=7 last
+want 2: 1 ""="hi" last`},
+		{"the last of equal keys", `{"data":"aGk=","data":"aG8="}
+want 1:  ""="ho"`},
+		{"byte order mark, CRLF", "\ufeff{\"data\":\"aGk=\"}\r\n{\"data\":\"aG8=\"}\r\nwant 1:  \"\"=\"hi\"\nwant 2:  \"\"=\"ho\""},
+		{"base64 with line ends", `{"data":"aG\nk=\r\n"}
+want 1:  ""="hi"`},
+		{"escapes", `{"d\u0061ta":"\/\/8=","partition_key":"\u00e9\n\"","other":{"data":[1,{"x":2}]}}
+want 1:  "é\n\""="\xff\xff"`},
+
+		{"no record", `{"foo":1}
+{}
+7
+want f:1: no record in this JSON
+want f:2: no record in this JSON
+want f:3: no record in this JSON`},
+		{"a user file", `{"put_index":0,"partition_key":"k","data_len":1,"data_sha256":"00"}
+want f:1: no record in this JSON`},
+		{"no record in a document", `{"Records":[{"body":"x"},{"Data":"aGk="}]}
+want f:1: no record in this JSON
+want 1:  ""="hi"`},
+		{"not JSON", `hello
+{"data":"aGk="}
+want f:1: JSON does not parse: invalid character 'h' at start of value
+want 2:  ""="hi"`},
+		{"a line is cut off in a string", `{"data":"aGk=","sequence_number":"1
+{"data":"aGk="}
+want f:1: JSON does not parse: invalid character '\n' in string (expecting non-control character)
+want 2:  ""="hi"`},
+		{"a line is cut off between fields", `{"data":"aGk="
+{"data":"aG8="}
+{"data":"aGk="}
+want f:1: JSON that does not parse begins here; in line 2: invalid character '{' after object value (expecting ',' or '}')
+want 2:  ""="ho"
+want 3:  ""="hi"`},
+		{"the last line is cut off", `{"data":"aGk="}
+{"data":"aG8=",
+want 1:  ""="hi"
+want f:2: JSON that does not parse begins here; in line 3: it ends in the middle of a value`},
+		{"a pretty document breaks", `{
+  "Records": [
+    {
+      "Data": "aGk="
+    },
+    {
+      "Data": "aG8=" oops
+    },
+    {
+      "Data": "aGE="
+    }
+  ],
+  "MillisBehindLatest": 0
+}
+{"Data": "YQ=="}
+want 3:  ""="hi"
+want f:6: JSON that does not parse begins here; in line 7: invalid character 'o' after object value (expecting ',' or '}')
+want 9:  ""="ha"
+want 15:  ""="a"`},
+		{"a document that is cut off is followed by another", `{"Records":[{"Data":"aGk="},{"Data":
+{"Records":[{"Data":"aG8="}]}
+{"Records":[{"Data":"aGE="}]}
+want 1:  ""="hi"
+want f:1: JSON that does not parse begins here; in line 3: invalid character '{' after object value (expecting ',' or '}')
+want 2:  ""="ho"
+want 3:  ""="ha"`},
+		{"not base64", `{"data":"a?k="}
+{"data":"a-_="}
+{"data":"aGk"}
+{"data":"aGl="}
+{"data":7}
+{"data":"aGk="}
+want f:1: data: not base64: '?' at character 2; encode the bytes of the record as standard base64
+want f:2: data: URL-safe base64 ('-' at character 2): write + for - and / for _
+want f:3: data: not base64: it is cut off, or its padding (=) is missing or misplaced
+want f:4: data: not base64: it is cut off, or its padding (=) is missing or misplaced
+want f:5: data is no string
+want 6:  ""="hi"`},
+		{"wrong fields", `{"data":"","sequence_number":1}
+{"data":"","starting_hash_key":"5","ending_hash_key":"4"}
+{"data":"","starting_hash_key":"5"}
+{"data":"","ancestor_ranges":[5]}
+{"data":"","ancestor_ranges":"1-2"}
+{"data":"","approximate_arrival_timestamp":"yesterday"}
+{"data":"","approximate_arrival_timestamp":1e300}
+{"data":"","sub_sequence_number":-1}
+{"data":"","partition_key":{"a":1}}
+want f:1: the sequence number is no string
+want f:2: starting_hash_key and ending_hash_key: hashkey: range starts at 5, behind its end 4
+want f:3: starting_hash_key and ending_hash_key: hashkey: not a hash key: empty (end of a range)
+want f:4: ancestor_ranges holds something else than texts START-END
+want f:5: ancestor_ranges is no list of texts START-END
+want f:6: the time of arrival "yesterday" is neither a number nor ISO 8601
+want f:7: the time of arrival 1e300 is out of range
+want f:8: the sub-sequence number is no number of 0 to 2^63-1
+want f:9: the partition key is no string`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			input, wanted, _ := strings.Cut(tt.input, "want ")
+			var want []string
+			if wanted != "" {
+				want = strings.Split(wanted, "\nwant ")
+			}
+			got := read(strings.NewReader(input))
+			for i := range got {
+				if at, _, ok := strings.Cut(got[i], unrecognised); ok {
+					got[i] = at + unrecognised
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+// endless repeats a text n times.
+type endless struct {
+	text string
+	n    int
+	at   int
+}
+
+func (e *endless) Read(p []byte) (n int, err error) {
+	for n < len(p) && e.n > 0 {
+		c := copy(p[n:], e.text[e.at:])
+		n, e.at = n+c, e.at+c
+		if e.at == len(e.text) {
+			e.at, e.n = 0, e.n-1
+		}
+	}
+	if n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// heapGrowth returns by how much the largest heap seen during f exceeds that before it.
+func heapGrowth(f func(sample func())) uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	before, largest := m.HeapAlloc, m.HeapAlloc
+	f(func() {
+		runtime.ReadMemStats(&m)
+		largest = max(largest, m.HeapAlloc)
+	})
+	return largest - before
+}
+
+// TestConstantMemory reads 64 MB in each form, and a huge document.
+func TestConstantMemory(t *testing.T) {
+	const total, limit = 64 << 20, 12 << 20
+	data := strings.Repeat("QUJD", 2000)
+	line := `{"sequence_number":"1","partition_key":"k","data":"` + data + "\"}\n"
+	element := "  {\n    \"SequenceNumber\": \"1\",\n    \"Data\": \"" + data + "\"\n  },\n"
+	n := total / len(line)
+	for name, input := range map[string]io.Reader{
+		"lines":            &endless{text: line, n: n},
+		"one document":     io.MultiReader(strings.NewReader("{\"Records\": [\n"), &endless{text: element, n: n - 1}, strings.NewReader(element[:len(element)-2]+"]}")),
+		"one compact line": io.MultiReader(strings.NewReader("["), &endless{text: line[:len(line)-1] + ",", n: n - 1}, strings.NewReader(line[:len(line)-1]+"]")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			records := 0
+			grown := heapGrowth(func(sample func()) {
+				readRecords(&source{Reader: input}, func(r *record, err error) bool {
+					if err != nil {
+						t.Fatal(err)
+					}
+					if records++; records%500 == 0 {
+						sample()
+					}
+					return true
+				})
+			})
+			if records != n {
+				t.Errorf("%d records, want %d", records, n)
+			}
+			if grown > limit {
+				t.Errorf("the heap grew by %d bytes, want at most %d", grown, limit)
+			}
+		})
+	}
+}
+
+func TestTooLong(t *testing.T) {
+	for name, open := range map[string]string{"plain": `{"data":"`, "escaped": `{"data":"\n`, "document": `{"Records":[{"Data":"`} {
+		t.Run(name, func(t *testing.T) {
+			long := io.MultiReader(strings.NewReader("{\"data\":\"aGk=\"}\n"+open), &endless{text: strings.Repeat("A", 1<<20), n: 70},
+				strings.NewReader("\"}\n{\"data\":\"aG8=\"}\n"))
+			want := []string{`1:  ""="hi"`, "f:2: a JSON line or record of more than 64 MiB: skipped to the next line", `3:  ""="ho"`}
+			if diff := cmp.Diff(want, read(long)); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestReadError checks that what came before an error of reading is delivered, and the error told once.
+func TestReadError(t *testing.T) {
+	for _, input := range []string{"{\"data\":\"aGk=\"}\n", "[{\"data\":\"aGk=\"},", "{\"data\":\"aGk=\"}\n{\"data\":\"aG"} {
+		got := read(io.MultiReader(strings.NewReader(input), failing{}))
+		if len(got) != 2 || got[0] != `1:  ""="hi"` || !strings.HasSuffix(got[1], ": disk on fire") {
+			t.Errorf("%q: %q", input, got)
+		}
+	}
+}
+
+type failing struct{}
+
+func (failing) Read([]byte) (int, error) { return 0, fmt.Errorf("disk on fire") }
+
+// TestSmallReads checks that what is read does not depend on how it arrives.
+func TestSmallReads(t *testing.T) {
+	input := "\ufeff{\"data\":\"aGk=\",\"n\":-0.5}\n{\n \"Records\": [ {\"Data\": \"aG8=\"}, {\"Data\"oops} ]\n}\n[{\"data\":\"\\u0061Gk=\"}]"
+	want := read(strings.NewReader(input))
+	if diff := cmp.Diff(want, read(&oneByOne{data: []byte(input)})); diff != "" {
+		t.Errorf("-at once +byte by byte\n%s", diff)
+	}
+}
+
+type oneByOne struct{ data []byte }
+
+func (o *oneByOne) Read(p []byte) (int, error) {
+	if len(o.data) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p[:1], o.data)
+	o.data = o.data[n:]
+	return n, nil
+}
+
+// general reads as if nothing could be read the fast way.
+func general(input []byte) []string {
+	var got []string
+	r := &recordReader{tape: newTape(bytes.NewReader(input)), noFast: true}
+	r.yield = func(rec *record, err error) bool {
+		if err != nil {
+			got = append(got, (&lineError{"f", r.tape.line, err}).Error())
+		} else {
+			got = append(got, describe(rec))
+		}
+		return true
+	}
+	r.run()
+	return got
+}
+
+// places cuts the texts of errors off: which character they name depends on how much was there to be read.
+func places(got []string) []string {
+	for i, text := range got {
+		if strings.HasPrefix(text, "f:") {
+			got[i] = text[:strings.Index(text, ": ")]
+		}
+	}
+	return got
+}
+
+func FuzzReader(f *testing.F) {
+	for _, seed := range []string{
+		`{"shard_id": "s", "sequence_number": "12", "approximate_arrival_timestamp": 1.5, "data": "aGk="}` + "\n" + `{"data":"aG8="}`,
+		`{"Records":[{"Data":"aGk="},{"kinesis":{"data":"aGk="},"eventID":"s:1"}],"MillisBehindLatest":0}`,
+		"[\n  {\"Data\":\"aGk=\"},\n  {\"Data\":oops},\n  {\"Data\":\"aGk=\"}\n]\n",
+		`{"data":"aG\nk=","partition_key":"\u00e9","last":true,"sub_sequence_number":007}`,
+		"{\"data\":\"aG\nk=\"}{\"data\":\"\",\"x\":-0}{\"data\":\"====\"}",
+		`{"data":"aGk=","ancestor_ranges":["0-1"],"starting_hash_key":"0","ending_hash_key":"1"}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, input []byte) {
+		fast := read(bytes.NewReader(input))
+		if diff := cmp.Diff(general(input), fast); diff != "" {
+			t.Errorf("-general +fast\n%s", diff)
+		}
+		if diff := cmp.Diff(places(fast), places(read(&oneByOne{data: input}))); diff != "" {
+			t.Errorf("-at once +byte by byte\n%s", diff)
+		}
+	})
+}
