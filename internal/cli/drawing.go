@@ -80,7 +80,7 @@ func shardOf(sequenceNumber string) string {
 }
 
 func (a *anatomy) drawFrame(w io.Writer) {
-	fmt.Fprint(w, "\n  offset\tbytes\t\n")
+	fmt.Fprint(w, "\n  offset\tbytes\tframe\n")
 	fmt.Fprintf(w, "  0\t%d\tmagic % X\n", len(wire.Magic), wire.Magic)
 	if a.Checksum == nil {
 		return

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/kplkit/kplkit/seqnum"
 )
@@ -27,8 +28,20 @@ They compare as numbers, in the order of the Java KCL:
   AT_TIMESTAMP < TRIM_HORIZON < LATEST < numbers < SHARD_END`,
 	}
 	group(cmd)
+	cmd.SetFlagErrorFunc(negativeValue)
 	cmd.AddCommand(newSeqnumExplain(s), newSeqnumCompare(s), newSeqnumSort(s))
 	return cmd
+}
+
+// negativeValue takes what was read as a flag, but is a number with a sign, for the invalid value that it is.
+func negativeValue(_ *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) && strings.Trim(unknown.GetSpecifiedShortnames(), "0123456789:") == "" {
+		if _, syntax := seqnum.ParseExtended("-" + unknown.GetSpecifiedShortnames()); syntax != nil {
+			return syntax
+		}
+	}
+	return usageError{err}
 }
 
 func newSeqnumExplain(s Streams) *cobra.Command {

@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// run runs kplkit on stdin and returns what it wrote and its exit code.
+func run(stdin io.Reader, args ...string) (out, errs string, code int) {
+	var o, e bytes.Buffer
+	code = Run(context.Background(), args, Streams{In: stdin, Out: &o, Err: &e})
+	return o.String(), e.String(), code
+}
+
+// TestCaptures checks that of all captures without a reshard each record comes out that was put, and nothing else.
+func TestCaptures(t *testing.T) {
+	files, err := filepath.Glob("../../deagg/testdata/kpl-mini/*.raw.jsonl.gz")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no captures: %v", err)
+	}
+	for _, file := range files {
+		if strings.Contains(file, "reshard") {
+			continue // some come twice there
+		}
+		out, errs, code := run(nil, "deagg", file)
+		if code != exitFine {
+			t.Errorf("%s: exit code %d: %s", file, code, errs)
+		}
+		type read struct {
+			Key  string `json:"partition_key"`
+			Data []byte `json:"data"`
+		}
+		type put struct {
+			OK     bool   `json:"ok"`
+			Key    string `json:"partition_key"`
+			SHA256 string `json:"data_sha256"`
+		}
+		got, want := map[string]int{}, map[string]int{}
+		eachLine(t, strings.NewReader(out), func(r read) {
+			sum := sha256.Sum256(r.Data)
+			got[r.Key+" "+hex.EncodeToString(sum[:])]++
+		})
+		f, err := os.Open(strings.Replace(file, ".raw.", ".user.", 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		unzip, err := gzip.NewReader(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		eachLine(t, unzip, func(p put) {
+			if p.OK {
+				want[p.Key+" "+p.SHA256]++
+			}
+		})
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: -put +read\n%s", file, diff)
+		}
+	}
+}
+
+func eachLine[T any](t *testing.T, r io.Reader, f func(T)) {
+	t.Helper()
+	for d := json.NewDecoder(r); ; {
+		var v T
+		switch err := d.Decode(&v); err {
+		case nil:
+			f(v)
+		case io.EOF:
+			return
+		default:
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestLive checks that a record is written as soon as it has been read, though stdin stays open, and that an
+// interrupt ends the wait for more.
+func TestLive(t *testing.T) {
+	for _, form := range []string{`{"data":"aGk="}` + "\n", `{"data":"aGk="}`, "{\n \"Records\": [\n  {\n   \"Data\": \"aGk=\"\n  }"} {
+		ctx, interrupt := context.WithCancel(context.Background())
+		in, stdin := io.Pipe()
+		stdout, out := io.Pipe()
+		var errs bytes.Buffer
+		code := make(chan int)
+		go func() { code <- Run(ctx, []string{"deagg", "--data", "raw"}, Streams{In: in, Out: out, Err: &errs}) }()
+		if _, err := io.WriteString(stdin, form); err != nil {
+			t.Fatal(err)
+		}
+		if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "hi\n" || err != nil {
+			t.Errorf("%q, %v", line, err)
+		}
+		interrupt()
+		if got := <-code; got != exitFailed || !strings.Contains(errs.String(), "kplkit: interrupted") {
+			t.Errorf("exit code %d: %s", got, &errs)
+		}
+		stdin.Close()
+	}
+}
+
+func zip(t *testing.T, text string) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := io.WriteString(w, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestGzip(t *testing.T) {
+	line := `{"data":"aGk="}` + "\n"
+	out, errs, code := run(strings.NewReader(zip(t, line)+zip(t, line)), "deagg", "--data", "raw")
+	if out != "hi\nhi\n" || code != exitFine {
+		t.Errorf("two members: %q, exit code %d: %s", out, code, errs)
+	}
+	whole := zip(t, line+line)
+	out, errs, code = run(strings.NewReader(whole[:len(whole)-4]), "deagg", "--data", "raw")
+	if out != "hi\nhi\n" || code != exitFailed || !strings.Contains(errs, "kplkit: stdin:3: gzip: the file ends too early") {
+		t.Errorf("cut off: %q, exit code %d: %s", out, code, errs)
+	}
+	_, errs, code = run(strings.NewReader(whole+"more"), "deagg", "--data", "raw")
+	if code != exitFailed || !strings.Contains(errs, "something else than gzip follows") {
+		t.Errorf("something behind it: exit code %d: %s", code, errs)
+	}
+}
+
+// TestWriteError checks that deagg ends when nobody takes its output.
+func TestWriteError(t *testing.T) {
+	var errs bytes.Buffer
+	in := &endless{text: `{"data":"aGk="}` + "\n", n: 1 << 40}
+	code := Run(context.Background(), []string{"deagg"}, Streams{In: in, Out: full{}, Err: &errs})
+	if code != exitFailed || !strings.Contains(errs.String(), "kplkit: "+io.ErrShortWrite.Error()) {
+		t.Errorf("exit code %d: %s", code, &errs)
+	}
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
