@@ -135,7 +135,7 @@ func TestGzip(t *testing.T) {
 	if out != "hi\nhi\n" || code != exitFailed || !strings.Contains(errs, "kplkit: stdin:3: gzip: the file ends too early") {
 		t.Errorf("cut off: %q, exit code %d: %s", out, code, errs)
 	}
-	_, errs, code = run(strings.NewReader(whole+"more"), "deagg", "--data", "raw")
+	_, errs, code = run(strings.NewReader(whole+line), "deagg", "--data", "raw")
 	if code != exitFailed || !strings.Contains(errs, "something else than gzip follows") {
 		t.Errorf("something behind it: exit code %d: %s", code, errs)
 	}

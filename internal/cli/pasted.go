@@ -56,14 +56,19 @@ func readLooseBase64(text []byte) ([]byte, error) {
 	compact := make([]byte, 0, len(text))
 	for i, c := range text {
 		switch c {
-		case ' ', '\t', '\r', '\n':
+		case '\r', '\n':
 			continue
+		case ' ', '\t':
+			if line := bytes.TrimLeft(text[i:], " \t"); line[0] == '\r' || line[0] == '\n' || text[i-1] <= ' ' {
+				continue // around a line end; elsewhere it would let prose pass
+			}
+			return nil, fmt.Errorf("neither JSON nor base64 nor hex: a blank at byte %d", i)
 		case '-':
 			c = '+'
 		case '_':
 			c = '/'
 		case '=':
-			if len(bytes.Trim(text[i:], "= \t\r\n")) > 0 {
+			if len(bytes.Trim(text[i:], "=\r\n")) > 0 {
 				return nil, fmt.Errorf("not base64: %q in its middle, at byte %d", c, i)
 			}
 			continue
