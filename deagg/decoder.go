@@ -42,9 +42,10 @@ type Decoder struct {
 	Ancestors []hashkey.Range // of the shards it came from; none: unknown, nothing is dropped
 	After     seqnum.Extended // skip what is done; zero: nothing is. A plain record counts as sub-sequence number 0
 
-	stats  Stats
-	agg    AggregatedRecord
-	hashes keyHashes
+	stats    Stats
+	agg      AggregatedRecord
+	hashes   keyHashes
+	verdicts []verdict
 }
 
 // Stats counts what a Decoder did. All but Stored and Aggregated count user records, where a stored record that is
@@ -62,28 +63,37 @@ type Stats struct {
 // Stats returns the counts of all iterations so far.
 func (d *Decoder) Stats() Stats { return d.stats }
 
-// UserRecords returns the user records of stored records, in order. It can't fail, and allocates nothing once the
-// Decoder has met an aggregate as large.
+// UserRecords returns the user records of stored records, in order. It can't fail. Of many aggregates it checks the
+// MD5s side by side, on all processors, before the first user record comes. With one stored record it allocates
+// nothing once the Decoder has met an aggregate as large.
 func (d *Decoder) UserRecords(rs ...StoredRecord) iter.Seq[UserRecord] {
 	return func(yield func(UserRecord) bool) { d.run(rs, yield) }
 }
 
 func (d *Decoder) run(rs []StoredRecord, yield func(UserRecord) bool) {
+	verdicts := checksums(rs, d.verdicts)
+	if verdicts != nil {
+		d.verdicts = verdicts
+	}
 	for i := range rs {
-		if !d.stored(rs[i], yield) {
+		sum := unchecked
+		if verdicts != nil {
+			sum = verdicts[i]
+		}
+		if !d.stored(rs[i], sum, yield) {
 			return
 		}
 	}
 }
 
 // stored delivers the user records of one stored record. It returns false if yield did.
-func (d *Decoder) stored(r StoredRecord, yield func(UserRecord) bool) bool {
+func (d *Decoder) stored(r StoredRecord, sum verdict, yield func(UserRecord) bool) bool {
 	d.stats.Stored++
 	if u, ok := finished(r); ok {
 		return d.deliver(&u, d.doneOf(u.SequenceNumber), yield)
 	}
 	done := d.doneOf(r.SequenceNumber)
-	switch err := d.agg.parse(r, dialect(d.Policy == KCL)); err {
+	switch err := d.agg.parse(r, dialect(d.Policy == KCL), sum); err {
 	case nil:
 		d.stats.Aggregated++
 		if d.Policy == KCL {

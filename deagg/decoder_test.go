@@ -303,3 +303,36 @@ func TestNestingIsLimited(t *testing.T) {
 		}
 	}
 }
+
+// TestManyAtOnce: the answer does not depend on how many stored records are handed over at a time.
+func TestManyAtOnce(t *testing.T) {
+	var stored []deagg.StoredRecord
+	for i := range 40 {
+		data := mixed(t, inside, outside, inside)
+		m := message([]string{"k"}, nil)
+		for range 200 {
+			m.Records = append(m.Records, user(0, fmt.Sprint("some data of aggregate ", i)))
+		}
+		large := aggregateOf(t, m)
+		if i%7 == 3 {
+			large[100] ^= 1
+		}
+		stored = append(stored,
+			deagg.StoredRecord{SequenceNumber: fmt.Sprint(3 * i), Data: data},
+			deagg.StoredRecord{SequenceNumber: fmt.Sprint(3*i + 1), Data: large},
+			deagg.StoredRecord{SequenceNumber: fmt.Sprint(3*i + 2), Data: []byte("plain")})
+	}
+	var one, many deagg.Decoder
+	var want []deagg.UserRecord
+	for _, r := range stored {
+		want = append(want, collect(&one, r)...)
+	}
+	for range 2 { // the second time with the first's memory
+		if got := collect(&many, stored...); !slices.Equal(texts(got), texts(want)) {
+			t.Fatalf("%d user records at once, %d one by one", len(got), len(want))
+		}
+	}
+	if one.Stats().Malformed != 6 || many.Stats().Malformed != 12 {
+		t.Errorf("%+v, %+v", one.Stats(), many.Stats())
+	}
+}

@@ -1,7 +1,6 @@
 package deagg
 
 import (
-	"crypto/md5"
 	"fmt"
 	"iter"
 	"math"
@@ -54,7 +53,7 @@ func (a *AggregatedRecord) Reset(r StoredRecord) error {
 		a.clear()
 		return ErrNotAggregated
 	}
-	return a.parse(r, canonical)
+	return a.parse(r, canonical, unchecked)
 }
 
 func (a *AggregatedRecord) clear() {
@@ -117,8 +116,8 @@ func (a *AggregatedRecord) indexError(i int, what string, size int) error {
 	}
 }
 
-// parse checks the frame of r and reads its fields.
-func (a *AggregatedRecord) parse(r StoredRecord, d dialect) error {
+// parse checks the frame of r and reads its fields. sum is the verdict on the checksum if it is known already.
+func (a *AggregatedRecord) parse(r StoredRecord, d dialect, sum verdict) error {
 	a.clear()
 	if !HasMagic(r.Data) {
 		return ErrNotAggregated
@@ -131,8 +130,10 @@ func (a *AggregatedRecord) parse(r StoredRecord, d dialect) error {
 		return a.damaged(maxLen, fmt.Errorf("%w: %d bytes are too long for a stored record", ErrWire, len(r.Data)))
 	}
 	end := len(r.Data) - wire.DigestSize
-	body := r.Data[len(wire.Magic):end]
-	if sum := md5.Sum(body); string(sum[:]) != string(r.Data[end:]) {
+	if sum == unchecked {
+		sum = checksum(r.Data)
+	}
+	if sum == wrong {
 		return a.damaged(end, fmt.Errorf("%w: its bytes are damaged or cut off", ErrChecksum))
 	}
 	c := cursor{b: r.Data[:end], pos: len(wire.Magic), dialect: d}

@@ -16,36 +16,48 @@ import (
 
 // expand returns the user records of a batch as the SDK's records.
 func expand(d *deagg.Decoder, batch []types.Record, secondPass bool) []types.Record {
-	x := expansion{out: make([]types.Record, 0, len(batch)), secondPass: secondPass}
-	left := 0
+	x := expansion{out: make([]types.Record, 0, len(batch)), secondPass: secondPass, last: true}
 	for i := range batch {
-		left += len(batch[i].Data)
+		x.left += len(batch[i].Data)
 	}
-	for i := range batch {
-		r := &batch[i]
-		x.begin(r)
-		for u := range d.UserRecords(storedRecord(r)) {
-			x.add(&u)
+	stored := AppendStored(make([]deagg.StoredRecord, 0, len(batch)), batch)
+	at := -1
+	for u := range d.UserRecords(stored...) {
+		if x.last {
+			x.end()
+			for at++; !isOf(&u, &stored[at]); at++ {
+				x.left -= len(batch[at].Data) // a stored record of which nothing comes
+			}
+			x.begin(&batch[at])
 		}
-		x.end()
-		x.reserve(len(r.Data), left)
-		left -= len(r.Data)
+		x.add(&u)
 	}
+	x.end()
 	return x.out
+}
+
+// isOf reports whether u comes out of r.
+func isOf(u *deagg.UserRecord, r *deagg.StoredRecord) bool {
+	rest, ok := strings.CutPrefix(r.SequenceNumber, u.SequenceNumber)
+	return ok && (rest == "" || rest[0] == ':')
 }
 
 // expansion collects user records. Those of one stored record share the memory of their texts.
 type expansion struct {
 	secondPass bool
 	out        []types.Record
+	left       int // bytes of the stored records that are not done
 	stored     *types.Record
 	first      int      // of the stored record's user records in out
+	single     bool     // it is a finished user record
+	last       bool     // all of its user records have come
 	keys       []string // their partition keys
 	subs       []int64  // their sub-sequence numbers, -1 for one that keeps the bare sequence number
 }
 
 func (x *expansion) begin(r *types.Record) {
 	x.stored, x.first = r, len(x.out)
+	x.single = strings.Contains(aws.ToString(r.SequenceNumber), ":")
 	x.keys, x.subs = x.keys[:0], x.subs[:0]
 }
 
@@ -61,12 +73,18 @@ func (x *expansion) add(u *deagg.UserRecord) {
 	if magic && x.secondPass {
 		r.Data = wrap(u.PartitionKey, u.Data)
 	}
+	x.last = u.Last || x.single
 	x.keys = append(x.keys, u.PartitionKey)
 	x.out = append(x.out, r)
 }
 
 // end gives the stored record's user records their texts.
 func (x *expansion) end() {
+	if x.stored == nil {
+		return
+	}
+	x.left -= len(x.stored.Data)
+	defer x.reserve()
 	us := x.out[x.first:]
 	if len(us) == 0 || len(us) == 1 && x.subs[0] < 0 && x.keys[0] == aws.ToString(x.stored.PartitionKey) {
 		return // a plain record, as it came
@@ -92,12 +110,12 @@ func (x *expansion) end() {
 	}
 }
 
-// reserve makes room for the rest of the batch, left bytes with this stored record's size, as if it held as many user
-// records to the byte: memory stays in proportion to the input.
-func (x *expansion) reserve(size, left int) {
-	n := len(x.out) - x.first
-	if n > 1 && cap(x.out)-len(x.out) < n && left > size {
-		x.out = slices.Grow(x.out, int(int64(n)*int64(left-size)/int64(size))+1)
+// reserve makes room for the rest of the batch as if it held as many user records to the byte as the last stored
+// record: memory stays in proportion to the input.
+func (x *expansion) reserve() {
+	n, size := len(x.out)-x.first, len(x.stored.Data)
+	if n > 1 && cap(x.out)-len(x.out) < n {
+		x.out = slices.Grow(x.out, int(int64(n)*int64(x.left)/int64(size))+1)
 	}
 }
 
