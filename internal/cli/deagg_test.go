@@ -144,7 +144,7 @@ func TestGzip(t *testing.T) {
 // TestWriteError checks that deagg ends when nobody takes its output.
 func TestWriteError(t *testing.T) {
 	var errs bytes.Buffer
-	in := &endless{text: `{"data":"aGk="}` + "\n", n: 1 << 40}
+	in := &endless{text: `{"data":"aGk="}` + "\n", n: 1 << 30}
 	code := Run(context.Background(), []string{"deagg"}, Streams{In: in, Out: full{}, Err: &errs})
 	if code != exitFailed || !strings.Contains(errs.String(), "kplkit: "+io.ErrShortWrite.Error()) {
 		t.Errorf("exit code %d: %s", code, &errs)

@@ -1,6 +1,9 @@
 package kinesisfake
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 const (
 	maxRecords     = 10_000
@@ -102,7 +105,7 @@ func (sh *shard) read(position, count, size int) batch {
 }
 
 func (out getRecordsOutput) appendJSON(b []byte) []byte {
-	b = append(make([]byte, 0, encodedSize(out.records)), '{')
+	b = append(slices.Grow(b, encodedSize(out.records)), '{')
 	b = appendRecords(b, out.records)
 	b = appendEnd(b, out.millisBehind, out.children)
 	if out.next != "" {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
@@ -97,7 +98,7 @@ type event struct {
 }
 
 func (e *event) appendJSON(b []byte) []byte {
-	b = append(make([]byte, 0, encodedSize(e.records)), '{')
+	b = append(slices.Grow(b, encodedSize(e.records)), '{')
 	b = appendRecords(b, e.records)
 	b = appendEnd(b, e.millisBehind, e.children)
 	if e.continuation != "" {
