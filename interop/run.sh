@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# Runs the real KPL, KCL and peers against kplkit, installed at pinned versions into interop/.cache.
+#
+#   interop/run.sh [--evidence] [part…]
+#
+# Without a part: the quick ones, decoders and aggregatorutil. --evidence writes what was found to interop/evidence.
+#
+# Exit code: 0 all parts ran and agree, 1 one differs, 2 no such part, 3 one was not run: what to install is named.
+set -uo pipefail
+cd "$(dirname "$0")" || exit 2
+cache=$PWD/.cache
+
+all='decoders aggregatorutil'
+quick='decoders aggregatorutil'
+
+# part NAME: the tools that it needs, what has to be installed, and its test.
+part() {
+	case $1 in
+	decoders) tools='java javac mvn node npm python3' installs='kcl1 kcl2 python node awslabs' test=TestDecoders ;;
+	aggregatorutil) tools='java javac mvn' installs='kcl1 kcl2' test=TestAggregatorUtil ;;
+	*) return 1 ;;
+	esac
+}
+
+# remedy TOOL: what to install where it is missing.
+remedy() {
+	case $1 in
+	java | javac) echo 'a JDK, 11 or newer' ;;
+	mvn) echo 'Maven 3' ;;
+	node | npm) echo 'Node.js 18 or newer with npm' ;;
+	python3) echo 'Python 3.9 or newer with venv' ;;
+	go) echo 'Go 1.26' ;;
+	esac
+}
+
+install_kcl1() { java_peer kcl1; }
+install_kcl2() { java_peer kcl2; }
+
+# java_peer NAME: the jars that its pom names, and its program.
+java_peer() {
+	mvn -q -B -Dstyle.color=never -f "java/$1/pom.xml" dependency:copy-dependencies -DoutputDirectory="$cache/$1/lib" &&
+		javac -nowarn -cp "$cache/$1/lib/*" -d "$cache/$1/classes" java/Exchange.java java/"$1"/*.java
+}
+
+install_python() {
+	python3 -m venv "$cache/python" &&
+		"$cache/python/bin/pip" install -q --disable-pip-version-check -r python/requirements.txt
+}
+
+install_node() {
+	mkdir -p "$cache/node" && cp node/* "$cache/node" && (cd "$cache/node" && npm ci --silent --ignore-scripts)
+}
+
+install_awslabs() { go build -o "$cache/awslabs/" ./awslabs; }
+
+# sources NAME: the files that decide what an installation is.
+sources() {
+	case $1 in
+	kcl*) echo java/Exchange.java java/"$1"/* ;;
+	awslabs) echo go.mod go.sum awslabs/* ;;
+	*) echo "$1"/* ;;
+	esac
+}
+
+# installed NAME: installs it, unless it stands there from the same sources.
+installed() {
+	local stamp
+	stamp=$(cat $(sources "$1") | cksum)
+	[ "$(cat "$cache/$1/stamp" 2>/dev/null)" = "$stamp" ] && return
+	echo "installing $1"
+	rm -rf "${cache:?}/$1"
+	"install_$1" && echo "$stamp" >"$cache/$1/stamp"
+}
+
+# ready PART: its tools are there and all is installed; else says what is missing.
+ready() {
+	local tool name missing=''
+	for tool in go $tools; do
+		command -v "$tool" >/dev/null || missing+="$tool is missing: install $(remedy "$tool")"$'\n'
+	done
+	if [ -n "$missing" ]; then
+		printf '%s' "$missing"
+		return 1
+	fi
+	for name in $installs; do
+		installed "$name" || { echo "$name could not be installed"; return 1; }
+	done
+}
+
+evidence=()
+[ "${1:-}" = --evidence ] && { evidence=(-evidence evidence); shift; }
+parts=${*:-$quick}
+for name in $parts; do
+	part "$name" || { echo "interop/run.sh: no part $name; there are: $all" >&2; exit 2; }
+done
+
+ran='' differ='' not_run=''
+for name in $parts; do
+	printf '\n== %s (%ss)\n' "$name" "$SECONDS"
+	part "$name"
+	if ! ready "$name"; then
+		not_run+=" $name"
+	elif go test -count=1 -v -run "^$test\$" . ${evidence[@]+"${evidence[@]}"}; then
+		ran+=" $name"
+	else
+		differ+=" $name"
+	fi
+done
+
+printf '\nagree:%s\ndiffer:%s\nnot run:%s\n%ss\n' "${ran:- none}" "${differ:- none}" "${not_run:- none}" "$SECONDS"
+[ -z "$differ" ] || exit 1
+[ -z "$not_run" ] || exit 3
