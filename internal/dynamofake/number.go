@@ -7,7 +7,7 @@ import (
 )
 
 // numberForm bounds the exponent before big.Rat, which would spell it out.
-var numberForm = regexp.MustCompile(`^-?(\d{1,200}(\.\d{0,200})?|\.\d{1,200})([eE][-+]?\d{1,3})?$`)
+var numberForm = regexp.MustCompile(`^[-+]?(\d{1,200}(\.\d{0,200})?|\.\d{1,200})([eE][-+]?\d{1,3})?$`)
 
 const (
 	maxDigits    = 38  // significant decimal digits of a number
