@@ -20,7 +20,7 @@ var aggregates = flag.Int("aggregates", 30_000, "how many aggregates the differe
 
 // TestAggregatorUtil: deagg's KCL policy does what the Java KCL does, to the letter, on aggregates of all kinds.
 func TestAggregatorUtil(t *testing.T) {
-	e := newEvidence("aggregatorutil")
+	e := newEvidence("aggregatorutil", *seed)
 	stored := slices.Concat(generated(), vectorRecords(t), characterRecords(t))
 	e.Input["generated aggregates"] = *aggregates
 	e.Input["vectors and characters"] = len(stored) - *aggregates
@@ -32,7 +32,7 @@ func TestAggregatorUtil(t *testing.T) {
 	}
 	checkVariety(t, e.Outcomes)
 	for _, p := range []peer{kcl1, kcl2} {
-		c := e.comparison(t, p)
+		c := e.comparison(p.name, p.versions(t))
 		theirs := p.deaggregate(t, stored)
 		for i, r := range stored {
 			c.compare(t, shown{r}, users[i], append([]userRecord{}, theirs[r.SequenceNumber]...))

@@ -65,7 +65,7 @@ func explicitHashKey(u *userRecord)   { u.ExplicitHashKey = nil }
 
 // TestDecoders: what our encoder writes is read alike by everyone.
 func TestDecoders(t *testing.T) {
-	e := newEvidence("decoders")
+	e := newEvidence("decoders", *seed)
 	stored, put := encoded(t, rand.New(rand.NewPCG(*seed, 0)))
 	e.Input["stored records"] = len(stored)
 	for i, r := range stored {
@@ -74,7 +74,7 @@ func TestDecoders(t *testing.T) {
 		checkPut(t, put[i], users)
 	}
 	for _, p := range readings {
-		c := e.comparison(t, p.peer)
+		c := e.comparison(p.name, p.versions(t))
 		theirs := p.deaggregate(t, stored)
 		for _, r := range stored {
 			users, _ := ours(t, r, deagg.Lossless)

@@ -39,17 +39,27 @@ type comparison struct {
 	Different int               `json:"different"`
 }
 
-func newEvidence(part string) *evidence {
+// newEvidence starts the evidence of a part. seed is 0 where nothing is drawn.
+func newEvidence(part string, seed uint64) *evidence {
 	return &evidence{
-		V: 1, Part: part, Date: time.Now().UTC().Format(time.DateOnly), Seed: *seed,
+		V: 1, Part: part, Date: time.Now().UTC().Format(time.DateOnly), Seed: seed,
 		Input: map[string]int{}, Outcomes: map[string]int{},
 	}
 }
 
-func (e *evidence) comparison(t *testing.T, p peer) *comparison {
-	c := &comparison{Peer: p.name, Versions: p.versions(t)}
+func (e *evidence) comparison(peer string, versions map[string]string) *comparison {
+	c := &comparison{Peer: peer, Versions: versions}
 	e.Results = append(e.Results, c)
 	return c
+}
+
+func (c *comparison) count(equal bool) {
+	c.Compared++
+	if equal {
+		c.Equal++
+	} else {
+		c.Different++
+	}
 }
 
 // shownDifferences is how many differences are shown in full: the rest are counted.
@@ -58,13 +68,9 @@ const shownDifferences = 5
 // compare counts want and got, and shows them if they differ.
 func (c *comparison) compare(t *testing.T, what any, want, got []userRecord) {
 	t.Helper()
-	c.Compared++
-	if reflect.DeepEqual(want, got) {
-		c.Equal++
-		return
-	}
-	c.Different++
-	if c.Different <= shownDifferences {
+	equal := reflect.DeepEqual(want, got)
+	c.count(equal)
+	if !equal && c.Different <= shownDifferences {
 		t.Errorf("%s differs (- ours, + theirs) on %+v\n%s", c.Peer, what, cmp.Diff(want, got))
 	}
 }

@@ -3,21 +3,22 @@
 #
 #   interop/run.sh [--evidence] [part…]
 #
-# Without a part: the quick ones, decoders and aggregatorutil. --evidence writes what was found to interop/evidence.
+# Without a part: the quick ones. --evidence writes what was found to interop/evidence.
 #
 # Exit code: 0 all parts ran and agree, 1 one differs, 2 no such part, 3 one was not run: what to install is named.
 set -uo pipefail
 cd "$(dirname "$0")" || exit 2
 cache=$PWD/.cache
 
-all='decoders aggregatorutil'
-quick='decoders aggregatorutil'
+all='decoders aggregatorutil dynamodb'
+quick='decoders aggregatorutil dynamodb'
 
 # part NAME: the tools that it needs, what has to be installed, and its test.
 part() {
 	case $1 in
 	decoders) tools='java javac mvn node npm python3' installs='kcl1 kcl2 python node awslabs' test=TestDecoders ;;
 	aggregatorutil) tools='java javac mvn' installs='kcl1 kcl2' test=TestAggregatorUtil ;;
+	dynamodb) tools='java mvn' installs='dynamodb-local' test=TestDynamoDB ;;
 	*) return 1 ;;
 	esac
 }
@@ -36,11 +37,16 @@ remedy() {
 install_kcl1() { java_peer kcl1; }
 install_kcl2() { java_peer kcl2; }
 
-# java_peer NAME: the jars that its pom names, and its program.
+# jars NAME: those that its pom names.
+jars() { mvn -q -B -f "java/$1/pom.xml" dependency:copy-dependencies -DoutputDirectory="$cache/$1/lib"; }
+
+# java_peer NAME: its jars and its program.
 java_peer() {
-	mvn -q -B -Dstyle.color=never -f "java/$1/pom.xml" dependency:copy-dependencies -DoutputDirectory="$cache/$1/lib" &&
+	jars "$1" &&
 		javac -nowarn -cp "$cache/$1/lib/*" -d "$cache/$1/classes" java/Exchange.java java/"$1"/*.java
 }
+
+install_dynamodb_local() { jars dynamodb-local; }
 
 install_python() {
 	python3 -m venv "$cache/python" &&
@@ -56,6 +62,7 @@ install_awslabs() { go build -o "$cache/awslabs/" ./awslabs; }
 # sources NAME: the files that decide what an installation is.
 sources() {
 	case $1 in
+	dynamodb-local) echo java/"$1"/pom.xml ;;
 	kcl*) echo java/Exchange.java java/"$1"/* ;;
 	awslabs) echo go.mod go.sum awslabs/* ;;
 	*) echo "$1"/* ;;
@@ -68,8 +75,13 @@ installed() {
 	stamp=$(cat $(sources "$1") | cksum)
 	[ "$(cat "$cache/$1/stamp" 2>/dev/null)" = "$stamp" ] && return
 	echo "installing $1"
-	rm -rf "${cache:?}/$1"
-	"install_$1" && echo "$stamp" >"$cache/$1/stamp"
+	rm -rf "${cache:?}/$1" && mkdir -p "$cache"
+	if "install_${1//-/_}" >"$cache/log" 2>&1; then
+		echo "$stamp" >"$cache/$1/stamp"
+	else
+		cat "$cache/log"
+		return 1
+	fi
 }
 
 # ready PART: its tools are there and all is installed; else says what is missing.
