@@ -232,8 +232,11 @@ func TestWrongSequenceNumbers(t *testing.T) {
 	if !strings.Contains(err.Error(), "It encodes shardId-000000000001, while it was used in a call to a shard with shardId-000000000000") {
 		t.Errorf("the shards are not named: %v", err)
 	}
-	for _, n := range []string{"1", "x", "-5", strings.Repeat("9", 56), strings.Repeat("9", 130)} {
+	for _, n := range []string{"1", strings.Repeat("9", 56)} {
 		wantError[*types.InvalidArgumentException](w, try(&n, types.ShardIteratorTypeAfterSequenceNumber))
+	}
+	for _, n := range []string{"x", "-5", "007", *zero + ":3", strings.Repeat("9", 130)} {
+		wantError[*types.ValidationException](w, try(&n, types.ShardIteratorTypeAfterSequenceNumber))
 	}
 	wantError[*types.InvalidArgumentException](w, try(nil, types.ShardIteratorTypeAtSequenceNumber))
 	wantError[*types.InvalidArgumentException](w, try(zero, types.ShardIteratorTypeLatest))

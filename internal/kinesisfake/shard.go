@@ -2,11 +2,11 @@ package kinesisfake
 
 import (
 	"fmt"
+	"regexp"
 	"sort"
 	"time"
 
 	"github.com/kplkit/kplkit/deagg/hashkey"
-	"github.com/kplkit/kplkit/seqnum"
 )
 
 // Record is a stored record.
@@ -144,11 +144,16 @@ func (st *stream) startingPosition(sh *shard, kind *string, number *string, at *
 		"[AFTER_SEQUENCE_NUMBER, LATEST, AT_TIMESTAMP, AT_SEQUENCE_NUMBER, TRIM_HORIZON]")
 }
 
+// sequenceNumber is the form that the API asks of one.
+var sequenceNumber = regexp.MustCompile(`^(0|[1-9]\d{0,128})$`)
+
 // positionOf finds the record of a sequence number, or the next one. The number must be one that this shard may
 // have given out: of its records, trimmed or not, of its start or end, or between them.
 func (st *stream) positionOf(sh *shard, number string, after bool) (int, error) {
 	q, ok := parseSequence(number)
 	switch {
+	case !sequenceNumber.MatchString(number):
+		return 0, violation(number, "startingSequenceNumber", `Member must satisfy regular expression pattern: 0|([1-9]\d{0,128})`)
 	case !ok:
 		return 0, invalidArgument("StartingSequenceNumber %.160s used on shard %s in %v is invalid.", number, sh.id, st)
 	case q.shard != sh.number:
@@ -158,9 +163,8 @@ func (st *stream) positionOf(sh *shard, number string, after bool) (int, error) 
 		return 0, invalidArgument("StartingSequenceNumber %s used on shard %s in %v is invalid because it did not come from this stream.",
 			number, sh.id, st)
 	}
-	digits := seqnum.MustParse(number).String() // without leading zeros
-	position := sh.locate(digits)
-	if rest, _ := sh.from(position); after && len(rest) > 0 && rest[0].SequenceNumber == digits {
+	position := sh.locate(number)
+	if rest, _ := sh.from(position); after && len(rest) > 0 && rest[0].SequenceNumber == number {
 		position++
 	}
 	return position, nil
