@@ -35,7 +35,7 @@ func TestAggregatorUtil(t *testing.T) {
 		c := e.comparison(p.name, p.versions(t))
 		theirs := p.deaggregate(t, stored)
 		for i, r := range stored {
-			c.compare(t, shown{r}, users[i], append([]userRecord{}, theirs[r.SequenceNumber]...))
+			c.compare(t, shownRecord{r}, users[i], append([]userRecord{}, theirs[r.SequenceNumber]...))
 		}
 	}
 	e.report(t)
@@ -114,9 +114,9 @@ func characterRecords(t *testing.T) (stored []storedRecord) {
 	return stored
 }
 
-// shown is a stored record as a failure shows it, ready for kplkit inspect.
-type shown struct{ storedRecord }
+// shownRecord is a stored record as a failure shows it, ready for kplkit inspect.
+type shownRecord struct{ storedRecord }
 
-func (s shown) String() string {
+func (s shownRecord) String() string {
 	return fmt.Sprintf("%s, range %s-%s, %s", s.SequenceNumber, s.StartingHashKey, s.EndingHashKey, base64.StdEncoding.EncodeToString(s.Data))
 }

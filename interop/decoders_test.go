@@ -1,12 +1,21 @@
 package interop
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"os/exec"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/deagg/hashkey"
@@ -14,17 +23,17 @@ import (
 )
 
 const (
-	decoderAggregates = 600
-	mostUserRecords   = 500
+	batches         = 300 // each its own stream, of one or four shards
+	mostUserRecords = 500 // in a batch
 )
 
-// reading is how a peer is known to see user records: what it does not tell is taken from ours before comparing.
-type reading struct {
+// reader is how a peer is known to see user records: what it does not tell is taken from ours before comparing.
+type reader struct {
 	peer
 	sees func([]userRecord) []userRecord
 }
 
-var readings = []reading{
+var readers = []reader{
 	{kcl1, func(us []userRecord) []userRecord { return us }},
 	{kcl2, func(us []userRecord) []userRecord { return us }},
 	{python, firstHashKeyForNone},
@@ -63,69 +72,130 @@ func aggregatedFlag(u *userRecord)    { u.Aggregated = nil }
 func subSequenceNumber(u *userRecord) { u.SubSequenceNumber = nil }
 func explicitHashKey(u *userRecord)   { u.ExplicitHashKey = nil }
 
-// TestDecoders: what our encoder writes is read alike by everyone.
+// TestDecoders: what `kplkit agg` writes is read alike by everyone.
 func TestDecoders(t *testing.T) {
 	e := newEvidence("decoders", *seed)
-	stored, put := encoded(t, rand.New(rand.NewPCG(*seed, 0)))
-	e.Input["stored records"] = len(stored)
-	for i, r := range stored {
-		users, _ := ours(t, r, deagg.Lossless)
-		e.Input["user records"] += len(users)
-		checkPut(t, put[i], users)
+	var stored []storedRecord
+	program := buildKplkit(t)
+	random := rand.New(rand.NewPCG(*seed, 0))
+	for i := range batches {
+		put := drawRecords(random, 1+i*mostUserRecords/batches)
+		shards := 1 + 3*(i%2)
+		lines := aggregate(t, program, put, shards)
+		checkPut(t, put, lines, shards)
+		for _, line := range lines {
+			line.SequenceNumber = strconv.Itoa(len(stored))
+			stored = append(stored, line.storedRecord)
+		}
+		e.Input["user records"] += len(put)
 	}
-	for _, p := range readings {
+	e.Input["stored records"] = len(stored)
+	for _, p := range readers {
 		c := e.comparison(p.name, p.versions(t))
 		theirs := p.deaggregate(t, stored)
 		for _, r := range stored {
 			users, _ := ours(t, r, deagg.Lossless)
-			c.compare(t, r.SequenceNumber, p.sees(users), theirs[r.SequenceNumber])
+			c.compare(t, shownRecord{r}, p.sees(users), theirs[r.SequenceNumber])
 		}
 	}
 	e.report(t)
 }
 
-// checkPut: our own decoder gives back what was put.
-func checkPut(t *testing.T, put []aggregator.Record, users []userRecord) {
-	if len(put) != len(users) {
-		t.Fatalf("%d user records of %d", len(users), len(put))
+// buildKplkit builds the command line and returns where it is.
+func buildKplkit(t *testing.T) string {
+	program := filepath.Join(t.TempDir(), "kplkit")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/kplkit")
+	cmd.Dir = ".."
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
 	}
-	for i, r := range put {
-		got := users[i]
-		hashKey := ""
-		if got.ExplicitHashKey != nil {
-			hashKey = *got.ExplicitHashKey
+	return program
+}
+
+// userLine is a line that `kplkit agg` reads.
+type userLine struct {
+	PartitionKey    string `json:"partition_key"`
+	ExplicitHashKey string `json:"explicit_hash_key,omitempty"`
+	Data            []byte `json:"data"`
+}
+
+// storedLine is a line that it writes. Its explicit hash key is for the put, by which a plain record keeps it.
+type storedLine struct {
+	storedRecord
+	ShardID         string `json:"shard_id"`
+	ExplicitHashKey string `json:"explicit_hash_key"`
+}
+
+// aggregate runs `kplkit agg` for a stream of equal shards, and gives each stored record its shard's range.
+func aggregate(t *testing.T, program string, users []userLine, shards int) (stored []storedLine) {
+	var in bytes.Buffer
+	lines := json.NewEncoder(&in)
+	for _, u := range users {
+		if err := lines.Encode(u); err != nil {
+			t.Fatal(err)
 		}
-		if got.PartitionKey != r.PartitionKey || hashKey != r.ExplicitHashKey || string(got.Data) != string(r.Data) {
-			t.Fatalf("user record %d is %+v, put was %+v", i, got, r)
+	}
+	cmd := exec.CommandContext(t.Context(), program, "agg", "--max-bytes", "1048576", "--shards", strconv.Itoa(shards))
+	cmd.Stdin = &in
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("kplkit agg: %v", err)
+	}
+	ranges := hashkey.Equal(shards)
+	for answers := json.NewDecoder(bytes.NewReader(out)); ; {
+		var line storedLine
+		if err := answers.Decode(&line); errors.Is(err, io.EOF) {
+			return stored
+		} else if err != nil {
+			t.Fatalf("kplkit agg: %v", err)
 		}
+		shard := ranges[line.shard()]
+		line.StartingHashKey, line.EndingHashKey = shard.Start().String(), shard.End().String()
+		stored = append(stored, line)
 	}
 }
 
-// encoded returns stored records of our encoder, and what was put into each.
-func encoded(t *testing.T, random *rand.Rand) (stored []storedRecord, put [][]aggregator.Record) {
-	enc := aggregator.Encoder{MaxBytes: 1 << 20}
-	for i := range decoderAggregates {
-		records := drawRecords(random, 1+i*mostUserRecords/decoderAggregates)
-		for _, r := range records {
-			if ok, err := enc.Add(r); err != nil || !ok {
-				t.Fatalf("user record %+v: added %v, %v", r, ok, err)
-			}
+// shard returns the number of the line's shard: 0 also where there is but one.
+func (line storedLine) shard() int {
+	n, _ := strconv.Atoi(strings.TrimPrefix(line.ShardID, "shardId-"))
+	return n
+}
+
+// checkPut: our own decoder gives back what was put, in each shard in the order of the input.
+func checkPut(t *testing.T, put []userLine, stored []storedLine, shards int) {
+	want, got := make([][]userLine, shards), make([][]userLine, shards)
+	for _, u := range put {
+		key, err := (aggregator.Record{PartitionKey: u.PartitionKey, ExplicitHashKey: u.ExplicitHashKey}).HashKey()
+		if err != nil {
+			t.Fatal(err)
 		}
-		key, _ := enc.Keys()
-		stored = append(stored, storedRecord{SequenceNumber: strconv.Itoa(i), PartitionKey: key, Data: enc.AppendTo(nil)})
-		put = append(put, records)
-		enc.Reset()
+		i := slices.IndexFunc(hashkey.Equal(shards), func(r hashkey.Range) bool { return r.Contains(key) })
+		want[i] = append(want[i], u)
 	}
-	return stored, put
+	for _, line := range stored {
+		users, _ := ours(t, line.storedRecord, deagg.Lossless)
+		for _, u := range users {
+			back := userLine{PartitionKey: u.PartitionKey, Data: u.Data}
+			if !*u.Aggregated {
+				back.ExplicitHashKey = line.ExplicitHashKey
+			} else if u.ExplicitHashKey != nil {
+				back.ExplicitHashKey = *u.ExplicitHashKey
+			}
+			got[line.shard()] = append(got[line.shard()], back)
+		}
+	}
+	if !reflect.DeepEqual(want, got) { // cmp alone takes a minute
+		t.Fatalf("put and read back differ (- put, + read)\n%s", cmp.Diff(want, got))
+	}
 }
 
 // drawRecords returns n user records of few or many keys, with none, some or only explicit hash keys.
-func drawRecords(random *rand.Rand, n int) []aggregator.Record {
+func drawRecords(random *rand.Rand, n int) []userLine {
 	keys := 1 + random.IntN(n)
 	explicit := random.IntN(3)
-	records := make([]aggregator.Record, n)
+	records := make([]userLine, n)
 	for i := range records {
-		records[i] = aggregator.Record{PartitionKey: drawKey(random, random.IntN(keys)), Data: drawData(random)}
+		records[i] = userLine{PartitionKey: drawKey(random, random.IntN(keys)), Data: drawData(random)}
 		if random.IntN(2) < explicit {
 			records[i].ExplicitHashKey = drawHashKey(random)
 		}

@@ -33,7 +33,7 @@ type evidence struct {
 // comparison counts how one peer compares with kplkit.
 type comparison struct {
 	Peer      string            `json:"peer"`
-	Versions  map[string]string `json:"versions"`
+	Versions  map[string]string `json:"versions,omitempty"`
 	Compared  int               `json:"compared"`
 	Equal     int               `json:"equal"`
 	Different int               `json:"different"`

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -88,4 +89,17 @@ func jarVersion(t *testing.T, part, artifact string) string {
 		t.Fatalf("%s: found %v, %v (is it installed? run.sh does that)", artifact, found, err)
 	}
 	return strings.TrimSuffix(strings.TrimPrefix(filepath.Base(found[0]), artifact+"-"), ".jar")
+}
+
+// npmVersion returns the version of an npm package among those installed for a part.
+func npmVersion(t *testing.T, part, name string) string {
+	text, err := os.ReadFile(filepath.Join(".cache", part, "node_modules", name, "package.json"))
+	if err != nil {
+		t.Fatalf("%v (is it installed? run.sh does that)", err)
+	}
+	var about struct{ Version string }
+	if err := json.Unmarshal(text, &about); err != nil {
+		t.Fatal(err)
+	}
+	return about.Version
 }

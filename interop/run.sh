@@ -9,9 +9,10 @@
 set -uo pipefail
 cd "$(dirname "$0")" || exit 2
 cache=$PWD/.cache
+ferrokinesis=0.7.0
 
-all='decoders aggregatorutil dynamodb'
-quick='decoders aggregatorutil dynamodb'
+all='decoders aggregatorutil dynamodb kinesis kinesis-all'
+quick='decoders aggregatorutil dynamodb kinesis'
 
 # part NAME: the tools that it needs, what has to be installed, and its test.
 part() {
@@ -19,6 +20,8 @@ part() {
 	decoders) tools='java javac mvn node npm python3' installs='kcl1 kcl2 python node awslabs' test=TestDecoders ;;
 	aggregatorutil) tools='java javac mvn' installs='kcl1 kcl2' test=TestAggregatorUtil ;;
 	dynamodb) tools='java mvn' installs='dynamodb-local' test=TestDynamoDB ;;
+	kinesis) tools='node npm' installs='kinesis-mock' test=TestKinesis ;;
+	kinesis-all) tools='node npm cargo' installs='kinesis-mock ferrokinesis' test=TestKinesisAll ;;
 	*) return 1 ;;
 	esac
 }
@@ -30,6 +33,7 @@ remedy() {
 	mvn) echo 'Maven 3' ;;
 	node | npm) echo 'Node.js 18 or newer with npm' ;;
 	python3) echo 'Python 3.9 or newer with venv' ;;
+	cargo) echo 'Rust with cargo, 1.85 or newer' ;;
 	go) echo 'Go 1.26' ;;
 	esac
 }
@@ -53,26 +57,33 @@ install_python() {
 		"$cache/python/bin/pip" install -q --disable-pip-version-check -r python/requirements.txt
 }
 
-install_node() {
-	mkdir -p "$cache/node" && cp node/* "$cache/node" && (cd "$cache/node" && npm ci --silent --ignore-scripts)
+install_node() { npm_peer node; }
+install_kinesis_mock() { npm_peer kinesis-mock; }
+
+# npm_peer NAME: what its lock file names.
+npm_peer() {
+	mkdir -p "$cache/$1" && cp "$1"/* "$cache/$1" && (cd "$cache/$1" && npm ci --silent --ignore-scripts)
 }
+
+install_ferrokinesis() { cargo install ferrokinesis --version "$ferrokinesis" --locked --root "$cache/ferrokinesis"; }
 
 install_awslabs() { go build -o "$cache/awslabs/" ./awslabs; }
 
-# sources NAME: the files that decide what an installation is.
-sources() {
+# source_of NAME: what decides what an installation is.
+source_of() {
 	case $1 in
-	dynamodb-local) echo java/"$1"/pom.xml ;;
-	kcl*) echo java/Exchange.java java/"$1"/* ;;
-	awslabs) echo go.mod go.sum awslabs/* ;;
-	*) echo "$1"/* ;;
+	ferrokinesis) echo "$ferrokinesis" ;;
+	dynamodb-local) cat java/"$1"/pom.xml ;;
+	kcl*) cat java/Exchange.java java/"$1"/* ;;
+	awslabs) cat go.mod go.sum awslabs/* ;;
+	*) cat "$1"/* ;;
 	esac
 }
 
 # installed NAME: installs it, unless it stands there from the same sources.
 installed() {
 	local stamp
-	stamp=$(cat $(sources "$1") | cksum)
+	stamp=$(source_of "$1" | cksum)
 	[ "$(cat "$cache/$1/stamp" 2>/dev/null)" = "$stamp" ] && return
 	echo "installing $1"
 	rm -rf "${cache:?}/$1" && mkdir -p "$cache"
