@@ -7,20 +7,17 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// TestDynamoDB: the embedded DynamoDB and DynamoDB Local, the service's own engine, pass the same cases, which are
-// those of internal/dynamofake's TestConformance.
+// TestDynamoDB: the embedded DynamoDB and dynalite, an independent one, pass the same cases, which are those of
+// internal/dynamofake's TestConformance.
 func TestDynamoDB(t *testing.T) {
 	e := newEvidence("dynamodb", 0)
-	c := e.comparison("DynamoDB Local", map[string]string{"DynamoDBLocal": jarVersion(t, "dynamodb-local", "DynamoDBLocal")})
-	address := startServer(t, "DynamoDB Local", func(port string) *exec.Cmd {
-		lib := filepath.Join(".cache", "dynamodb-local", "lib")
-		return exec.Command("java", "-Xmx512m", "-Djava.library.path="+lib, "-cp", filepath.Join(lib, "*"),
-			"com.amazonaws.services.dynamodbv2.local.main.ServerRunner", "-inMemory", "-sharedDb", "-disableTelemetry", "-port", port)
+	c := e.comparison("dynalite", map[string]string{"dynalite": npmVersion(t, "dynalite", "dynalite")})
+	address := startServer(t, "dynalite", func(port string) *exec.Cmd {
+		return exec.Command("node", ".cache/dynalite/node_modules/dynalite/cli.js", "--port", port, "--createTableMs", "0", "--deleteTableMs", "0", "--updateTableMs", "0")
 	})
 	outcomes := runConformance(t, "KPLKIT_DYNAMODB_ENDPOINT=http://"+address)
 	for test, outcome := range outcomes {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 )
@@ -80,15 +79,6 @@ func (p peer) deaggregate(t *testing.T, stored []storedRecord) map[string][]user
 		}
 		users[u.SequenceNumber] = append(users[u.SequenceNumber], u)
 	}
-}
-
-// jarVersion returns the version of a jar among those installed for a part.
-func jarVersion(t *testing.T, part, artifact string) string {
-	found, err := filepath.Glob(filepath.Join(".cache", part, "lib", artifact+"-*.jar"))
-	if err != nil || len(found) != 1 {
-		t.Fatalf("%s: found %v, %v (is it installed? run.sh does that)", artifact, found, err)
-	}
-	return strings.TrimSuffix(strings.TrimPrefix(filepath.Base(found[0]), artifact+"-"), ".jar")
 }
 
 // npmVersion returns the version of an npm package among those installed for a part.

@@ -19,7 +19,7 @@ part() {
 	case $1 in
 	decoders) tools='java javac mvn node npm python3' installs='kcl1 kcl2 python node awslabs' test=TestDecoders ;;
 	aggregatorutil) tools='java javac mvn' installs='kcl1 kcl2' test=TestAggregatorUtil ;;
-	dynamodb) tools='java mvn' installs='dynamodb-local' test=TestDynamoDB ;;
+	dynamodb) tools='node npm' installs='dynalite' test=TestDynamoDB ;;
 	kinesis) tools='node npm' installs='kinesis-mock' test=TestKinesis ;;
 	kinesis-all) tools='node npm cargo' installs='kinesis-mock ferrokinesis' test=TestKinesisAll ;;
 	*) return 1 ;;
@@ -50,14 +50,13 @@ java_peer() {
 		javac -nowarn -cp "$cache/$1/lib/*" -d "$cache/$1/classes" java/Exchange.java java/"$1"/*.java
 }
 
-install_dynamodb_local() { jars dynamodb-local; }
-
 install_python() {
 	python3 -m venv "$cache/python" &&
 		"$cache/python/bin/pip" install -q --disable-pip-version-check -r python/requirements.txt
 }
 
 install_node() { npm_peer node; }
+install_dynalite() { npm_peer dynalite; }
 install_kinesis_mock() { npm_peer kinesis-mock; }
 
 # npm_peer NAME: what its lock file names.
@@ -73,7 +72,6 @@ install_awslabs() { go build -o "$cache/awslabs/" ./awslabs; }
 source_of() {
 	case $1 in
 	ferrokinesis) echo "$ferrokinesis" ;;
-	dynamodb-local) cat java/"$1"/pom.xml ;;
 	kcl*) cat java/Exchange.java java/"$1"/* ;;
 	awslabs) cat go.mod go.sum awslabs/* ;;
 	*) cat "$1"/* ;;
