@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/kplkit/kplkit/internal/dynamofake"
 )
@@ -149,6 +150,19 @@ func TestTransportHonoursContext(t *testing.T) {
 	_, err := newClient(dynamofake.New().Transport(), "http://embedded").ListTables(ctx, &dynamodb.ListTablesInput{})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the context's error", err)
+	}
+}
+
+// TestChecksums: the SDK warns of an answer whose checksum is wrong or missing, and does no more than that.
+func TestChecksums(t *testing.T) {
+	db := dynamodb.New(newClient(dynamofake.New().Transport(), "http://embedded").Options(), func(o *dynamodb.Options) {
+		o.Logger = logging.LoggerFunc(func(_ logging.Classification, format string, v ...any) { t.Errorf(format, v...) })
+	})
+	if _, err := db.ListTables(t.Context(), &dynamodb.ListTablesInput{}); err != nil {
+		t.Error(err)
+	}
+	if _, err := db.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: aws.String("none")}); err == nil {
+		t.Error("a table that is not there was described")
 	}
 }
 
