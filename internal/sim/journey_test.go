@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -59,7 +60,7 @@ func journey(w *sim.World, m mistake) error {
 
 // produce puts what is not put yet, until it is.
 func produce(w *sim.World, h *sim.Host, l *ledger, m mistake) {
-	client, rnd, ctx := kinesis.NewFromConfig(h.AWS()), w.Rand(fmt.Sprint("producer", l.producers())), context.Background()
+	client, rnd, ctx := kinesis.NewFromConfig(h.AWS()), w.Rand(fmt.Sprint("producer", l.newProducer())), context.Background()
 	for {
 		todo := l.missing(1 + rnd.IntN(8))
 		if len(todo) == 0 {
@@ -201,7 +202,7 @@ type ledger struct {
 	world *sim.World
 
 	mu          sync.Mutex
-	hosts       int
+	producers   int
 	put         map[string]bool   // data that a producer believes to be stored
 	checkpoints map[string]string // by shard
 	ended       map[string]bool
@@ -214,11 +215,12 @@ type session struct {
 	delivered []string // sequence numbers
 }
 
-func (l *ledger) producers() int {
+// newProducer counts the producers.
+func (l *ledger) newProducer() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.hosts++
-	return l.hosts
+	l.producers++
+	return l.producers
 }
 
 func (l *ledger) missing(n int) (todo []string) {
@@ -315,8 +317,9 @@ func (l *ledger) lost() error {
 			delivered[n] = true
 		}
 	}
-	for shard, records := range l.world.Kinesis.Records("s") {
-		for _, r := range records {
+	stored := l.world.Kinesis.Records("s")
+	for _, shard := range slices.Sorted(maps.Keys(stored)) {
+		for _, r := range stored[shard] {
 			if !delivered[r.SequenceNumber] {
 				return fmt.Errorf("%s of %s was not delivered", r.Data, shard)
 			}

@@ -48,8 +48,8 @@ import (
 )
 
 const (
-	watchdog = 2 * time.Minute  // of real time: worlds take milliseconds
-	drain    = 10 * time.Minute // of virtual time: longer than any timer that a host may leave behind
+	realLimit = 2 * time.Minute  // worlds take milliseconds
+	drainTime = 10 * time.Minute // virtual: longer than any timer that a host may leave behind
 )
 
 // World is what a test sees of one run. Its methods may be called from every goroutine of the bubble.
@@ -86,13 +86,13 @@ func Run(t *testing.T, seed uint64, f Faults, fn func(*World)) {
 
 func run(t *testing.T, seed uint64, f Faults, fn func(*World)) (w *World) {
 	cryptotest.SetGlobalRandom(t, seed)
-	dog := time.AfterFunc(watchdog, func() { // outside the bubble: real time
+	watchdog := time.AfterFunc(realLimit, func() { // outside the bubble: real time
 		stacks := make([]byte, 1<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]
-		fmt.Fprintf(os.Stderr, "%s\nsim: this world did not end within %v: %s\n", stacks, watchdog, replayCommand(t, seed))
+		fmt.Fprintf(os.Stderr, "%s\nsim: this world did not end within %v: %s\n", stacks, realLimit, replayCommand(t, seed))
 		os.Exit(1)
 	})
-	defer dog.Stop()
+	defer watchdog.Stop()
 	defer func() {
 		if t.Failed() {
 			t.Logf("replay this world: %s", replayCommand(t, seed))
@@ -142,7 +142,7 @@ func (w *World) drain() {
 	w.mu.Unlock()
 	close(w.end)
 	w.Kinesis.Close()
-	time.Sleep(drain)
+	time.Sleep(drainTime)
 	synctest.Wait()
 }
 
