@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kplkit/kplkit/internal/dynamofake"
+	"github.com/kplkit/kplkit/internal/kinesisfake"
+)
+
+// demoPatience is for machines that are very slow: everything is awaited by what has happened, never by time.
+const demoPatience = 3 * time.Minute
+
+func newDemo(s Streams) *cobra.Command {
+	var records int
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Shows what kplkit does for a consumer, on this machine, in half a minute",
+		Long: `Shows what kplkit does for a consumer: kills consumers in the middle of an aggregated record and counts what they lose.
+
+It runs a Kinesis and a DynamoDB on the loopback interface and puts user records into four shards, packed into
+aggregated records as the Kinesis Producer Library (KPL) does. Two shards are split meanwhile. Three consumers read
+the stream, each with a lease table of its own; all three are vmware-go-kcl-v2, a worker for Go:
+
+  on kplkit, with a checkpoint after every 10 user records
+  alone, with the same checkpoints
+  alone, with a checkpoint after each batch
+
+The worker of each is a process, which is killed (SIGKILL) in the middle of an aggregate, behind a checkpoint inside
+it. Another process takes over. Every user record is told to this program before it counts as processed, so what is
+lost and what comes twice is exact.
+
+Out: a table and three sentences; with --json one line for each consumer, and a summary of the one on kplkit. The exit
+code is 1 if that one lost anything. No AWS account is used, and nothing is left behind.`,
+		Example: "  kplkit demo\n  kplkit demo --json",
+		Args:    usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if records < leastDemoRecords {
+				return usageError{fmt.Errorf("--records %d: want %d or more", records, leastDemoRecords)}
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			context.AfterFunc(ctx, stop) // a second interrupt ends the process at once
+			return runDemo(ctx, s, records, jsonFlag(cmd))
+		},
+	}
+	f := cmd.Flags()
+	f.IntVar(&records, "records", 20_000, "user records to put")
+	_ = f.MarkHidden("records") // for tests
+	return cmd
+}
+
+// demoConsumers returns the consumers that read the stream, the one on kplkit first.
+func demoConsumers(records int) []*demoConsumer {
+	consumers := []*demoConsumer{
+		{name: "kplkit", worker: "vmware-go-kcl-v2 on kplkit", checkpoint: "every 10 records"},
+		{name: "alone", worker: "vmware-go-kcl-v2 alone", checkpoint: "every 10 records"},
+		{name: "alone-batches", worker: "vmware-go-kcl-v2 alone", checkpoint: "after each batch"},
+	}
+	for _, c := range consumers {
+		c.times = make([]int, records)
+		c.began, c.killed = make(chan struct{}), make(chan struct{})
+	}
+	return consumers
+}
+
+// demo is a run of kplkit demo.
+type demo struct {
+	addresses
+	aws       aws.Config
+	ledger    *demoLedger
+	consumers []*demoConsumer
+
+	mu sync.Mutex
+	s  Streams
+}
+
+func runDemo(ctx context.Context, s Streams, records int, asJSON bool) error {
+	d := &demo{s: s, ledger: newDemoLedger(records), consumers: demoConsumers(records)}
+	ctx, cancel := context.WithTimeoutCause(ctx, demoPatience, errDemoStuck)
+	defer cancel()
+	var l local
+	defer l.close()
+	server := kinesisfake.New(kinesisfake.Options{})
+	defer server.Close()
+	var err error
+	if d.Kinesis, err = l.serve(server, "port", 0, s.Err); err != nil {
+		return err
+	}
+	if d.DynamoDB, err = l.serve(dynamofake.New(), "port", 0, s.Err); err != nil {
+		return err
+	}
+	d.aws = demoAWS(d.Kinesis)
+	if err := d.run(ctx); err != nil {
+		switch cause := context.Cause(ctx); {
+		case errors.Is(cause, errDemoStuck):
+			err = fmt.Errorf("%w: %s", cause, d.standing())
+		case cause != nil:
+			err = cause
+		}
+		return fmt.Errorf("demo: %w", err)
+	}
+	return d.report(asJSON)
+}
+
+var errDemoStuck = errors.New("it did not come to its end in 3 minutes")
+
+// standing tells how far each consumer has come, once nothing runs any more.
+func (d *demo) standing() string {
+	var b strings.Builder
+	for _, c := range d.consumers {
+		fmt.Fprintf(&b, "[%s: %d user records delivered, at the end of %d of %d shards]", c.name, c.deliveries, c.ends, demoEnds)
+	}
+	return b.String()
+}
+
+// demoAWS needs no account, and reads no configuration of the user's.
+func demoAWS(endpoint string) aws.Config {
+	return aws.Config{Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: aws.AnonymousCredentials{}}
+}
+
+// run puts and reads at the same time, until every consumer has come to the end of every shard.
+func (d *demo) run(ctx context.Context) error {
+	d.tell("A Kinesis with 4 shards and a DynamoDB run on this machine; three consumers start.")
+	g, ctx := errgroup.WithContext(ctx)
+	p := &demoProducer{client: kinesis.NewFromConfig(d.aws), ledger: d.ledger}
+	if err := p.create(ctx); err != nil {
+		return err
+	}
+	g.Go(func() error { return d.put(ctx, p) })
+	for _, c := range d.consumers {
+		g.Go(func() error { return d.consume(ctx, c) })
+	}
+	return g.Wait()
+}
+
+// put puts all records in ten parts. A shard is split when all consumers read, another one when all were killed.
+func (d *demo) put(ctx context.Context, p *demoProducer) error {
+	const parts = 10
+	for part := range parts {
+		if err := p.putPart(ctx, part, parts); err != nil {
+			return err
+		}
+		var reached func(*demoConsumer) <-chan struct{}
+		switch part {
+		case 3:
+			reached = func(c *demoConsumer) <-chan struct{} { return c.began }
+		case 6:
+			reached = func(c *demoConsumer) <-chan struct{} { return c.killed }
+		default:
+			continue
+		}
+		for _, c := range d.consumers {
+			select {
+			case <-reached(c):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		if err := p.split(ctx); err != nil {
+			return err
+		}
+		d.tell("A shard was split.")
+	}
+	return p.close(ctx)
+}
+
+// tell shows progress on a terminal.
+func (d *demo) tell(format string, args ...any) {
+	if !isTerminal(d.s.Err) {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	fmt.Fprintf(d.s.Err, format+"\n", args...)
+}

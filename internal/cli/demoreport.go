@@ -1,0 +1,72 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+)
+
+// demoLine is a consumer in JSON, and demoSummary, the last line, the one on kplkit.
+type demoLine struct {
+	V          int    `json:"v"`
+	Consumer   string `json:"consumer"`
+	Checkpoint string `json:"checkpoint"`
+	demoCounts
+}
+
+type demoSummary struct {
+	V       int        `json:"v"`
+	Summary demoCounts `json:"summary"`
+}
+
+// report writes the result. It is an error if the consumer on kplkit has lost anything.
+func (d *demo) report(asJSON bool) error {
+	var out bytes.Buffer
+	if asJSON {
+		d.writeJSON(&out)
+	} else {
+		d.writeText(&out)
+	}
+	if _, err := d.s.Out.Write(out.Bytes()); err != nil {
+		return err
+	}
+	if lost := d.consumers[0].counts().Lost; lost > 0 {
+		return fmt.Errorf("demo: %d user records were lost on kplkit: this is a defect, please report it", lost)
+	}
+	return nil
+}
+
+func (d *demo) writeJSON(out *bytes.Buffer) {
+	encoder := json.NewEncoder(out)
+	for _, c := range d.consumers {
+		_ = encoder.Encode(demoLine{1, c.worker, c.checkpoint, c.counts()}) // a Buffer has no error
+	}
+	_ = encoder.Encode(demoSummary{1, d.consumers[0].counts()})
+}
+
+func (d *demo) writeText(out *bytes.Buffer) {
+	const head, row = "%-27s %-17s %7s %10s %6s %6s\n", "%-27s %-17s %7d %10d %6d %6d\n"
+	fmt.Fprintf(out, head, "consumer", "checkpoint", "put", "delivered", "lost", "twice")
+	var counts []demoCounts
+	for _, c := range d.consumers {
+		n := c.counts()
+		counts = append(counts, n)
+		fmt.Fprintf(out, row, c.worker, c.checkpoint, n.Put, n.Delivered, n.Lost, n.Duplicated)
+	}
+	if counts[0].Lost > 0 {
+		return // there is nothing to be proud of
+	}
+	fmt.Fprintf(out, demoSentences, counts[0].Put, d.ledger.aggregates, counts[1].Lost, counts[2].Duplicated, counts[0].Duplicated)
+}
+
+const demoSentences = `
+What happened: %d user records were put, packed into %d aggregated records as the Kinesis Producer Library does; each
+consumer was killed in the middle of one, and a new process went on from its checkpoints, while shards were split.
+
+What it means: alone, a worker can only go on behind a whole aggregated record, so a checkpoint inside one loses the
+rest, without an error (%d user records), and one after each batch repeats what the batch had (%d); on kplkit it goes
+on inside, loses nothing, and repeats only what came after the last checkpoint (%d).
+
+What to type next: 'kplkit local --stream orders:4' runs the same Kinesis and DynamoDB for your own consumer, which
+takes one line, kinesis.NewFromConfig(cfg, deaggaws.WithDeaggregation()), or vmwarekcl.NewWorker; README.md has them.
+`
