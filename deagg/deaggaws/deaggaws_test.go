@@ -306,3 +306,25 @@ func TestAppendStored(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestOddSequenceNumbers checks that text with a colon that is no SEQUENCE:SUB, and no sequence number at all, harm
+// nothing: test doubles and other systems have such.
+func TestOddSequenceNumbers(t *testing.T) {
+	for number, want := range map[string][]string{
+		"10:x": {"10:x:0", "10:x:1", "10:x"},
+		":":    {"::0", "::1", ":"},
+		"":     {"", "", ""},
+	} {
+		batch := []types.Record{{SequenceNumber: &number, Data: aggregate(t, "u", 3)}, {SequenceNumber: aws.String("11"), Data: []byte("plain")}}
+		got, err := deaggaws.DeaggregateRecords(batch)
+		if err != nil || !slices.Equal(texts(got), []string{"u.0", "u.1", "u.2", "plain"}) {
+			t.Errorf("%q: %q, %v", number, texts(got), err)
+			continue
+		}
+		for i, w := range append(want, "11") {
+			if aws.ToString(got[i].SequenceNumber) != w {
+				t.Errorf("%q: user record %d has %q, want %q", number, i, aws.ToString(got[i].SequenceNumber), w)
+			}
+		}
+	}
+}

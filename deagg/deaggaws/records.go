@@ -28,7 +28,7 @@ func expand(d *deagg.Decoder, batch []types.Record, secondPass bool) []types.Rec
 			for at++; !isOf(&u, &stored[at]); at++ {
 				x.left -= len(batch[at].Data) // a stored record of which nothing comes
 			}
-			x.begin(&batch[at])
+			x.begin(&batch[at], u.SequenceNumber)
 		}
 		x.add(&u)
 	}
@@ -48,6 +48,7 @@ type expansion struct {
 	out        []types.Record
 	left       int // bytes of the stored records that are not done
 	stored     *types.Record
+	sequence   string // its sequence number, without a sub-sequence number
 	first      int      // of the stored record's user records in out
 	single     bool     // it is a finished user record
 	last       bool     // all of its user records have come
@@ -55,9 +56,11 @@ type expansion struct {
 	subs       []int64  // their sub-sequence numbers, -1 for one that keeps the bare sequence number
 }
 
-func (x *expansion) begin(r *types.Record) {
-	x.stored, x.first = r, len(x.out)
-	x.single = strings.Contains(aws.ToString(r.SequenceNumber), ":")
+// begin takes the stored record that the user records with that sequence number come out of. Only the Decoder can tell
+// SEQUENCE:SUB of a finished one from other text with a colon.
+func (x *expansion) begin(r *types.Record, sequence string) {
+	x.stored, x.sequence, x.first = r, sequence, len(x.out)
+	x.single = sequence != aws.ToString(r.SequenceNumber)
 	x.keys, x.subs = x.keys[:0], x.subs[:0]
 }
 
@@ -89,19 +92,18 @@ func (x *expansion) end() {
 	if len(us) == 0 || len(us) == 1 && x.subs[0] < 0 && x.keys[0] == aws.ToString(x.stored.PartitionKey) {
 		return // a plain record, as it came
 	}
-	sequence, _, _ := strings.Cut(aws.ToString(x.stored.SequenceNumber), ":")
 	var texts strings.Builder
-	texts.Grow(len(us) * (len(sequence) + 1 + len(strconv.FormatInt(slices.Max(x.subs), 10))))
+	texts.Grow(len(us) * (len(x.sequence) + 1 + len(strconv.FormatInt(slices.Max(x.subs), 10))))
 	slab := make([]string, 2*len(us))
 	for i := range us {
 		key, number := &slab[2*i], &slab[2*i+1]
 		*key = x.keys[i]
 		us[i].PartitionKey = key
-		if x.subs[i] < 0 {
+		if x.subs[i] < 0 || x.sequence == "" {
 			continue
 		}
 		from := texts.Len()
-		texts.WriteString(sequence)
+		texts.WriteString(x.sequence)
 		texts.WriteByte(':')
 		var digits [20]byte
 		texts.Write(strconv.AppendInt(digits[:0], x.subs[i], 10))
