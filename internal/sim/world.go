@@ -162,6 +162,13 @@ func (w *World) Control() aws.Config { return w.control.AWS() }
 // Rand returns a generator for a part of the test's script. Each goroutine needs one of its own, by another name.
 func (w *World) Rand(name string) *rand.Rand { return w.generator([]byte("script\x00" + name)) }
 
+// Intercept puts a RoundTripper of the test's in front of a service. It sees every request that reaches the service, with
+// the host's name in kinesisfake.HostHeader, in the instant in which it is carried out: it must not wait. Call it before
+// the first request.
+func (w *World) Intercept(s Service, wrap func(http.RoundTripper) http.RoundTripper) {
+	w.services[s] = wrap(w.services[s])
+}
+
 // elapsed is the world's age.
 func (w *World) elapsed() time.Duration { return time.Since(w.start) }
 

@@ -1,0 +1,5 @@
+//go:build race
+
+package vmwarekcl_test
+
+const raceDetector = true

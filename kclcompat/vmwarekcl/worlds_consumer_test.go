@@ -1,0 +1,230 @@
+package vmwarekcl_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	chk "github.com/vmware/vmware-go-kcl-v2/clientlibrary/checkpoint"
+	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/config"
+	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/interfaces"
+	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/worker"
+
+	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/deagg/deaggaws"
+	"github.com/kplkit/kplkit/internal/sim"
+	"github.com/kplkit/kplkit/kclcompat"
+	"github.com/kplkit/kplkit/kclcompat/vmwarekcl"
+)
+
+// start starts a worker, with kplkit or bare: vmware's own, with the client and the checkpointer that it brings.
+func (w *world) start(name string, bare bool) *process {
+	p := &process{Host: w.Host(name), name: name, bare: bare, world: w, dead: make(chan struct{})}
+	w.leases.know(p)
+	cfg := w.config(p)
+	if bare {
+		p.worker = worker.NewWorker(bareFactory{p}, cfg).
+			WithKinesis(kinesis.NewFromConfig(p.AWS())).
+			WithCheckpointer(chk.NewDynamoCheckpoint(cfg).WithDynamoDB(dynamodb.NewFromConfig(p.AWS())))
+	} else {
+		var opts []deaggaws.Option
+		if w.forwarded { // nothing may be dropped: these keys are no writer's mark
+			opts = append(opts, deaggaws.WithHashRanges())
+		}
+		p.worker = vmwarekcl.NewWorker(cfg, p.AWS(), vmwarekcl.Factory(func(shard string) vmwarekcl.Processor {
+			return &consumer{process: p, session: w.begin(p, shard)}
+		}), opts...)
+	}
+	for p.worker.Start() != nil {
+		time.Sleep(100 * time.Millisecond)
+	}
+	return p
+}
+
+func (w *world) config(p *process) *config.KinesisClientLibConfiguration {
+	cfg := newConfig(p.workerID()).WithMaxRecords(4 + w.rnd.IntN(40)).WithIdleTimeBetweenReadsInMillis(500).WithLeaseRefreshWaitTime(2500)
+	cfg.ParentShardPollIntervalMillis = 1000
+	if w.latest {
+		cfg.WithInitialPositionInStream(config.LATEST)
+	}
+	if w.stealing {
+		cfg.WithLeaseStealing(true).WithLeaseStealingIntervalMillis(3000).WithLeaseSyncingIntervalMillis(2000)
+		cfg.LeaseStealingClaimTimeoutMillis = 20_000
+	}
+	if w.fanOut {
+		cfg.WithEnhancedFanOutConsumerARN(w.consumer)
+	}
+	return cfg
+}
+
+func (p *process) workerID() string {
+	if p.world.oneID {
+		return "one"
+	}
+	return p.name
+}
+
+// register registers the consumer for enhanced fan-out.
+func (w *world) register() string {
+	client := kinesis.NewFromConfig(w.Control())
+	stream, err := client.DescribeStreamSummary(context.Background(), &kinesis.DescribeStreamSummaryInput{StreamName: aws.String("s")})
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	out, err := client.RegisterStreamConsumer(context.Background(), &kinesis.RegisterStreamConsumerInput{
+		StreamARN: stream.StreamDescriptionSummary.StreamARN, ConsumerName: aws.String("app")})
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	time.Sleep(5 * time.Second)
+	return *out.Consumer.ConsumerARN
+}
+
+// killAfter kills the process when it has been given n user records.
+func (p *process) killAfter(n int) {
+	p.world.ledger.mu.Lock()
+	defer p.world.ledger.mu.Unlock()
+	p.deadline = p.delivered + n
+}
+
+// work is one user record's: time passes, and the process may come to its end.
+func (p *process) work() {
+	p.Live()
+	p.world.ledger.mu.Lock()
+	p.delivered++
+	kill := p.deadline > 0 && p.delivered >= p.deadline && !p.Dead()
+	p.world.ledger.mu.Unlock()
+	if kill {
+		p.Kill()
+		close(p.dead)
+		totals.add(func(n *figures) { n.kills++ })
+	}
+	p.Live()
+}
+
+// suffer is what befalls a process before a batch, apart from its requests.
+func (p *process) suffer(rnd *rand.Rand) {
+	time.Sleep(time.Duration(rnd.Int64N(int64(40 * time.Millisecond))))
+	upTo := func(d time.Duration) time.Duration { return time.Duration(rnd.Int64N(int64(d))) }
+	if rnd.IntN(60) == 0 {
+		time.Sleep(2*time.Second + upTo(12*time.Second))
+	}
+	if p.world.stalls && rnd.IntN(16) == 0 {
+		d := 8*time.Second + upTo(30*time.Second)
+		p.Stall(d)
+		totals.add(func(n *figures) { n.stalls++ })
+		if rnd.IntN(2) == 0 {
+			time.Sleep(d + upTo(2*time.Second))
+		}
+	}
+	if p.world.outages && rnd.IntN(60) == 0 {
+		service := []sim.Service{sim.DynamoDB, sim.Kinesis}[rnd.IntN(2)]
+		p.Outage(service, 500*time.Millisecond+upTo(12*time.Second))
+		totals.add(func(n *figures) { n.outages++ })
+	}
+}
+
+// consumer is the Processor under test.
+type consumer struct {
+	process *process
+	session *session
+}
+
+func (c *consumer) ProcessRecords(ctx context.Context, records []deagg.UserRecord, cp *kclcompat.Checkpointer) error {
+	w, rnd := c.process.world, c.session.rnd
+	c.process.suffer(rnd)
+	for _, u := range records {
+		c.process.work()
+		sub := int64(-1) // the last user record of an aggregate has none
+		if u.Aggregated {
+			sub = u.SubSequenceNumber
+		}
+		w.ledger.deliver(c.session, u.SequenceNumber, string(u.Data), sub)
+		c.process.Live()
+		cp.Done(u)
+		if rnd.Float64() >= w.checkpointRate {
+			continue
+		}
+		if err := c.checkpoint(ctx, cp); errors.Is(err, kclcompat.ErrLeaseLost) || err != nil && rnd.IntN(4) == 0 {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *consumer) checkpoint(ctx context.Context, cp *kclcompat.Checkpointer) error {
+	result, err := cp.Checkpoint(ctx)
+	if err != nil {
+		return err
+	}
+	w := c.process.world
+	if result.Effect != kclcompat.Exact {
+		w.T.Errorf("%v: %s: a checkpoint at %v was written as %v", c.process, c.session.shard, result.Done, result.Written)
+	}
+	written := result.Written.String()
+	w.ledger.acknowledge(c.session, written)
+	w.leases.acknowledged(c.session.shard, written)
+	totals.add(func(n *figures) {
+		n.checkpoints++
+		if e := result.Written; !e.Whole() && e.SubSequenceNumber() > 0 {
+			n.inside++
+		}
+	})
+	return nil
+}
+
+// Shutdown says of most shards that they are finished, and has the others read again.
+func (c *consumer) Shutdown(ctx context.Context, reason vmwarekcl.Reason, cp *kclcompat.Checkpointer) error {
+	c.process.Live()
+	switch reason {
+	case vmwarekcl.ShardEnded:
+		if n := c.session.process.world.ledger.before(c.session.shard, "SHARD_END"); c.session.next != n {
+			c.process.world.T.Errorf("%v: %s ended, %d of %d user records delivered", c.process, c.session.shard, c.session.next, n)
+		}
+		if c.session.rnd.IntN(4) == 0 {
+			return errors.New("not yet")
+		}
+	case vmwarekcl.Stopping:
+		return c.checkpoint(ctx, cp)
+	}
+	return nil
+}
+
+// bareFactory makes record processors of vmware's own kind.
+type bareFactory struct{ process *process }
+
+func (f bareFactory) CreateProcessor() interfaces.IRecordProcessor {
+	return &bareConsumer{process: f.process}
+}
+
+// bareConsumer checkpoints at the end of most batches, as vmware can.
+type bareConsumer struct {
+	process *process
+	session *session
+}
+
+func (c *bareConsumer) Initialize(in *interfaces.InitializationInput) {
+	c.session = c.process.world.ledger.begin(c.process, in.ShardId, aws.ToString(in.ExtendedSequenceNumber.SequenceNumber))
+}
+
+func (c *bareConsumer) ProcessRecords(in *interfaces.ProcessRecordsInput) {
+	c.process.suffer(c.session.rnd)
+	for _, r := range in.Records {
+		c.process.work()
+		c.process.world.ledger.deliver(c.session, *r.SequenceNumber, string(r.Data), -1)
+		c.process.Live()
+	}
+	if n := len(in.Records); n > 0 && c.session.rnd.IntN(10) < 7 {
+		in.Checkpointer.Checkpoint(in.Records[n-1].SequenceNumber)
+	}
+}
+
+func (c *bareConsumer) Shutdown(in *interfaces.ShutdownInput) {
+	if in.ShutdownReason == interfaces.TERMINATE && c.session.rnd.IntN(4) > 0 {
+		in.Checkpointer.Checkpoint(nil)
+	}
+}

@@ -1,0 +1,272 @@
+package vmwarekcl_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/kplkit/kplkit/seqnum"
+)
+
+// ledger knows what each shard holds, user record by user record, and what every session was given of it.
+type ledger struct {
+	world *world
+
+	mu       sync.Mutex
+	holds    map[string][]string // the user records of a stored record, by its data
+	shards   map[string][]entry  // in order, as far as stored
+	counted  map[string]int      // stored records of a shard that are in shards
+	past     map[seqnum.Number]bool
+	acked    map[string]int // of each shard: the user records before the last acknowledged checkpoint
+	sessions []*session
+}
+
+// entry is one user record of a shard.
+type entry struct {
+	at        seqnum.Extended
+	last      bool // of its stored record
+	data      string
+	arrived   time.Time
+	past      bool // it was there before the application was
+	delivered int
+}
+
+// session is what one worker was given of one shard, from one acquisition of its lease on.
+type session struct {
+	process *process
+	shard   string
+	start   string // position text
+	acked   int    // the user records before the last acknowledged checkpoint, when it began
+	rnd     *rand.Rand
+	next    int // the index of the user record that has to come next
+}
+
+func newLedger(w *world) *ledger {
+	return &ledger{
+		world: w, holds: map[string][]string{}, shards: map[string][]entry{}, counted: map[string]int{},
+		past: map[seqnum.Number]bool{}, acked: map[string]int{},
+	}
+}
+
+func (l *ledger) expect(data []byte, holds []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.holds[string(data)] = holds
+}
+
+// look takes in what was stored since. The caller holds l.mu.
+func (l *ledger) look() {
+	for shard, records := range l.world.Kinesis.Records("s") {
+		for _, r := range records[l.counted[shard]:] {
+			n, err := seqnum.Parse(r.SequenceNumber)
+			if err != nil {
+				panic(err)
+			}
+			holds := l.holds[string(r.Data)]
+			for i, data := range holds {
+				l.shards[shard] = append(l.shards[shard], entry{
+					at: seqnum.At(n, int64(i)), last: i == len(holds)-1, data: data, arrived: r.ArrivalTime, past: l.past[n],
+				})
+			}
+		}
+		l.counted[shard] = len(records)
+	}
+}
+
+// forget makes all that is stored the past.
+func (l *ledger) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.look()
+	for _, entries := range l.shards {
+		for i := range entries {
+			entries[i].past = true
+		}
+	}
+}
+
+// before returns how many user records of a shard lie at or before a position text.
+func (l *ledger) before(shard, text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.look()
+	return before(l.shards[shard], text)
+}
+
+func before(entries []entry, text string) int {
+	switch {
+	case text == "":
+		return 0
+	case text == "SHARD_END":
+		return len(entries)
+	}
+	done := func(e entry) bool { return false }
+	if ms, ok := strings.CutPrefix(text, "AT_TIMESTAMP:"); ok {
+		n, err := strconv.ParseInt(ms, 10, 64)
+		if err != nil {
+			panic(err)
+		}
+		done = func(e entry) bool { return e.arrived.UnixMilli() < n }
+	} else {
+		position, err := seqnum.ParseExtended(text)
+		if err != nil {
+			panic(err)
+		}
+		done = func(e entry) bool { return e.at.Compare(position) <= 0 }
+	}
+	n := slices.IndexFunc(entries, func(e entry) bool { return !done(e) })
+	if n < 0 {
+		return len(entries)
+	}
+	return n
+}
+
+// storedBetween returns how many stored records the user records from one position up to another belong to.
+func (l *ledger) storedBetween(shard, from, to string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.look()
+	entries, stored := l.shards[shard], map[seqnum.Number]bool{}
+	for i := before(entries, from); i < before(entries, to); i++ {
+		n, _ := entries[i].at.Number()
+		stored[n] = true
+	}
+	return len(stored)
+}
+
+// begin notes that a worker starts to process a shard at a position.
+func (l *ledger) begin(p *process, shard, start string) *session {
+	next := l.before(shard, start)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := &session{process: p, shard: shard, start: start, acked: l.acked[shard], next: next, rnd: l.world.Rand(fmt.Sprint(p.name, shard, len(l.sessions)))}
+	l.sessions = append(l.sessions, s)
+	return s
+}
+
+// deliver notes a user record, which has to be the one that follows: sessions have neither gaps nor repeats.
+func (l *ledger) deliver(s *session, number, data string, sub int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.look()
+	entries := l.shards[s.shard]
+	i := s.next
+	if i >= len(entries) {
+		l.world.T.Errorf("%v: %s from %q: record %d, beyond the end: %s %.40q", s.process, s.shard, s.start, i, number, data)
+		return
+	}
+	e := &entries[i]
+	n, _ := e.at.Number()
+	if n.String() != number || e.data != data || sub >= 0 && sub != e.at.SubSequenceNumber() {
+		l.world.T.Errorf("%v: %s from %q: record %d is %s:%d %.40q, not %v %.40q", s.process, s.shard, s.start, i, number, sub, data, e.at, e.data)
+	}
+	switch {
+	case e.past:
+		l.world.T.Errorf("%v: %s: %v was there before the application started at LATEST", s.process, s.shard, e.at)
+	case i < s.acked:
+		l.world.T.Errorf("%v: %s from %q: %v comes again, though a checkpoint behind it was acknowledged", s.process, s.shard, s.start, e.at)
+	}
+	e.delivered++
+	s.next++
+}
+
+// acknowledge notes that a checkpoint has succeeded.
+func (l *ledger) acknowledge(s *session, position string) {
+	n := l.before(s.shard, position)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.acked[s.shard] = max(l.acked[s.shard], n)
+}
+
+// revoke notes that a worker without kplkit has put a shard's checkpoint back.
+func (l *ledger) revoke(shard, position string) {
+	n := l.before(shard, position)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.acked[shard] = min(l.acked[shard], n)
+}
+
+// missing returns how many user records of a shard were not delivered.
+func (l *ledger) missing(shard string) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.look()
+	for _, e := range l.shards[shard] {
+		if e.delivered == 0 && !e.past {
+			n++
+		}
+	}
+	return n
+}
+
+// untilComplete waits until all is delivered and every closed shard is finished.
+func (w *world) untilComplete() {
+	for range 600 {
+		if w.incomplete() == nil {
+			return
+		}
+		time.Sleep(2 * time.Second)
+	}
+}
+
+func (w *world) incomplete() (what []string) {
+	for _, shard := range w.leases.listShards() {
+		id := *shard.ShardId
+		if n := w.ledger.missing(id); n > 0 {
+			what = append(what, fmt.Sprintf("%d user records of %s", n, id))
+		}
+		if shard.SequenceNumberRange.EndingSequenceNumber != nil && w.leases.of(id).Checkpoint != "SHARD_END" {
+			what = append(what, "the end of "+id)
+		}
+	}
+	return what
+}
+
+// check is the last word: nothing is lost.
+func (w *world) check() {
+	if what := w.incomplete(); what != nil {
+		w.T.Errorf("lost, or stuck: %s", strings.Join(what, ", "))
+	}
+	w.ledger.mu.Lock()
+	defer w.ledger.mu.Unlock()
+	totals.add(func(n *figures) {
+		n.worlds++
+		n.shards += len(w.ledger.shards)
+		for _, s := range w.ledger.sessions {
+			n.sessions++
+			if strings.Contains(s.start, ":") && !strings.HasPrefix(s.start, "AT_") {
+				n.resumedInside++
+			}
+		}
+		for _, entries := range w.ledger.shards {
+			n.userRecords += len(entries)
+			for _, e := range entries {
+				n.repeats += max(0, e.delivered-1)
+			}
+		}
+	})
+}
+
+// figures are what all worlds of a test run come to.
+type figures struct {
+	mu sync.Mutex
+
+	worlds, shards, userRecords, repeats, sessions, resumedInside, checkpoints, inside, kills, stalls, outages, bareBack int
+}
+
+var totals figures
+
+func (f *figures) add(change func(*figures)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(f)
+}
+
+func (f *figures) String() string {
+	return fmt.Sprintf("%d worlds so far: %d shards, %d user records, %d delivered again; %d sessions, %d of them resumed inside an aggregate; %d checkpoints, %d of them inside an aggregate; %d kills, %d stalls, %d outages; %d times a worker without kplkit put a checkpoint back",
+		f.worlds, f.shards, f.userRecords, f.repeats, f.sessions, f.resumedInside, f.checkpoints, f.inside, f.kills, f.stalls, f.outages, f.bareBack)
+}
