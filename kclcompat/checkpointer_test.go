@@ -441,3 +441,22 @@ func TestLastByItsBareNumber(t *testing.T) {
 		t.Errorf("%+v, %v; want %v", result, err, want)
 	}
 }
+
+// TestStartInsideIsNotFinished: a stored record that reading started in the middle of is not finished. A sink that took
+// it for that would tell old deployments to go on behind it.
+func TestStartInsideIsNotFinished(t *testing.T) {
+	sink := &memorySink{style: SubSequenceNumber}
+	c, err := NewCheckpointer(sink, seqnum.At(number(1), 0), []Reader{Kplkit()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range []deagg.UserRecord{userRecord(1, 1, false), userRecord(1, 2, true)} {
+		c.Done(u)
+		if _, err := c.Checkpoint(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"1:1 invalid", "1:2 1"}, sink.writes); diff != "" {
+		t.Error(diff)
+	}
+}

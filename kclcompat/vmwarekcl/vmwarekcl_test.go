@@ -156,6 +156,29 @@ func TestResumesInsideAggregate(t *testing.T) {
 	}
 }
 
+// TestResumesInsideTwice stops a second time inside the aggregate that the second worker started in the middle of.
+func TestResumesInsideTwice(t *testing.T) {
+	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+		w.CreateStream("s", 1)
+		all := putAggregates(w.T, w.Control(), 2, 6)
+		app := &application{}
+		for i, stop := range []string{"a0.1", "a0.3", "a1.5"} {
+			h := w.Host(fmt.Sprint("host-", i))
+			startWorker(w.T, app, h, fmt.Sprint("worker-", i), func(text string) error {
+				if text == stop {
+					h.Kill()
+					h.Live()
+				}
+				return nil
+			})
+			time.Sleep(time.Minute)
+		}
+		if got := app.texts(); !slices.Equal(got, all) {
+			w.T.Errorf("%q", got)
+		}
+	})
+}
+
 // TestProcessorError: a shard whose Processor fails is given up and read again from its last checkpoint.
 func TestProcessorError(t *testing.T) {
 	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
