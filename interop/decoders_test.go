@@ -27,7 +27,7 @@ const (
 	mostUserRecords = 500 // in a batch
 )
 
-// reader is how a peer is known to see user records: what it does not tell is taken from ours before comparing.
+// reader is a peer, and how it is known to hand out what we see as the given user records.
 type reader struct {
 	peer
 	sees func([]userRecord) []userRecord

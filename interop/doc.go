@@ -1,4 +1,4 @@
-// Package interop runs the real KPL, the real KCL and the other de-aggregators against kplkit.
+// Package interop runs the real KCL, the other de-aggregators and other emulators against kplkit.
 //
 // It is all tests, in a module of its own so that the peers stay out of kplkit's go.mod. run.sh installs the peers and
 // then runs the tests; a test whose peer is not installed fails and says so.

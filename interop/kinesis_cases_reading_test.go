@@ -189,6 +189,8 @@ var consumerCases = []kinesisCase{
 		if _, err := k.DeregisterStreamConsumer(ctx, &kinesis.DeregisterStreamConsumerInput{ConsumerARN: consumer}); err != nil {
 			return "", err
 		}
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
 		return "", k.until(ctx, func() (bool, error) {
 			_, err := k.DescribeStreamConsumer(ctx, &kinesis.DescribeStreamConsumerInput{ConsumerARN: consumer})
 			return false, err
@@ -224,8 +226,6 @@ var consumerCases = []kinesisCase{
 
 // subscription shows the data of the first event with records.
 func (k subject) subscription(ctx context.Context, in *kinesis.SubscribeToShardInput, last string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
 	out, err := k.SubscribeToShard(ctx, in)
 	if err != nil {
 		return "", err

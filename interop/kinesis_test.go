@@ -149,7 +149,7 @@ func kinesisClient(url string) *kinesis.Client {
 
 // observe runs a case within a time that no healthy server needs.
 func (c kinesisCase) observe(k subject) (saw string) {
-	ctx, cancel := context.WithTimeout(k.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(k.Context(), time.Minute)
 	defer cancel()
 	saw, err := c.run(ctx, k)
 	if err != nil {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the real KPL, KCL and peers against kplkit, installed at pinned versions into interop/.cache.
+# Runs the real KCL, peers and emulators against kplkit, installed at pinned versions into interop/.cache.
 #
 #   interop/run.sh [--evidence] [part…]
 #
@@ -108,6 +108,12 @@ ready() {
 	done
 }
 
+# agrees: the part's test has run and passed. A name that matches no test, or a skip, is no pass.
+agrees() {
+	go test -count=1 -v -run "^$test\$" . ${evidence[@]+"${evidence[@]}"} | tee "$cache/log"
+	[ "${PIPESTATUS[0]}" = 0 ] && grep -q "^--- PASS: $test " "$cache/log"
+}
+
 evidence=()
 [ "${1:-}" = --evidence ] && { evidence=(-evidence evidence); shift; }
 parts=${*:-$quick}
@@ -121,7 +127,7 @@ for name in $parts; do
 	part "$name"
 	if ! ready "$name"; then
 		not_run+=" $name"
-	elif go test -count=1 -v -run "^$test\$" . ${evidence[@]+"${evidence[@]}"}; then
+	elif agrees; then
 		ran+=" $name"
 	else
 		differ+=" $name"
