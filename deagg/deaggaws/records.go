@@ -48,7 +48,7 @@ type expansion struct {
 	out        []types.Record
 	left       int // bytes of the stored records that are not done
 	stored     *types.Record
-	sequence   string // its sequence number, without a sub-sequence number
+	sequence   string   // its sequence number, without a sub-sequence number
 	first      int      // of the stored record's user records in out
 	single     bool     // it is a finished user record
 	last       bool     // all of its user records have come
