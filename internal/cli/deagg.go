@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -144,7 +143,9 @@ func (d *deaggregation) parseRanges(o deaggOptions) (err error) {
 // run reads the inputs, writes their user records and then the counts.
 func (d *deaggregation) run(ctx context.Context, s Streams, names []string, asJSON bool) error {
 	err := readInputs(ctx, s, names, d.out.Flush, d.record)
-	err = errors.Join(err, d.out.Flush())
+	if failed := d.out.Flush(); failed != nil {
+		err = failed // whatever else there was, it is told
+	}
 	stats := d.stats()
 	writeStats(s.Err, stats, asJSON)
 	if err == nil && stats.Malformed > 0 {
@@ -156,8 +157,7 @@ func (d *deaggregation) run(ctx context.Context, s Streams, names []string, asJS
 // record writes the user records of one record of an input.
 func (d *deaggregation) record(r *record) error {
 	if r.finished {
-		d.finishedRecord(r)
-		return d.out.err
+		return d.finishedRecord(r)
 	}
 	if !d.noRange {
 		d.setRanges(r)
@@ -197,16 +197,19 @@ func (d *deaggregation) probeFor(r *record) error {
 	d.probe.HashRange, d.probe.Ancestors, d.probe.After = d.decoder.HashRange, d.decoder.Ancestors, d.decoder.After
 	for u := range d.probe.UserRecords(r.StoredRecord) {
 		if u.Malformed != nil {
-			d.refused++
-			return r.at(fmt.Errorf("malformed aggregate, --policy strict ends here: %w", u.Malformed))
+			return d.refuse(r, u.Malformed)
 		}
 	}
 	return nil
 }
 
+func (d *deaggregation) refuse(r *record, malformed error) error {
+	d.refused++
+	return r.at(fmt.Errorf("malformed aggregate, --policy strict ends here: %w", malformed))
+}
+
 // finishedRecord writes a record that is a user record already, unless it is done.
-func (d *deaggregation) finishedRecord(r *record) {
-	d.finished.Stored++
+func (d *deaggregation) finishedRecord(r *record) error {
 	u := deagg.UserRecord{
 		SequenceNumber:    r.SequenceNumber,
 		SubSequenceNumber: r.subSequenceNumber,
@@ -216,14 +219,24 @@ func (d *deaggregation) finishedRecord(r *record) {
 		ArrivalTime:       r.ArrivalTime,
 		Aggregated:        true,
 		Last:              r.last,
+		Malformed:         r.malformed,
 	}
 	after := d.decoder.After
 	if position, err := u.Position(); err == nil && after.IsValid() && position.Compare(after) <= 0 {
+		d.finished.Stored++
 		d.finished.Skipped++
-		return
+		return nil
 	}
+	if u.Malformed != nil {
+		if d.probe != nil {
+			return d.refuse(r, u.Malformed)
+		}
+		d.finished.Malformed++
+	}
+	d.finished.Stored++
 	d.finished.User++
 	d.write(&u, r.shardID)
+	return d.out.err
 }
 
 func (d *deaggregation) stats() deagg.Stats {
@@ -231,7 +244,7 @@ func (d *deaggregation) stats() deagg.Stats {
 	s.Stored += d.finished.Stored + d.refused
 	s.User += d.finished.User
 	s.Skipped += d.finished.Skipped
-	s.Malformed += d.refused
+	s.Malformed += d.finished.Malformed + d.refused
 	return s
 }
 

@@ -146,7 +146,7 @@ func TestWriteError(t *testing.T) {
 	var errs bytes.Buffer
 	in := &endless{text: `{"data":"aGk="}` + "\n", n: 1 << 30}
 	code := Run(context.Background(), []string{"deagg"}, Streams{In: in, Out: full{}, Err: &errs})
-	if code != exitFailed || !strings.Contains(errs.String(), "kplkit: "+io.ErrShortWrite.Error()) {
+	if code != exitFailed || !strings.HasSuffix(errs.String(), "\nkplkit: "+io.ErrShortWrite.Error()+"\n") {
 		t.Errorf("exit code %d: %s", code, &errs)
 	}
 }

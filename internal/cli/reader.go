@@ -267,7 +267,7 @@ func (r *recordReader) field(f field) error {
 		return err
 	case kind == '[' && f == ancestorsField:
 		return r.ancestors()
-	case f == otherField || f >= recordsField:
+	case f == otherField || f >= recordsField || f == malformedField && (kind == '{' || kind == '['):
 		return r.dec.SkipValue()
 	case kind == '{' || kind == '[':
 		r.draft.fail("%s is no string", fieldNames[f])

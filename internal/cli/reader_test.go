@@ -52,6 +52,8 @@ func describe(r *record) string {
 	return s
 }
 
+const replacedAdvice = " for the bytes that are no UTF-8: they are lost, and this can't be undone; take the record again as bytes, base64 or hex"
+
 const unrecognised = "no record in this JSON"
 
 func TestForms(t *testing.T) {
@@ -73,6 +75,13 @@ want 1: 1 ""="hi"
 want 1:  ""="hi"`},
 		{"partition key in base64", `{"data":"aGk=","partition_key_base64":"/w=="}
 want 1:  "\xff"="hi"`},
+		{"explicit hash key in base64", `{"data":"aGk=","explicit_hash_key":null,"explicit_hash_key_base64":"Lf8="}
+want 1:  ""="hi" ehk=` + "-\xff"},
+		{"replacement characters", `{"data":"\ufffd\ufffd\n"}
+want f:1: data: not base64: a UTF-8 decoder has put replacement characters (U+FFFD)` + replacedAdvice},
+		{"somebody else's malformed", `{"data":"aGk=","malformed":false}{"data":"aGk=","malformed":{"x":1}}
+want 1:  ""="hi"
+want 1:  ""="hi"`},
 		{"AWS names", `{"SequenceNumber":"1","ApproximateArrivalTimestamp":1701761035.582,"Data":"aGk=","PartitionKey":"k","EncryptionType":"KMS"}
 want 1: 1 "k"="hi" @1701761035.582`},
 		{"get-records", `{

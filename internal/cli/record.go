@@ -29,6 +29,7 @@ type record struct {
 	subSequenceNumber int64
 	explicitHashKey   string
 	last              bool
+	malformed         error // what was wrong with it, for one that is counted again
 }
 
 // at returns err with the place of r.
@@ -44,6 +45,7 @@ const (
 	partitionKeyField
 	partitionKeyBase64Field
 	explicitHashKeyField
+	explicitHashKeyBase64Field
 	dataField
 	arrivalField
 	shardIDField
@@ -53,6 +55,7 @@ const (
 	ancestorsField
 	aggregatedField
 	lastField
+	malformedField
 	recordIDField // of Firehose and Kinesis Data Analytics: times are in milliseconds
 	recordsField  // an array of records
 	nestedField   // an object with more of the record's fields
@@ -72,6 +75,8 @@ func fieldOf(key []byte) field {
 		return partitionKeyBase64Field
 	case "explicit_hash_key":
 		return explicitHashKeyField
+	case "explicit_hash_key_base64":
+		return explicitHashKeyBase64Field
 	case "data", "Data":
 		return dataField
 	case "approximate_arrival_timestamp", "ApproximateArrivalTimestamp", "approximateArrivalTimestamp":
@@ -90,6 +95,8 @@ func fieldOf(key []byte) field {
 		return aggregatedField
 	case "last":
 		return lastField
+	case "malformed":
+		return malformedField
 	case "recordId":
 		return recordIDField
 	case "Records", "records":
@@ -115,8 +122,9 @@ type draft struct {
 	hasAncestors bool
 	err          error // the first thing that is wrong with the record
 
-	partitionKey []byte // decoded from base64
-	ranges       rangeCache
+	partitionKey    []byte // decoded from base64
+	explicitHashKey []byte // likewise
+	ranges          rangeCache
 }
 
 // rangeCache saves parsing the same hash key range again for each record of a shard.
@@ -155,6 +163,7 @@ func (d *draft) set(f field, kind byte, text []byte) {
 		d.last = kind == 't'
 	case f == recordIDField:
 		d.milliseconds = true
+	case f == malformedField && !isText: // a word of somebody else's
 	case f == ancestorsField:
 		d.fail("ancestor_ranges is no list of texts START-END")
 	case isText, kind == '0' && (f == arrivalField || f == subSequenceNumberField):
@@ -168,10 +177,10 @@ func (d *draft) set(f field, kind byte, text []byte) {
 var fieldNames = [...]string{
 	sequenceNumberField: "the sequence number", subSequenceNumberField: "the sub-sequence number",
 	partitionKeyField: "the partition key", partitionKeyBase64Field: "partition_key_base64",
-	explicitHashKeyField: "explicit_hash_key", dataField: "data", arrivalField: "the time of arrival",
+	explicitHashKeyField: "explicit_hash_key", explicitHashKeyBase64Field: "explicit_hash_key_base64", dataField: "data", arrivalField: "the time of arrival",
 	shardIDField: "the shard id", eventIDField: "eventID",
 	startingHashKeyField: "starting_hash_key", endingHashKeyField: "ending_hash_key",
-	ancestorsField: "ancestor_ranges", aggregatedField: "aggregated", lastField: "last", recordIDField: "recordId",
+	ancestorsField: "ancestor_ranges", aggregatedField: "aggregated", lastField: "last", malformedField: "malformed", recordIDField: "recordId",
 	recordsField: "records", nestedField: "kinesis", metadataField: "the metadata",
 }
 
@@ -200,7 +209,8 @@ func (d *draft) finish(r *record) error {
 	if id, _, ok := strings.Cut(d.text(eventIDField), ":"); ok && r.shardID == "" {
 		r.shardID = id
 	}
-	d.finishPartitionKey(r)
+	d.decodeKey(partitionKeyBase64Field, &d.partitionKey, &r.PartitionKey)
+	d.decodeKey(explicitHashKeyBase64Field, &d.explicitHashKey, &r.explicitHashKey)
 	d.finishRange(r)
 	d.finishSubSequenceNumber(r)
 	return d.err
@@ -211,16 +221,17 @@ func (d *draft) text(f field) string { return alias(d.texts[f]) }
 
 func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-func (d *draft) finishPartitionKey(r *record) {
-	text := d.texts[partitionKeyBase64Field]
+// decodeKey sets key to what the field f holds in base64, if it is there.
+func (d *draft) decodeKey(f field, buf *[]byte, key *string) {
+	text := d.texts[f]
 	if text == nil {
 		return
 	}
 	var err error
-	if d.partitionKey, err = decodeBase64(d.partitionKey[:0], text); err != nil {
-		d.fail("partition_key_base64: %w", err)
+	if *buf, err = decodeBase64((*buf)[:0], text); err != nil {
+		d.fail("%s: %w", fieldNames[f], err)
 	}
-	r.PartitionKey = alias(d.partitionKey)
+	*key = alias(*buf)
 }
 
 func (d *draft) finishRange(r *record) {
@@ -250,7 +261,7 @@ func (d *draft) finishSubSequenceNumber(r *record) {
 	if err != nil {
 		d.fail("the sub-sequence number is no number of 0 to 2^63-1")
 	}
-	r.finished, r.subSequenceNumber = true, int64(sub)
+	r.finished, r.subSequenceNumber, r.malformed = true, int64(sub), malformedAs(d.text(malformedField))
 }
 
 // addAncestor takes an element of ancestor_ranges.
@@ -333,6 +344,9 @@ func decodeBase64(dst, text []byte) ([]byte, error) {
 	dst, err := base64.StdEncoding.Strict().AppendDecode(dst, text)
 	if err == nil {
 		return dst, nil
+	}
+	if hasReplacement(text) {
+		return dst, fmt.Errorf("not base64: %w", errReplaced)
 	}
 	var corrupt base64.CorruptInputError
 	if errors.As(err, &corrupt) && int(corrupt) < len(text) {

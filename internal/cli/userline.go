@@ -137,20 +137,33 @@ func appendSeconds(b []byte, t time.Time) []byte {
 	return b
 }
 
+var malformations = [...]struct {
+	err  error
+	name string
+}{
+	{deagg.ErrTruncated, "truncated"},
+	{deagg.ErrChecksum, "checksum"},
+	{deagg.ErrIndex, "index"},
+	{deagg.ErrHashKey, "hash-key"},
+	{deagg.ErrWire, "wire"},
+}
+
 // malformation is the one word for what is wrong with an aggregate.
 func malformation(err error) string {
-	for _, kind := range [...]struct {
-		err  error
-		name string
-	}{
-		{deagg.ErrTruncated, "truncated"},
-		{deagg.ErrChecksum, "checksum"},
-		{deagg.ErrIndex, "index"},
-		{deagg.ErrHashKey, "hash-key"},
-	} {
+	for _, kind := range malformations {
 		if errors.Is(err, kind.err) {
 			return kind.name
 		}
 	}
 	return "wire"
+}
+
+// malformedAs is the inverse: nil for any other word, and for none.
+func malformedAs(name string) error {
+	for _, kind := range malformations {
+		if name == kind.name {
+			return kind.err
+		}
+	}
+	return nil
 }
