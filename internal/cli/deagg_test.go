@@ -111,6 +111,40 @@ func TestLive(t *testing.T) {
 	}
 }
 
+// TestInterrupted checks that an interrupt ends other commands' wait for stdin, too, and is all they have to say: one
+// that comes when a record has been shown, and one before anything can be.
+func TestInterrupted(t *testing.T) {
+	for _, tt := range []struct{ command, input string }{
+		{"inspect", `{"data":"aGk="}` + "\n"},
+		{"seqnum sort", ""},
+	} {
+		ctx, interrupt := context.WithCancel(context.Background())
+		in, stdin := io.Pipe()
+		var errs bytes.Buffer
+		code := make(chan int)
+		go func() {
+			code <- Run(ctx, strings.Fields(tt.command), Streams{In: in, Out: onWrite(interrupt), Err: &errs})
+		}()
+		if tt.input == "" {
+			interrupt()
+		} else if _, err := io.WriteString(stdin, tt.input); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-code; got != exitFailed || errs.String() != "kplkit: interrupted\n" {
+			t.Errorf("%s: exit code %d: %s", tt.command, got, &errs)
+		}
+		stdin.Close()
+	}
+}
+
+// onWrite is a Writer that takes everything and calls the function.
+type onWrite func()
+
+func (f onWrite) Write(p []byte) (int, error) {
+	f()
+	return len(p), nil
+}
+
 func zip(t *testing.T, text string) string {
 	t.Helper()
 	var b bytes.Buffer

@@ -69,10 +69,10 @@ func (i *inspection) argument(ctx context.Context, arg string) error {
 	src, err := openSource(ctx, arg, i.s.In, func(int64) {})
 	if err == nil {
 		defer src.Close()
-		return i.source(src)
+		return i.source(ctx, src)
 	}
 	if strings.HasPrefix(arg, "{") || strings.HasPrefix(arg, "[") {
-		return i.source(&source{Reader: strings.NewReader(arg), name: "argument"})
+		return i.source(ctx, &source{Reader: strings.NewReader(arg), name: "argument"})
 	}
 	data, form, pasted := readPasted([]byte(arg))
 	switch {
@@ -85,7 +85,7 @@ func (i *inspection) argument(ctx context.Context, arg string) error {
 }
 
 // source inspects the records of an input: JSON, or else one record as text.
-func (i *inspection) source(src *source) error {
+func (i *inspection) source(ctx context.Context, src *source) error {
 	in := bufio.NewReader(src)
 	if start, _ := in.Peek(len(byteOrderMark)); string(start) == byteOrderMark {
 		_, _ = in.Discard(len(byteOrderMark)) // it is there
@@ -97,7 +97,7 @@ func (i *inspection) source(src *source) error {
 	case err != nil:
 		return fmt.Errorf("%s: %w", src.name, err)
 	case first == '{' || first == '[':
-		return i.records(&source{Reader: in, name: src.name})
+		return i.records(ctx, &source{Reader: in, name: src.name})
 	}
 	text, err := io.ReadAll(io.LimitReader(in, maxValue+1))
 	if err == nil && len(text) > maxValue {
@@ -127,8 +127,11 @@ func skipSpace(in *bufio.Reader) (byte, error) {
 	}
 }
 
-func (i *inspection) records(src *source) (result error) {
+func (i *inspection) records(ctx context.Context, src *source) (result error) {
 	readRecords(src, func(r *record, err error) bool {
+		if ctx.Err() != nil {
+			return false
+		}
 		if err != nil {
 			fmt.Fprintf(i.s.Err, "kplkit: %v\n", err)
 			result = errReported

@@ -162,8 +162,12 @@ left out. If a line is no position, nothing is written.`,
 		Example: "  jq -r .sequence_number capture.jsonl | kplkit seqnum sort",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			positions, err := readPositions(s.In, s.Err)
-			if err != nil {
+			ctx := cmd.Context()
+			positions, err := readPositions(&interruptible{ctx: ctx, r: s.In}, s.Err)
+			switch {
+			case ctx.Err() != nil:
+				return errInterrupted
+			case err != nil:
 				return err
 			}
 			slices.SortStableFunc(positions, func(a, b position) int { return a.Compare(b.Extended) })
@@ -208,6 +212,9 @@ func readPositions(r io.Reader, stderr io.Writer) (positions []position, err err
 		positions = append(positions, position{e, text})
 	}
 	if scan := lines.Err(); scan != nil {
+		if errors.Is(scan, bufio.ErrTooLong) {
+			scan = errors.New("a line of more than 1 MiB is no position")
+		}
 		return nil, fmt.Errorf("stdin:%d: %w", line+1, scan)
 	}
 	return positions, err
