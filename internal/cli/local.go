@@ -184,6 +184,7 @@ func (a addresses) write(s Streams, asJSON bool) error {
 		{"AWS_ENDPOINT_URL_KINESIS", a.Kinesis},
 		{"AWS_ENDPOINT_URL_DYNAMODB", a.DynamoDB},
 		{"AWS_REGION", "us-east-1"},
+		{"AWS_DEFAULT_REGION", "us-east-1"}, // the name that Python's SDK and the AWS CLI 1 read
 		{"AWS_ACCESS_KEY_ID", "any"},
 		{"AWS_SECRET_ACCESS_KEY", "any"},
 		{"AWS_CA_BUNDLE", a.CABundle},

@@ -121,10 +121,11 @@ func TestLocalByPlainHTTP(t *testing.T) {
 }
 
 func TestLocalVariables(t *testing.T) {
-	r := startLocal(t, 5)
+	r := startLocal(t, 6)
 	const want = `export AWS_ENDPOINT_URL_KINESIS=http://127.0.0.1:PORT
 export AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:PORT
 export AWS_REGION=us-east-1
+export AWS_DEFAULT_REGION=us-east-1
 export AWS_ACCESS_KEY_ID=any
 export AWS_SECRET_ACCESS_KEY=any
 `
