@@ -37,7 +37,7 @@ In: JSON lines and JSON documents, from files or stdin (-), packed by gzip or no
 
 Out: a JSON object a line, in order, with v, sub_sequence_number, aggregated, last, data, explicit_hash_key and, where
 known, sequence_number, partition_key, approximate_arrival_timestamp, shard_id, malformed. Keys that are no UTF-8
-come as partition_key_base64. Counts follow on stderr.
+come as partition_key_base64 and explicit_hash_key_base64. Counts follow on stderr.
 
 --data says how data is written:
   base64  always
