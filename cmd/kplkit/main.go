@@ -1,5 +1,6 @@
 // Command kplkit reads, explains and checks what the Kinesis Producer Library (KPL) put into a Kinesis stream.
 //
+//	kplkit demo                       # what kplkit is for, without an AWS account
 //	kplkit deagg capture.jsonl.gz     # stored records in, user records out
 //	kplkit agg user-records.jsonl     # the inverse: user records in, stored records out
 //	kplkit inspect capture.jsonl.gz   # the anatomy of each stored record

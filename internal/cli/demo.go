@@ -149,31 +149,31 @@ func (d *demo) run(ctx context.Context) error {
 func (d *demo) put(ctx context.Context, p *demoProducer) error {
 	const parts = 10
 	for part := range parts {
-		if err := p.putPart(ctx, part, parts); err != nil {
+		err := p.putPart(ctx, part, parts)
+		if err == nil && part == 3 {
+			err = d.split(ctx, p, func(c *demoConsumer) <-chan struct{} { return c.began })
+		}
+		if err == nil && part == 6 {
+			err = d.split(ctx, p, func(c *demoConsumer) <-chan struct{} { return c.killed })
+		}
+		if err != nil {
 			return err
 		}
-		var reached func(*demoConsumer) <-chan struct{}
-		switch part {
-		case 3:
-			reached = func(c *demoConsumer) <-chan struct{} { return c.began }
-		case 6:
-			reached = func(c *demoConsumer) <-chan struct{} { return c.killed }
-		default:
-			continue
-		}
-		for _, c := range d.consumers {
-			select {
-			case <-reached(c):
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-		if err := p.split(ctx); err != nil {
-			return err
-		}
-		d.tell("A shard was split.")
 	}
 	return p.close(ctx)
+}
+
+// split splits a shard once all consumers have come to what is awaited.
+func (d *demo) split(ctx context.Context, p *demoProducer, awaited func(*demoConsumer) <-chan struct{}) error {
+	for _, c := range d.consumers {
+		select {
+		case <-awaited(c):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	d.tell("A shard is split.")
+	return p.split(ctx)
 }
 
 // tell shows progress on a terminal.

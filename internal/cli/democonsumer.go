@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -36,49 +37,66 @@ func (d *demo) consume(ctx context.Context, c *demoConsumer) error {
 	return nil
 }
 
-// work runs a worker as a process until it has to be killed, or is at the end.
-//
-// The process writes the number of each user record that it is given, and goes on with it once it is answered. So all
-// of them are known here, and where the answer does not come the process stands still until it is killed.
-func (d *demo) work(ctx context.Context, c *demoConsumer, worker string, kill bool) error {
-	program, err := os.Executable()
+// work runs a worker until it has to be killed, or is at the end; then it is killed, too.
+func (d *demo) work(ctx context.Context, c *demoConsumer, name string, kill bool) error {
+	w, err := d.start(ctx, c.name, name)
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, program, "demo-worker", c.name, worker, d.Kinesis, d.DynamoDB)
-	cmd.Args[0] = os.Args[0]
-	var said bytes.Buffer
-	cmd.Stderr = &said
-	answers, err := cmd.StdinPipe()
-	if err != nil {
-		return err
-	}
-	numbers, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	lines := bufio.NewScanner(numbers)
-	for lines.Scan() {
-		number, err := strconv.Atoi(lines.Text())
+	reached := false
+	for w.numbers.Scan() {
+		number, err := strconv.Atoi(w.numbers.Text())
 		if err != nil || number < 0 || number >= len(c.times) {
 			break
 		}
 		c.deliver(number, d.ledger)
-		if kill && c.deliveries > len(c.times)*3/10 && d.ledger.inside(number) || !kill && c.ends == demoEnds {
-			cmd.Process.Kill()
-			cmd.Wait() // tells that it was killed
-			return nil
+		if reached = c.ends == demoEnds; kill {
+			reached = c.deliveries > len(c.times)*3/10 && d.ledger.inside(number)
 		}
-		if _, err := answers.Write([]byte{'\n'}); err != nil {
+		if reached {
+			break
+		}
+		if _, err := w.answers.Write([]byte{'\n'}); err != nil {
 			break
 		}
 	}
-	cmd.Process.Kill()
-	err = cmd.Wait()
-	return fmt.Errorf("%s of %s ended before it should: %v; it said %q", worker, c.name, err, said.Bytes())
+	w.cmd.Process.Kill()
+	err = w.cmd.Wait()
+	if reached {
+		return nil
+	}
+	return fmt.Errorf("%s of %s ended before it should: %v; it said %q", name, c.name, err, w.said.Bytes())
+}
+
+// demoProcess is a worker that runs.
+//
+// It writes the number of each user record that it is given, and goes on with it once it is answered. So all of them
+// are known here, and where the answer does not come it stands still until it is killed.
+type demoProcess struct {
+	cmd     *exec.Cmd
+	numbers *bufio.Scanner
+	answers io.Writer
+	said    bytes.Buffer
+}
+
+// start starts this program again, as a worker. It ends with ctx, and when this process does.
+func (d *demo) start(ctx context.Context, consumer, name string) (*demoProcess, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	w := &demoProcess{cmd: exec.CommandContext(ctx, program, "demo-worker", consumer, name, d.Kinesis, d.DynamoDB)}
+	w.cmd.Args[0] = os.Args[0]
+	w.cmd.Stderr = &w.said
+	numbers, err := w.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	w.numbers = bufio.NewScanner(numbers)
+	if w.answers, err = w.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	return w, w.cmd.Start()
 }
 
 // deliver counts a user record.

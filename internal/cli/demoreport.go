@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
+	"strings"
 )
 
 // demoLine is a consumer in JSON, and demoSummary, the last line, the one on kplkit.
@@ -56,7 +58,15 @@ func (d *demo) writeText(out *bytes.Buffer) {
 	if counts[0].Lost > 0 {
 		return // there is nothing to be proud of
 	}
-	fmt.Fprintf(out, demoSentences, counts[0].Put, d.ledger.aggregates, counts[1].Lost, counts[2].Duplicated, counts[0].Duplicated)
+	fmt.Fprintf(out, demoSentences, counts[0].Put, d.ledger.aggregates, counts[1].Lost, counts[2].Duplicated, counts[0].Duplicated, programName())
+}
+
+// programName is how to call this program again.
+func programName() string {
+	if path, _ := os.Executable(); strings.Contains(path, "go-build") { // where go run builds
+		return "go run ./cmd/kplkit"
+	}
+	return "kplkit"
 }
 
 const demoSentences = `
@@ -67,6 +77,6 @@ What it means: alone, a worker can only go on behind a whole aggregated record, 
 rest, without an error (%d user records), and one after each batch repeats what the batch had (%d); on kplkit it goes
 on inside, loses nothing, and repeats only what came after the last checkpoint (%d).
 
-What to type next: 'kplkit local --stream orders:4' runs the same Kinesis and DynamoDB for your own consumer, which
-takes one line, kinesis.NewFromConfig(cfg, deaggaws.WithDeaggregation()), or vmwarekcl.NewWorker; README.md has them.
+What to type next: '%s local --stream orders:4' runs the same Kinesis and DynamoDB for a consumer of
+yours; it needs one line, kinesis.NewFromConfig(cfg, deaggaws.WithDeaggregation()), or vmwarekcl.NewWorker (README.md).
 `
