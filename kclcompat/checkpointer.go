@@ -24,10 +24,9 @@ type Sink interface {
 	// Style is the call by which the sink writes. It never changes.
 	Style() Style
 
-	// WriteCheckpoint stores at, a position that Rule.Place returned, or SHARD_END. finished is all of the last finished
-	// stored record, for fields that old deployments read; as long as none has been finished it is the sentinel that
-	// reading started at, or not valid after a start inside a stored record. Where at and finished have one number, all
-	// of that stored record is done.
+	// WriteCheckpoint stores at, a position that Rule.Place returned, or SHARD_END. finished is the last finished stored
+	// record, for fields that old deployments read; where both have one number, all of that stored record is done. As
+	// long as none is finished it is where reading started, or not valid where that lies inside a stored record.
 	// A sink of style NoArguments makes its call without either. It is never called twice at a time.
 	WriteCheckpoint(ctx context.Context, at, finished seqnum.Extended) error
 }
@@ -223,8 +222,8 @@ func later(a, b seqnum.Extended) seqnum.Extended {
 }
 
 func (c *Checkpointer) write(ctx context.Context, at, finished seqnum.Extended) error {
-	if _, isNumber := finished.Number(); isNumber && !finished.Whole() { // reading started inside that stored record
-		finished = seqnum.Extended{}
+	if _, isNumber := finished.Number(); isNumber && !finished.Whole() {
+		finished = seqnum.Extended{} // where reading started: the rest of that stored record may still be to come
 	}
 	if err := c.sink.WriteCheckpoint(ctx, at, finished); err != nil {
 		return fmt.Errorf("kclcompat: checkpoint at %s: %w", at, err)

@@ -156,18 +156,19 @@ func TestResumesInsideAggregate(t *testing.T) {
 	}
 }
 
-// TestResumesInsideTwice stops a second time inside the aggregate that the second worker started in the middle of.
-func TestResumesInsideTwice(t *testing.T) {
+// TestStopsTwiceInsideOneAggregate: the second worker starts inside the aggregate in which it is stopped too.
+func TestStopsTwiceInsideOneAggregate(t *testing.T) {
 	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
 		w.CreateStream("s", 1)
 		all := putAggregates(w.T, w.Control(), 2, 6)
 		app := &application{}
-		for i, stop := range []string{"a0.1", "a0.3", "a1.5"} {
-			h := w.Host(fmt.Sprint("host-", i))
-			startWorker(w.T, app, h, fmt.Sprint("worker-", i), func(text string) error {
+		for i, stop := range []string{"a1.1", "a1.3", ""} {
+			name := fmt.Sprint("worker-", i)
+			host := w.Host(name)
+			startWorker(w.T, app, host, name, func(text string) error {
 				if text == stop {
-					h.Kill()
-					h.Live()
+					host.Kill()
+					host.Live()
 				}
 				return nil
 			})
