@@ -46,7 +46,8 @@ func (w *world) start(name string, bare bool) *process {
 }
 
 func (w *world) config(p *process) *config.KinesisClientLibConfiguration {
-	cfg := newConfig(p.workerID()).WithMaxRecords(4 + w.rnd.IntN(40)).WithIdleTimeBetweenReadsInMillis(500).WithLeaseRefreshWaitTime(2500)
+	cfg := newConfig(p.workerID()).WithMaxRecords(4 + w.rnd.IntN(40)).WithIdleTimeBetweenReadsInMillis(800).
+		WithFailoverTimeMillis(6000).WithLeaseRefreshWaitTime(1500)
 	cfg.ParentShardPollIntervalMillis = 1000
 	if w.latest {
 		cfg.WithInitialPositionInStream(config.LATEST)
@@ -114,7 +115,7 @@ func (p *process) suffer(rnd *rand.Rand) {
 		time.Sleep(2*time.Second + upTo(12*time.Second))
 	}
 	if p.world.stalls && rnd.IntN(16) == 0 {
-		d := 8*time.Second + upTo(30*time.Second)
+		d := 5*time.Second + upTo(20*time.Second)
 		p.Stall(d)
 		totals.add(func(n *figures) { n.stalls++ })
 		if rnd.IntN(2) == 0 {

@@ -190,17 +190,20 @@ func (l *ledger) revoke(shard, position string) {
 	l.acked[shard] = min(l.acked[shard], n)
 }
 
-// missing returns how many user records of a shard were not delivered.
-func (l *ledger) missing(shard string) (n int) {
+// missing returns how many user records of a shard were not delivered, and the first of them.
+func (l *ledger) missing(shard string) (n int, first string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.look()
-	for _, e := range l.shards[shard] {
-		if e.delivered == 0 && !e.past {
-			n++
+	for i, e := range l.shards[shard] {
+		if e.delivered > 0 || e.past {
+			continue
+		}
+		if n++; n == 1 {
+			first = fmt.Sprintf("record %d, %v %.40q", i, e.at, e.data)
 		}
 	}
-	return n
+	return n, first
 }
 
 // untilComplete waits until all is delivered and every closed shard is finished.
@@ -216,8 +219,8 @@ func (w *world) untilComplete() {
 func (w *world) incomplete() (what []string) {
 	for _, shard := range w.leases.listShards() {
 		id := *shard.ShardId
-		if n := w.ledger.missing(id); n > 0 {
-			what = append(what, fmt.Sprintf("%d user records of %s", n, id))
+		if n, first := w.ledger.missing(id); n > 0 {
+			what = append(what, fmt.Sprintf("%d user records of %s, the first is %s", n, id, first))
 		}
 		if shard.SequenceNumberRange.EndingSequenceNumber != nil && w.leases.of(id).Checkpoint != "SHARD_END" {
 			what = append(what, "the end of "+id)
@@ -230,6 +233,9 @@ func (w *world) incomplete() (what []string) {
 func (w *world) check() {
 	if what := w.incomplete(); what != nil {
 		w.T.Errorf("lost, or stuck: %s", strings.Join(what, ", "))
+		for _, s := range w.ledger.sessions {
+			w.T.Logf("%v had %s from %q to record %d", s.process, s.shard, s.start, s.next)
+		}
 	}
 	w.ledger.mu.Lock()
 	defer w.ledger.mu.Unlock()

@@ -170,8 +170,8 @@ func (l *leases) acquired(p *process, shard string, before, after leaseItem) {
 		if end := l.items[parent].Checkpoint; end != "SHARD_END" {
 			l.fail(p, shard, "took it, though its parent %s is at %q", parent, end)
 		}
-		if n := l.world.ledger.missing(parent); n > 0 {
-			l.fail(p, shard, "took it, though %d user records of its parent %s were never delivered", n, parent)
+		if n, first := l.world.ledger.missing(parent); n > 0 {
+			l.fail(p, shard, "took it, though %d user records of its parent %s were never delivered, the first is %s", n, parent, first)
 		}
 	}
 }

@@ -111,16 +111,16 @@ func newWorld(sw *sim.World, s scenario) *world {
 	w := &world{World: sw, scenario: s, born: time.Now(), rnd: sw.Rand("script")}
 	w.ledger = newLedger(w)
 	w.leases = watchLeases(w)
-	w.checkpointRate = []float64{0.005, 0.02, 0.1, 0.4}[w.rnd.IntN(4)]
+	w.checkpointRate = []float64{0.01, 0.03, 0.1, 0.3}[w.rnd.IntN(4)]
 	w.forwarded = w.rnd.IntN(2) == 0
 	return w
 }
 
-const storedRecords = 60
+const storedRecords = 40
 
 // run is the script of every world.
 func (w *world) run() {
-	w.CreateStream("s", 2+w.rnd.IntN(3))
+	w.CreateStream("s", 1+w.rnd.IntN(3))
 	if w.fanOut {
 		w.consumer = w.register()
 	}
@@ -134,7 +134,7 @@ func (w *world) run() {
 	write := func() {
 		go func() {
 			defer close(written)
-			resharded := w.Reshard("s", w.rnd.IntN(5), 20*time.Second)
+			resharded := w.Reshard("s", w.rnd.IntN(5), 12*time.Second)
 			w.write("writer", storedRecords)
 			<-resharded
 		}()
