@@ -25,6 +25,8 @@ import (
 
 // application is what all workers of a test share: what they have processed.
 type application struct {
+	fanOut string // the ARN of the consumer, for enhanced fan-out
+
 	mu        sync.Mutex
 	processed []string
 	ended     []string
@@ -80,7 +82,11 @@ func newConfig(workerID string) *config.KinesisClientLibConfiguration {
 }
 
 func startWorker(t *testing.T, app *application, h *sim.Host, workerID string, after func(string) error) *worker.Worker {
-	w := vmwarekcl.NewWorker(newConfig(workerID), h.AWS(), vmwarekcl.Factory(func(shardID string) vmwarekcl.Processor {
+	cfg := newConfig(workerID)
+	if app.fanOut != "" {
+		cfg.WithEnhancedFanOutConsumerARN(app.fanOut)
+	}
+	w := vmwarekcl.NewWorker(cfg, h.AWS(), vmwarekcl.Factory(func(shardID string) vmwarekcl.Processor {
 		return &recorder{app, shardID, after}
 	}))
 	if err := w.Start(); err != nil {
@@ -127,12 +133,20 @@ func lease(t *testing.T, cfg aws.Config, shard string) map[string]string {
 const shard0 = "shardId-000000000000"
 
 // TestResumesInsideAggregate kills a worker after each of the user records in turn; the next one goes on behind it.
-func TestResumesInsideAggregate(t *testing.T) {
+func TestResumesInsideAggregate(t *testing.T) { resumes(t, false) }
+
+// TestResumesInsideAggregateByFanOut is the same with enhanced fan-out.
+func TestResumesInsideAggregateByFanOut(t *testing.T) { resumes(t, true) }
+
+func resumes(t *testing.T, fanOut bool) {
 	for stop := range 15 {
 		sim.Run(t, uint64(stop), sim.Faults{}, func(w *sim.World) {
 			w.CreateStream("s", 1)
 			all := putAggregates(w.T, w.Control(), 3, 5)
 			app := &application{}
+			if fanOut {
+				app.fanOut = register(w)
+			}
 			first := w.Host("first")
 			startWorker(w.T, app, first, "first", func(text string) error {
 				if text == all[stop] {
@@ -141,14 +155,13 @@ func TestResumesInsideAggregate(t *testing.T) {
 				}
 				return nil
 			})
-			time.Sleep(time.Minute)
+			time.Sleep(30 * time.Second)
 			item := lease(w.T, w.Control(), shard0)
 			if strings.Contains(item["Checkpoint"], ":") {
 				w.T.Errorf("workers without kplkit can't read the checkpoint %q", item["Checkpoint"])
 			}
-			second := startWorker(w.T, app, w.Host("second"), "second", func(string) error { return nil })
-			time.Sleep(time.Minute)
-			second.Shutdown()
+			startWorker(w.T, app, w.Host("second"), "second", func(string) error { return nil })
+			time.Sleep(30 * time.Second)
 			if got := app.texts(); !slices.Equal(got, all) {
 				w.T.Errorf("stopped after %s: %q", all[stop], got)
 			}

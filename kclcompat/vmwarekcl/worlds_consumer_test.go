@@ -70,7 +70,7 @@ func (p *process) workerID() string {
 }
 
 // register registers the consumer for enhanced fan-out.
-func (w *world) register() string {
+func register(w *sim.World) string {
 	client := kinesis.NewFromConfig(w.Control())
 	stream, err := client.DescribeStreamSummary(context.Background(), &kinesis.DescribeStreamSummaryInput{StreamName: aws.String("s")})
 	if err != nil {

@@ -122,7 +122,7 @@ const storedRecords = 40
 func (w *world) run() {
 	w.CreateStream("s", 1+w.rnd.IntN(3))
 	if w.fanOut {
-		w.consumer = w.register()
+		w.consumer = register(w.World)
 	}
 	if w.past {
 		w.write("past", storedRecords/3)
