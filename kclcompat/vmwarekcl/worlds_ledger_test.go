@@ -99,7 +99,7 @@ func (l *ledger) before(shard, text string) int {
 
 func before(entries []entry, text string) int {
 	switch {
-	case text == "":
+	case text == "", text == "TRIM_HORIZON":
 		return 0
 	case text == "SHARD_END":
 		return len(entries)
@@ -222,7 +222,7 @@ func (w *world) incomplete() (what []string) {
 		if n, first := w.ledger.missing(id); n > 0 {
 			what = append(what, fmt.Sprintf("%d user records of %s, the first is %s", n, id, first))
 		}
-		if shard.SequenceNumberRange.EndingSequenceNumber != nil && w.leases.of(id).Checkpoint != "SHARD_END" {
+		if shard.SequenceNumberRange.EndingSequenceNumber != nil && !w.ended(id) {
 			what = append(what, "the end of "+id)
 		}
 	}

@@ -102,6 +102,7 @@ type world struct {
 	ledger   *ledger
 	leases   *leases
 	consumer string // ARN, for enhanced fan-out
+	ended    func(shard string) bool
 
 	checkpointRate float64 // after each user record
 	forwarded      bool    // stored records have keys of their own; else the KPL's mark
@@ -111,6 +112,7 @@ func newWorld(sw *sim.World, s scenario) *world {
 	w := &world{World: sw, scenario: s, born: time.Now(), rnd: sw.Rand("script")}
 	w.ledger = newLedger(w)
 	w.leases = watchLeases(w)
+	w.ended = func(shard string) bool { return w.leases.of(shard).Checkpoint == "SHARD_END" }
 	w.checkpointRate = []float64{0.01, 0.03, 0.1, 0.3}[w.rnd.IntN(4)]
 	w.forwarded = w.rnd.IntN(2) == 0
 	return w
@@ -209,7 +211,7 @@ func (p *process) stop() {
 	if p.Dead() {
 		return
 	}
-	if p.world.rnd.IntN(2) == 0 {
+	if p.worker != nil && p.world.rnd.IntN(2) == 0 {
 		go p.worker.Shutdown()
 		time.Sleep(p.world.upTo(20 * time.Second))
 	}
