@@ -2,6 +2,7 @@ package vmwarekcl_test
 
 import (
 	"os"
+	"runtime/debug"
 	"testing"
 	"time"
 	_ "unsafe" // for go:linkname
@@ -15,5 +16,6 @@ var rateLimitTimeSince func(time.Time) time.Duration
 
 func TestMain(m *testing.M) {
 	rateLimitTimeSince = func(t time.Time) time.Duration { return time.Since(t) + 1 }
+	debug.SetGCPercent(400) // worlds allocate much and keep little
 	os.Exit(m.Run())
 }

@@ -241,7 +241,16 @@ func (w *world) check() {
 	defer w.ledger.mu.Unlock()
 	totals.add(func(n *figures) {
 		n.worlds++
-		n.shards += len(w.ledger.shards)
+		n.time += time.Since(w.born)
+		for _, s := range w.leases.listShards() {
+			n.shards++
+			switch {
+			case s.AdjacentParentShardId != nil:
+				n.merges++
+			case s.ParentShardId != nil:
+				n.children++
+			}
+		}
 		for _, s := range w.ledger.sessions {
 			n.sessions++
 			if strings.Contains(s.start, ":") && !strings.HasPrefix(s.start, "AT_") {
@@ -261,7 +270,9 @@ func (w *world) check() {
 type figures struct {
 	mu sync.Mutex
 
-	worlds, shards, userRecords, repeats, sessions, resumedInside, checkpoints, inside, kills, stalls, outages, bareBack int
+	worlds, shards, children, merges, userRecords, repeats, sessions, resumedInside, checkpoints, inside, kills, stalls, outages, bareBack int
+
+	time time.Duration // virtual
 }
 
 var totals figures
@@ -273,6 +284,6 @@ func (f *figures) add(change func(*figures)) {
 }
 
 func (f *figures) String() string {
-	return fmt.Sprintf("%d worlds so far: %d shards, %d user records, %d delivered again; %d sessions, %d of them resumed inside an aggregate; %d checkpoints, %d of them inside an aggregate; %d kills, %d stalls, %d outages; %d times a worker without kplkit put a checkpoint back",
-		f.worlds, f.shards, f.userRecords, f.repeats, f.sessions, f.resumedInside, f.checkpoints, f.inside, f.kills, f.stalls, f.outages, f.bareBack)
+	return fmt.Sprintf("%d worlds so far, %v of virtual time: %d shards, %d splits, %d merges; %d user records, %d delivered again; %d sessions, %d of them resumed inside an aggregate; %d checkpoints, %d of them inside an aggregate; %d kills, %d stalls, %d outages; %d times a worker without kplkit put a checkpoint back",
+		f.worlds, f.time.Round(time.Hour), f.shards, f.children/2, f.merges, f.userRecords, f.repeats, f.sessions, f.resumedInside, f.checkpoints, f.inside, f.kills, f.stalls, f.outages, f.bareBack)
 }
