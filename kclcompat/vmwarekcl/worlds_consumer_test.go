@@ -138,6 +138,9 @@ type consumer struct {
 func (c *consumer) ProcessRecords(ctx context.Context, records []deagg.UserRecord, cp *kclcompat.Checkpointer) error {
 	w, rnd := c.process.world, c.session.rnd
 	c.process.suffer(rnd)
+	if rnd.IntN(30) == 0 {
+		return errors.New("a fault of the application")
+	}
 	for _, u := range records {
 		c.process.work()
 		sub := int64(-1) // the last user record of an aggregate has none

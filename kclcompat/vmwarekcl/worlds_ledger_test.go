@@ -208,7 +208,7 @@ func (l *ledger) missing(shard string) (n int, first string) {
 
 // untilComplete waits until all is delivered and every closed shard is finished.
 func (w *world) untilComplete() {
-	for range 600 {
+	for range 300 {
 		if w.incomplete() == nil {
 			return
 		}
