@@ -153,6 +153,9 @@ func (l *leases) changed(p *process, shard string, before, after leaseItem) {
 	if before.position() != after.position() {
 		l.moved(p, shard, before, after)
 	}
+	if after.KplkitToken == "" && before.KplkitToken != "" && l.holders[before.KplkitToken] != p.name {
+		l.fail(p, shard, "released it, though %q holds it", l.holders[before.KplkitToken])
+	}
 }
 
 // acquired is called when a worker has taken a lease.

@@ -127,8 +127,9 @@ func (w *world) run() {
 		w.consumer = register(w.World)
 	}
 	if w.past {
-		w.write("past", storedRecords/3)
+		w.write("past", storedRecords/4)
 		<-w.Reshard("s", 1+w.rnd.IntN(2), 5*time.Second)
+		w.write("later-past", storedRecords/4)
 		time.Sleep(5 * time.Second)
 		w.ledger.forget()
 	}
