@@ -138,9 +138,7 @@ func (a *AggregatedRecord) parse(r StoredRecord, d dialect, sum verdict) error {
 	}
 	c := cursor{b: r.Data[:end], pos: len(wire.Magic), dialect: d}
 	for c.err == nil && c.pos < len(c.b) {
-		if next := a.usualRecord(c.b, c.pos); next > 0 {
-			c.pos = next
-		} else {
+		if c.pos = a.usualRecords(c.b, c.pos); c.pos < len(c.b) {
 			a.field(&c)
 		}
 	}
@@ -165,41 +163,43 @@ const (
 	dataTag            = wire.Data<<3 | byte(protowire.BytesType)
 )
 
-// usualRecord reads a user record at b[pos:] if it is written as every known writer writes it: partition key index,
-// explicit hash key index or not, data, and numbers of one or two bytes. It returns the position behind it, or 0
-// for any other field, which is the general reader's. It is there for speed alone.
-func (a *AggregatedRecord) usualRecord(b []byte, pos int) int {
-	if b[pos] != recordTag {
-		return 0
-	}
-	size, n := shortVarint(b, pos+1)
-	i := pos + 1 + n
-	end := i + size
-	if n == 0 || end > len(b) || size < 4 || b[i] != partitionKeyTag {
-		return 0
-	}
-	key, n := shortVarint(b, i+1)
-	i += 1 + n
-	if n == 0 || i >= end {
-		return 0
-	}
-	hashKey := uint32(noIndex)
-	if b[i] == explicitHashKeyTag {
-		size, n = shortVarint(b, i+1)
-		hashKey, i = uint32(size), i+1+n
-		if n == 0 || i >= end {
-			return 0
+// usualRecords reads the user records at b[pos:] that are written as every known writer writes them: partition key
+// index, explicit hash key index or not, data, and numbers of one or two bytes. It returns the position of the first
+// field that is not; the general reader takes that. It is there for speed alone.
+func (a *AggregatedRecord) usualRecords(b []byte, pos int) int {
+	users := a.users
+	for pos < len(b) && b[pos] == recordTag {
+		size, n := shortVarint(b, pos+1)
+		i := pos + 1 + n
+		end := i + size
+		if n == 0 || end > len(b) || size < 4 || b[i] != partitionKeyTag {
+			break
 		}
+		key, n := shortVarint(b, i+1)
+		i += 1 + n
+		if n == 0 || i >= end {
+			break
+		}
+		hashKey := uint32(noIndex)
+		if b[i] == explicitHashKeyTag {
+			size, n = shortVarint(b, i+1)
+			hashKey, i = uint32(size), i+1+n
+			if n == 0 || i >= end {
+				break
+			}
+		}
+		size, n = shortVarint(b, i+1)
+		if n == 0 || b[i] != dataTag || i+1+n+size != end {
+			break
+		}
+		users = append(users, userSpan{})
+		s := &users[len(users)-1] // filled in place: a copy would cost as much as the reading
+		s.offset, s.data, s.end = uint32(pos), uint32(i+1+n), uint32(end)
+		s.partitionKey, s.explicitHashKey = uint32(key), hashKey
+		pos = end
 	}
-	size, n = shortVarint(b, i+1)
-	if n == 0 || b[i] != dataTag || i+1+n+size != end {
-		return 0
-	}
-	a.users = append(a.users, userSpan{})
-	s := &a.users[len(a.users)-1] // filled in place: a copy would cost as much as the reading
-	s.offset, s.data, s.end = uint32(pos), uint32(i+1+n), uint32(end)
-	s.partitionKey, s.explicitHashKey = uint32(key), hashKey
-	return end
+	a.users = users
+	return pos
 }
 
 // shortVarint reads a number of one or two bytes at b[i:], and how many they are; 0 of them if it is longer.

@@ -1,7 +1,6 @@
 package seqnum
 
 import (
-	"cmp"
 	"encoding/binary"
 	"math"
 	"strconv"
@@ -117,13 +116,18 @@ func (e Extended) Checkpoint() (checkpoint string, sub int64) {
 // Compare returns -1, 0 or 1 as e comes before, is equal to, or comes after f in Java's order.
 // The zero Extended comes first.
 func (e Extended) Compare(f Extended) int {
-	if e.kind != f.kind {
-		return cmp.Compare(e.kind, f.kind)
+	if e.kind == f.kind {
+		if c := e.n.Compare(f.n); c != 0 {
+			return c
+		}
 	}
-	if c := e.n.Compare(f.n); c != 0 {
-		return c
+	switch {
+	case e.kind < f.kind, e.kind == f.kind && e.sub < f.sub:
+		return -1
+	case e.kind > f.kind, e.sub > f.sub:
+		return 1
 	}
-	return cmp.Compare(e.sub, f.sub)
+	return 0
 }
 
 // Less reports whether e comes before f.

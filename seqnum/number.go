@@ -22,7 +22,6 @@
 package seqnum
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"math/bits"
@@ -84,8 +83,11 @@ func (n Number) IsValid() bool { return n.digits != "" }
 // Compare returns -1, 0 or 1 as n is less than, equal to or greater than m as an integer.
 // The zero Number comes first.
 func (n Number) Compare(m Number) int {
-	if len(n.digits) != len(m.digits) {
-		return cmp.Compare(len(n.digits), len(m.digits))
+	switch a, b := len(n.digits), len(m.digits); { // plain enough to be inlined
+	case a < b:
+		return -1
+	case a > b:
+		return 1
 	}
 	return strings.Compare(n.digits, m.digits)
 }
