@@ -138,7 +138,7 @@ type consumer struct {
 func (c *consumer) ProcessRecords(ctx context.Context, records []deagg.UserRecord, cp *kclcompat.Checkpointer) error {
 	w, rnd := c.process.world, c.session.rnd
 	c.process.suffer(rnd)
-	if rnd.IntN(30) == 0 {
+	if rnd.IntN(8) == 0 {
 		return errors.New("a fault of the application")
 	}
 	for _, u := range records {

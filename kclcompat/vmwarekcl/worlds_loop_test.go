@@ -22,7 +22,7 @@ import (
 // The worlds without vmware, which cost less: a consumer on the SDK alone, and a store of its own for what a
 // kclcompat.Checkpointer writes.
 
-const loopWorldsOfEachKind = 250
+const loopWorldsOfEachKind = 284
 
 // TestWorldsLoop: all consumers have kplkit, so that checkpoints are exact.
 func TestWorldsLoop(t *testing.T) { loopWorlds(t, kclcompat.Kplkit()) }
@@ -43,14 +43,14 @@ func loopWorlds(t *testing.T, readers ...kclcompat.Reader) {
 			w.write("writer", storedRecords)
 			<-resharded
 		}()
-		for i := range 4 {
+		for i := range 3 {
 			p := &process{Host: w.Host(fmt.Sprint("loop-", i)), name: fmt.Sprint("loop-", i), world: w, dead: make(chan struct{})}
 			p.bare = len(readers) > 1 && w.rnd.IntN(2) == 0
-			if i < 3 {
+			if i < 2 {
 				p.killAfter(1 + w.rnd.IntN(2*storedRecords))
 			}
 			go newLoop(p, s).run()
-			if i < 3 {
+			if i < 2 {
 				p.wait(time.Minute)
 				p.stop()
 			}

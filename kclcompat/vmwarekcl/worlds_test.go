@@ -16,7 +16,7 @@ import (
 // lease table, and worlds_ledger_test.go, for what is delivered.
 //
 // With those in worlds_loop_test.go the ordinary test run has a thousand; -sim.worlds=N runs N of each kind.
-const worldsOfEachKind = 42
+const worldsOfEachKind = 36
 
 func TestWorldsClean(t *testing.T) {
 	worlds(t, sim.Faults{MinLatency: 2 * time.Millisecond, MaxLatency: 40 * time.Millisecond}, scenario{})
@@ -118,7 +118,7 @@ func newWorld(sw *sim.World, s scenario) *world {
 	return w
 }
 
-const storedRecords = 40
+const storedRecords = 30
 
 // run is the script of every world.
 func (w *world) run() {
