@@ -36,15 +36,10 @@ func loopWorlds(t *testing.T, readers ...kclcompat.Reader) {
 		s := &store{world: w, readers: readers, positions: map[string]string{}}
 		w.ended = func(shard string) bool { return s.position(shard) == "SHARD_END" }
 		w.CreateStream("s", 1+w.rnd.IntN(4))
-		written := make(chan struct{})
-		go func() {
-			defer close(written)
-			resharded := w.Reshard("s", w.rnd.IntN(5), 12*time.Second)
-			w.write("writer", storedRecords)
-			<-resharded
-		}()
+		written := w.writeAndReshard()
 		for i := range 3 {
-			p := &process{Host: w.Host(fmt.Sprint("loop-", i)), name: fmt.Sprint("loop-", i), world: w, dead: make(chan struct{})}
+			name := fmt.Sprint("loop-", i)
+			p := &process{Host: w.Host(name), name: name, world: w, dead: make(chan struct{})}
 			p.bare = len(readers) > 1 && w.rnd.IntN(2) == 0
 			if i < 2 {
 				p.killAfter(1 + w.rnd.IntN(2*storedRecords))

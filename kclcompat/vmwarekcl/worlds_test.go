@@ -68,7 +68,7 @@ func TestWorldsRollingUpgrade(t *testing.T) {
 	worlds(t, sim.Usual(), scenario{together: true, stalls: true, bareSecond: true})
 }
 
-// many returns four times the usual faults.
+// many returns the usual faults, several times as often.
 func many() sim.Faults {
 	f := sim.Usual()
 	f.Drop, f.LoseResponse, f.Throttle = 0.08, 0.12, 0.06
@@ -133,22 +133,14 @@ func (w *world) run() {
 		time.Sleep(5 * time.Second)
 		w.ledger.forget()
 	}
-	written := make(chan struct{})
-	write := func() {
-		go func() {
-			defer close(written)
-			resharded := w.Reshard("s", w.rnd.IntN(5), 12*time.Second)
-			w.write("writer", storedRecords)
-			<-resharded
-		}()
-	}
+	var written <-chan struct{}
 	if !w.latest {
-		write()
+		written = w.writeAndReshard()
 	}
 	first := w.start("w1", false)
 	if w.latest {
 		w.untilAllRead()
-		write()
+		written = w.writeAndReshard()
 	}
 	w.succeed(first)
 	third := w.start("w3", false)

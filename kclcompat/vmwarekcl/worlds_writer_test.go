@@ -18,6 +18,18 @@ import (
 	"github.com/kplkit/kplkit/producer/aggregator"
 )
 
+// writeAndReshard puts stored records while shards are split and merged. The channel is closed when all is done.
+func (w *world) writeAndReshard() <-chan struct{} {
+	written, reshards := make(chan struct{}), w.rnd.IntN(5)
+	go func() {
+		defer close(written)
+		resharded := w.Reshard("s", reshards, 12*time.Second)
+		w.write("writer", storedRecords)
+		<-resharded
+	}()
+	return written
+}
+
 // write puts n stored records of all sorts, until each was acknowledged.
 func (w *world) write(name string, n int) {
 	client, rnd := kinesis.NewFromConfig(w.Host(name).AWS()), w.Rand(name)
