@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"internal/wire":        {},
 	"kclcompat":            {"deagg", "seqnum"},
 	"kclcompat/vmwarekcl":  {"deagg", "deagg/deaggaws", "kclcompat", "seqnum"},
+	"producer":             {"deagg/hashkey", "internal/wire", "producer/aggregator", "seqnum"},
 	"producer/aggregator":  {"deagg/hashkey", "internal/wire"},
 	"seqnum":               {},
 }

@@ -29,8 +29,11 @@ func (p page) RoundTrip(*http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// newPage returns an answer of user records of 100 bytes, in aggregates of 500.
-func newPage(b *testing.B, users int) page {
+// perAggregate is how many user records the aggregates of a page have.
+const perAggregate = 400
+
+// newPage returns an answer of user records of a size.
+func newPage(b *testing.B, users, size int) page {
 	type record struct {
 		SequenceNumber, PartitionKey string
 		ApproximateArrivalTimestamp  float64
@@ -42,13 +45,13 @@ func newPage(b *testing.B, users int) page {
 		MillisBehindLatest int
 	}
 	out.NextShardIterator = strings.Repeat("A", 200)
-	var e aggregator.Encoder
+	e := aggregator.Encoder{MaxBytes: 1 << 20}
 	for i := range users {
-		r := aggregator.Record{PartitionKey: fmt.Sprintf("user-%d", i%10), Data: bytes.Repeat([]byte{byte(i)}, 100)}
+		r := aggregator.Record{PartitionKey: fmt.Sprintf("user-%d", i%10), Data: bytes.Repeat([]byte{byte(i)}, size)}
 		if ok, err := e.Add(r); err != nil || !ok {
 			b.Fatal(ok, err)
 		}
-		if e.Len() == 400 || i == users-1 {
+		if e.Len() == perAggregate || i == users-1 {
 			n := fmt.Sprintf("495903382714902566085596925383615710959215759891365888%02d", len(out.Records))
 			out.Records = append(out.Records, record{n, "a", 1.795529850e9, e.AppendTo(nil)})
 			e.Reset()
@@ -64,8 +67,14 @@ func newPage(b *testing.B, users int) page {
 // BenchmarkGetRecords reads a page of 10,000 user records by the SDK alone, with kplkit's middleware, and with awslabs'
 // de-aggregation behind it, in turn. What the two add to the SDK's own time comes last.
 func BenchmarkGetRecords(b *testing.B) {
+	for _, size := range []int{100, 300, 1000} {
+		b.Run(fmt.Sprintf("%d-bytes", size), func(b *testing.B) { benchmarkGetRecords(b, size) })
+	}
+}
+
+func benchmarkGetRecords(b *testing.B, size int) {
 	const users = 10_000
-	p := newPage(b, users)
+	p := newPage(b, users, size)
 	client := func(opts ...func(*kinesis.Options)) *kinesis.Client {
 		return kinesis.New(kinesis.Options{
 			Region: "us-east-1", Credentials: aws.AnonymousCredentials{}, HTTPClient: &http.Client{Transport: p},
@@ -88,7 +97,7 @@ func BenchmarkGetRecords(b *testing.B) {
 		times[name] += time.Since(start)
 	}
 	for b.Loop() {
-		timed("sdk", func() int { return len(read(bare).Records) }, users/400)
+		timed("sdk", func() int { return len(read(bare).Records) }, users/perAggregate)
 		timed("kplkit", func() int { return len(read(kplkit).Records) }, users)
 		timed("awslabs", func() int {
 			records, err := awslabs.DeaggregateRecords(read(bare).Records)

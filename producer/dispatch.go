@@ -1,0 +1,172 @@
+package producer
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+)
+
+// laneVolume is how much of one shard is sent without waiting for more, since much at once gets throttled (as the
+// KPL's collector does).
+const laneVolume = 256 * kibibyte
+
+// batch is a PutRecords request, and its answer.
+type batch struct {
+	stored  []*stored
+	bytes   int
+	latency time.Duration
+	out     *kinesis.PutRecordsOutput
+	err     error
+}
+
+// dispatch sends what is due.
+func (l *loop) dispatch(now time.Time) {
+	l.fresh.count, l.fresh.bytes = 0, 0
+	for l.inFlight < l.cfg.maxInFlight {
+		b := l.pick(now)
+		if len(b.stored) == 0 {
+			return
+		}
+		l.turn++
+		l.inFlight++
+		for _, s := range b.stored {
+			s.lane.flying++
+			for _, e := range s.records {
+				e.attempts++
+			}
+		}
+		go l.request(b)
+	}
+}
+
+// pick fills a batch if anything is due: then with all that may go, due or not.
+func (l *loop) pick(now time.Time) *batch {
+	b := &batch{}
+	if !l.due(now) {
+		return b
+	}
+	for i := range l.lanes {
+		if n := l.lanes[(l.turn+i)%len(l.lanes)]; l.ready(n, now) {
+			l.take(n, b, now)
+		}
+	}
+	return b
+}
+
+// due tells whether something has waited long enough, or enough is waiting.
+func (l *loop) due(now time.Time) (due bool) {
+	count, bytes := 0, 0
+	for _, n := range l.lanes {
+		if len(n.filling) > 0 && l.overdue(now, n.filling[0].arrived.Add(l.cfg.linger)) {
+			n.close(l.cfg.linger)
+		}
+		if l.ready(n, now) {
+			count += len(n.waiting)
+			bytes += n.bytes
+			due = due || l.overdue(now, n.waiting[0].due) || n.bytes >= laneVolume
+		}
+	}
+	return due || count >= l.cfg.maxBatchCount || bytes >= l.cfg.maxBatchBytes
+}
+
+func (l *loop) overdue(now, due time.Time) bool {
+	return l.flushing > 0 || l.closed || !now.Before(due)
+}
+
+// ready tells whether a lane may send, and has something to.
+func (l *loop) ready(n *lane, now time.Time) bool {
+	return len(n.waiting) > 0 && !now.Before(n.notBefore) && !l.blocked(n)
+}
+
+// blocked tells whether something of the same hash keys is under way. On a service-managed stream that does not
+// matter.
+func (l *loop) blocked(n *lane) bool {
+	if n.anyShard {
+		return false
+	}
+	for _, r := range l.retired {
+		if r.keys.Contains(n.keys.Start()) || n.keys.Contains(r.keys.Start()) {
+			return true
+		}
+	}
+	return n.flying > 0
+}
+
+// take moves stored records from a lane into the batch, as many as fit.
+func (l *loop) take(n *lane, b *batch, now time.Time) {
+	for len(n.waiting) > 0 {
+		s := n.waiting[0]
+		if now.Sub(s.records[0].arrived) >= l.cfg.ttl { // the first is the oldest
+			l.requeue(l.failExpired(now, n.takeUnsent(), n.lastError))
+			continue
+		}
+		if !l.fits(b, s) {
+			return
+		}
+		if wait := n.throttle(now, s.size()); wait > 0 {
+			n.notBefore = now.Add(wait)
+			return
+		}
+		n.waiting[0] = nil
+		n.waiting = n.waiting[1:]
+		n.bytes -= s.size()
+		b.stored = append(b.stored, s)
+		b.bytes += s.size()
+		if l.cfg.strictOrder && !n.anyShard {
+			return
+		}
+	}
+}
+
+func (l *loop) fits(b *batch, s *stored) bool {
+	if len(b.stored) == 0 {
+		return true
+	}
+	return len(b.stored) < l.cfg.maxBatchCount && b.bytes+s.size() <= l.cfg.maxBatchBytes && !s.alone && !b.stored[0].alone
+}
+
+// nextDue is when a lane has something to send that nothing else would tell of.
+func (l *loop) nextDue(now time.Time) time.Time {
+	next := now.Add(time.Hour)
+	for _, n := range l.lanes {
+		if len(n.filling) > 0 {
+			next = earliest(next, n.filling[0].arrived.Add(l.cfg.linger))
+		}
+		if len(n.waiting) == 0 || l.inFlight == l.cfg.maxInFlight || l.blocked(n) {
+			continue
+		}
+		if at := n.waiting[0].due; at.After(n.notBefore) {
+			next = earliest(next, at)
+		} else {
+			next = earliest(next, n.notBefore)
+		}
+	}
+	return next
+}
+
+// request is one attempt: a goroutine of its own, which may be ended in the middle. Retrying is the loop's business,
+// who knows what the SDK does not: the time to live, the other records, the shards.
+func (p *Producer) request(b *batch) {
+	b.err = errAborted
+	defer func() { p.box.post(func(in *mail) { in.answers = append(in.answers, b) }) }()
+	in := &kinesis.PutRecordsInput{Records: make([]types.PutRecordsRequestEntry, len(b.stored))}
+	in.StreamName, in.StreamARN = p.cfg.streamRef()
+	for i, s := range b.stored {
+		in.Records[i] = types.PutRecordsRequestEntry{Data: s.data, PartitionKey: present(s.partitionKey), ExplicitHashKey: present(s.explicitHashKey)}
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, p.cfg.timeout)
+	defer cancel()
+	begin := time.Now()
+	out, err := p.api.PutRecords(ctx, in, func(o *kinesis.Options) { o.Retryer = aws.NopRetryer{} })
+	b.out, b.err, b.latency = out, err, time.Since(begin)
+}
+
+func present(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

@@ -1,0 +1,39 @@
+// Package producer puts records into a Kinesis stream in the KPL's format, and leaves none behind a reshard.
+//
+//	p, err := producer.New(client, "orders")
+//	err = p.Put(ctx, producer.Record{PartitionKey: "customer-7", Data: data}, func(r producer.Record, res producer.Result) {
+//		// called once: res.Err, or res.ShardID and res.Position
+//	})
+//	err = p.Close(ctx) // sends what is left
+//
+// It is a minimal aggregating producer: user records that belong to one shard share a stored record, stored records
+// share a request, what fails is sent again until it is too old.
+//
+// # Guarantees
+//
+// Every record that Put or TryPut took gets exactly one result. A result without an error means that the record is
+// stored, and that every consumer finds it: also the Java KCL, which drops an aggregate whole if one of its user
+// records lies outside the shard's range of hash keys. So an aggregate is acknowledged as a whole or sent again as a
+// whole (docs/policies.md tells what others lose). A result with an error can still mean that the record is stored,
+// since an answer may have been lost; for the same reason, a record may be stored twice.
+//
+// User records of one partition key are stored in the order of their Puts as long as nothing has to be sent again, or
+// always with [WithStrictOrder].
+//
+// # How it works
+//
+// The state belongs to one goroutine, the loop. All others leave something in its mailbox and wake it.
+//
+//	callers of Put ---records---> loop ----batches---> senders (one per PutRecords request under way)
+//	                               ^ |                    |
+//	                  lister ------+ +---results---+      +---answers---> loop
+//	     (ListShards, DescribeStreamSummary)       v
+//	                                           deliverer: calls done, one after the other, without a lock
+//
+// The loop has a lane per open shard: an aggregate that is being filled, and stored records that wait for a request.
+// A lane has one request under way at a time. When shards come and go, what waits moves to the lanes of the new shards.
+//
+// # Compatibility
+//
+// Options may be added, and fields to Result and Attempt. The format is the aggregator's.
+package producer

@@ -1,0 +1,187 @@
+package producer
+
+import (
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/aws/smithy-go"
+
+	"github.com/kplkit/kplkit/seqnum"
+)
+
+// landing is an aggregate that is stored in another shard than expected, and waits for a listing.
+type landing struct {
+	*stored
+	shardID, sequenceNumber string
+	needs                   int // the first listing that began after it landed
+}
+
+var errWrongShard = errors.New("its aggregate is stored in a shard where not all of it belongs")
+
+// answered looks at the answer to a request.
+func (l *loop) answered(now time.Time, b *batch) {
+	l.inFlight--
+	var failed []int
+	for i, s := range b.stored {
+		if b.refusal(i) != nil {
+			failed = append(failed, i)
+		} else {
+			r := b.out.Records[i]
+			l.landed(landing{stored: s, shardID: deref(r.ShardId), sequenceNumber: deref(r.SequenceNumber)})
+		}
+	}
+	slices.Reverse(failed) // each goes in front of its lane
+	for _, i := range failed {
+		l.refused(now, b.stored[i], b.refusal(i), len(b.stored) == 1 || b.err == nil)
+	}
+	l.observe(b, len(failed))
+}
+
+func (l *loop) observe(b *batch, failed int) {
+	a := Attempt{StoredRecords: len(b.stored), Bytes: b.bytes, Failed: failed, Latency: b.latency, Err: b.err}
+	for _, s := range b.stored {
+		a.UserRecords += len(s.records)
+	}
+	l.cfg.observer.Attempt(a)
+}
+
+// refusal is why the i-th stored record is not stored, as far as is known, or nil.
+func (b *batch) refusal(i int) error {
+	switch {
+	case b.err != nil:
+		return b.err
+	case b.out == nil || len(b.out.Records) != len(b.stored):
+		return errNoAnswer
+	}
+	r := b.out.Records[i]
+	if code := deref(r.ErrorCode); code != "" {
+		return &smithy.GenericAPIError{Code: code, Message: deref(r.ErrorMessage)}
+	}
+	if deref(r.SequenceNumber) == "" {
+		return errNoAnswer
+	}
+	return nil
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// landed acknowledges what is stored where it belongs: a plain record everywhere, an aggregate under the mark where all
+// its user records belong. Of another shard than the expected one that is known only after a look at the stream that
+// began later.
+func (l *loop) landed(x landing) {
+	n := x.lane
+	n.failures, n.lastError = 0, nil
+	elsewhere := n.id != "" && x.shardID != n.id
+	switch {
+	case elsewhere && l.aborted && x.marked:
+		l.land(x.stored)
+		l.fail(x.records, ErrClosed, errWrongShard)
+		return
+	case elsewhere && !n.retired:
+		l.lister.wanted = true
+	}
+	if elsewhere && x.marked {
+		x.needs = l.lister.started + 1
+		l.landings = append(l.landings, x)
+		l.lister.wanted = true
+		return
+	}
+	l.acknowledge(x)
+}
+
+// judge decides on an aggregate that landed elsewhere: all of it is acknowledged, or all of it sent again.
+func (l *loop) judge(now time.Time, x landing) {
+	if l.shards != nil {
+		keys, known := l.shards.all[x.shardID]
+		if known && !slices.ContainsFunc(x.records, func(e *pending) bool { return !keys.Contains(e.key) }) {
+			l.acknowledge(x)
+			return
+		}
+	}
+	l.land(x.stored)
+	for _, e := range x.records {
+		e.misfits++
+	}
+	rest := l.failExpired(now, x.records, errWrongShard)
+	if len(rest) > 0 {
+		l.cfg.observer.Retry(WrongShard, len(rest))
+		l.requeue(rest)
+	}
+}
+
+func (l *loop) acknowledge(x landing) {
+	l.land(x.stored)
+	number, err := seqnum.Parse(x.sequenceNumber)
+	for i, e := range x.records {
+		r := Result{ShardID: x.shardID}
+		switch {
+		case err != nil: // no Kinesis wrote it: there is no position
+		case len(x.records) > 1:
+			r.Position = seqnum.At(number, int64(i))
+		default:
+			r.Position = seqnum.After(number)
+		}
+		l.settle(e, r)
+	}
+}
+
+// land takes note that a stored record is no longer under way.
+func (l *loop) land(s *stored) {
+	n := s.lane
+	n.flying--
+	if n.retired && n.flying == 0 {
+		l.retired = slices.DeleteFunc(l.retired, func(r *lane) bool { return r == n })
+	}
+}
+
+// refused sends a stored record again, if that may help. own says that the refusal is not another one's fault.
+func (l *loop) refused(now time.Time, s *stored, err error, own bool) {
+	l.land(s)
+	why := classify(err)
+	switch {
+	case l.aborted:
+		l.fail(s.records, ErrClosed, err)
+		return
+	case why == permanent, why == Isolated && own:
+		l.fail(s.records, ErrRefused, err)
+		return
+	}
+	n := s.lane
+	n.lastError = err
+	if why == Isolated {
+		s.alone = true
+		l.lister.wanted = true // the stream may take less than it did
+	} else if !now.Before(n.notBefore) { // else another one of this answer has set it
+		n.notBefore = now.Add(l.backoff(n.failures))
+		n.failures++
+	}
+	rest := l.failExpired(now, s.records, err)
+	switch {
+	case len(rest) == 0:
+		return
+	case n.retired || len(rest) < len(s.records):
+		l.requeue(rest)
+	default:
+		n.waiting = slices.Insert(n.waiting, 0, s)
+		n.bytes += s.size()
+	}
+	l.cfg.observer.Retry(why, len(rest))
+}
+
+// backoff is how long a shard is left alone after so many failures in a row: up to 100 ms, then up to twice as long
+// each time, up to 2 s.
+func (l *loop) backoff(failures int) time.Duration {
+	return jitter(l.rnd, min(100*time.Millisecond<<min(failures, 10), 2*time.Second))
+}
+
+// jitter returns a half to all of d.
+func jitter(rnd *rand.Rand, d time.Duration) time.Duration {
+	return d/2 + time.Duration(rnd.Int64N(int64(d/2)+1))
+}

@@ -1,0 +1,148 @@
+package producer
+
+import (
+	"math"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/kplkit/kplkit/deagg/hashkey"
+	"github.com/kplkit/kplkit/internal/wire"
+	"github.com/kplkit/kplkit/producer/aggregator"
+)
+
+// lane is what goes to one shard: a stored record that is being filled, and those that wait for a request.
+//
+// Where shards don't matter or are not known there is one lane, without an id and for all hash keys.
+type lane struct {
+	shard
+	aggregates bool // several user records share a stored record
+	marked     bool // its aggregates are stored again if they miss the shard
+	anyShard   bool // the stream is service-managed: order and rates have no meaning
+
+	encoder aggregator.Encoder
+	filling []*pending // what encoder holds
+	waiting []*stored
+	bytes   int // of waiting
+	flying  int // stored records under way, or not judged yet
+
+	failures  int           // in a row
+	lastError error         // of them
+	notBefore time.Time     // nothing is sent until then
+	records   *rate.Limiter // nil: no limit
+	volume    *rate.Limiter
+	retired   bool // the shard is gone, but something is flying
+}
+
+// stored is a stored record: an aggregate, or a plain user record.
+type stored struct {
+	lane                          *lane
+	records                       []*pending
+	data                          []byte
+	partitionKey, explicitHashKey string
+	due                           time.Time // it waits for company until then
+	marked                        bool      // an aggregate that is stored again if it misses the shard
+	alone                         bool      // its request was refused: it must not spoil another one
+}
+
+func (s *stored) size() int { return len(s.data) + len(s.partitionKey) }
+
+// newLane returns the lane of a shard, or without an id of the whole stream.
+func (l *loop) newLane(s shard) *lane {
+	n := &lane{shard: s, anyShard: l.stream.serviceManaged, marked: s.id != ""}
+	n.aggregates = n.marked && l.cfg.aggregation != AggregateNever || n.anyShard && l.cfg.aggregation == AggregateAlways
+	n.encoder.MaxBytes = min(l.cfg.maxAggregateBytes, l.stream.maxRecord-roomForKey)
+	n.encoder.MaxCount = l.cfg.maxAggregateCount
+	if s.id != "" && l.cfg.rateFactor > 0 {
+		n.records = rate.NewLimiter(rate.Limit(1000*l.cfg.rateFactor), int(math.Ceil(1000*l.cfg.rateFactor)))
+		n.volume = rate.NewLimiter(rate.Limit(mebibyte*l.cfg.rateFactor), l.stream.maxRecord)
+	}
+	return n
+}
+
+// roomForKey is taken off the size of aggregates near the limit of a stream: 256 characters of 4 bytes.
+const roomForKey = kibibyte
+
+// allKeys is the range of a lane for the whole stream.
+var allKeys = hashkey.Equal(1)[0]
+
+// add puts a record behind the others. What is full begins to wait.
+func (n *lane) add(e *pending, linger time.Duration) {
+	if !n.aggregates || e.PartitionKey == "" || e.misfits >= maxMisfits || len(e.Data) >= n.encoder.MaxBytes {
+		n.close(linger)
+		n.wait(plain(n, e, linger))
+		return
+	}
+	fitted, err := n.encoder.Add(e.Record)
+	if !fitted && err == nil {
+		n.close(linger)
+		_, _ = n.encoder.Add(e.Record) // an empty Encoder takes any record that was admitted
+	}
+	n.filling = append(n.filling, e)
+}
+
+// maxMisfits is how often a record goes into an aggregate that turns out to miss its shard. A plain record can't.
+const maxMisfits = 2
+
+// plain is the stored record of a user record that goes alone. It shares the caller's data.
+func plain(n *lane, e *pending, linger time.Duration) *stored {
+	s := &stored{
+		lane: n, records: []*pending{e}, due: e.arrived.Add(linger),
+		data: e.Data, partitionKey: e.PartitionKey, explicitHashKey: e.ExplicitHashKey,
+	}
+	if s.data == nil {
+		s.data = []byte{} // the API wants some
+	}
+	return s
+}
+
+// close ends the stored record that is being filled.
+func (n *lane) close(linger time.Duration) {
+	switch len(n.filling) {
+	case 0:
+		return
+	case 1:
+		n.wait(plain(n, n.filling[0], linger))
+	default:
+		s := &stored{lane: n, records: n.filling, due: n.filling[0].arrived.Add(linger), marked: n.marked}
+		s.data = n.encoder.AppendTo(nil)
+		s.partitionKey, s.explicitHashKey = n.encoder.Keys()
+		if s.marked {
+			s.partitionKey = wire.MarkKplkit
+		}
+		n.wait(s)
+	}
+	n.encoder.Reset()
+	n.filling = nil
+}
+
+func (n *lane) wait(s *stored) {
+	n.waiting = append(n.waiting, s)
+	n.bytes += s.size()
+}
+
+// takeUnsent empties the lane, but for what is under way.
+func (n *lane) takeUnsent() (records []*pending) {
+	for _, s := range n.waiting {
+		records = append(records, s.records...)
+	}
+	records = append(records, n.filling...)
+	n.encoder.Reset()
+	n.filling, n.waiting, n.bytes = nil, nil, 0
+	return records
+}
+
+// throttle takes a stored record's share of the shard's rates, or returns how long they are used up.
+func (n *lane) throttle(now time.Time, size int) time.Duration {
+	if n.records == nil {
+		return 0
+	}
+	size = min(size, n.volume.Burst())
+	missing := max((1-n.records.TokensAt(now))/float64(n.records.Limit()), (float64(size)-n.volume.TokensAt(now))/float64(n.volume.Limit()))
+	if missing > 0 {
+		return time.Duration(missing*float64(time.Second)) + time.Millisecond
+	}
+	n.records.AllowN(now, 1)
+	n.volume.AllowN(now, size)
+	return 0
+}

@@ -1,0 +1,125 @@
+package producer
+
+import (
+	"log/slog"
+	"slices"
+	"time"
+)
+
+// Pauses between looks at the stream.
+const (
+	listPause      = 500 * time.Millisecond // at least, whatever speaks for another look
+	longestPause   = 5 * time.Second        // while it fails
+	forbiddenPause = 30 * time.Second       // while it is not allowed
+	listTimeout    = 10 * time.Second
+)
+
+// lister is when the stream is looked at.
+type lister struct {
+	started int  // listings so far; one at a time
+	running bool // the last one
+	wanted  bool // something speaks for another one
+	ended   time.Time
+	pause   time.Duration
+}
+
+// list starts a listing if it is time to, and returns when it is else.
+func (l *loop) list(now time.Time) time.Time {
+	r := &l.lister
+	never := now.Add(time.Hour)
+	if r.running || l.aborted || l.closed && l.held == 0 {
+		return never
+	}
+	next := r.ended.Add(max(r.pause, l.cfg.relisted))
+	if r.wanted {
+		next = r.ended.Add(r.pause)
+	}
+	if now.Before(next) {
+		return next
+	}
+	r.started++
+	r.running, r.wanted = true, false
+	go l.Producer.list()
+	return never
+}
+
+// learn goes by what a listing brought.
+func (l *loop) learn(now time.Time, found *listing) {
+	r := &l.lister
+	r.running, r.ended = false, now
+	stream, shards := l.stream, l.shards
+	if found.description != nil {
+		stream = *found.description
+	}
+	switch {
+	case found.err == nil:
+		r.pause, shards = listPause, found.shards
+	case found.forbidden:
+		if r.pause != forbiddenPause {
+			l.cfg.logger.Warn("producer: can't list the shards, so nothing is aggregated", slog.String("stream", l.cfg.stream), slog.Any("error", found.err))
+		}
+		r.pause, shards = forbiddenPause, nil
+	default:
+		r.pause, r.wanted = min(2*r.pause, longestPause), true
+	}
+	l.arrange(stream, shards)
+	l.judgeAll(now, found.err == nil || found.forbidden)
+}
+
+// judgeAll judges what landed before the listing began; without one, it fails what is too old.
+func (l *loop) judgeAll(now time.Time, listed bool) {
+	landings := l.landings
+	l.landings = nil
+	for _, x := range landings {
+		tooOld := now.Sub(x.records[0].arrived) >= l.cfg.ttl
+		switch {
+		case listed && x.needs <= l.lister.started:
+			l.judge(now, x)
+		case !listed && tooOld:
+			l.land(x.stored)
+			l.fail(x.records, ErrExpired, errWrongShard)
+		default:
+			l.landings = append(l.landings, x)
+			l.lister.wanted = true
+		}
+	}
+}
+
+// arrange makes the lanes those of the stream as it is known now, and moves what waits in others.
+func (l *loop) arrange(stream description, shards *shardMap) {
+	same := stream == l.stream
+	l.stream, l.shards = stream, shards
+	open := []shard{{keys: allKeys}}
+	if shards != nil && !stream.serviceManaged {
+		open = shards.open
+	}
+	if same && slices.EqualFunc(l.lanes, open, func(n *lane, s shard) bool { return n.shard == s }) {
+		return
+	}
+	old := map[shard]*lane{}
+	if same {
+		for _, n := range l.lanes {
+			old[n.shard] = n
+		}
+	}
+	gone := l.lanes
+	l.lanes = make([]*lane, len(open))
+	for i, s := range open {
+		if l.lanes[i] = old[s]; l.lanes[i] == nil {
+			l.lanes[i] = l.newLane(s)
+		}
+	}
+	l.retire(slices.DeleteFunc(gone, func(n *lane) bool { return slices.Contains(l.lanes, n) }))
+}
+
+// retire takes lanes out of use.
+func (l *loop) retire(lanes []*lane) {
+	var moved []*pending
+	for _, n := range lanes {
+		moved = append(moved, n.takeUnsent()...)
+		if n.retired = true; n.flying > 0 {
+			l.retired = append(l.retired, n)
+		}
+	}
+	l.requeue(moved)
+}

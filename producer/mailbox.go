@@ -1,0 +1,163 @@
+package producer
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// mailbox is what goroutines leave for the loop, and the loop for the deliverer: all the state that is shared. Its lock
+// is held for moments only.
+type mailbox struct {
+	wake    chan struct{} // of the loop
+	deliver chan struct{} // of the deliverer
+
+	mu      sync.Mutex
+	in      mail
+	settled []*pending
+	ended   bool // the loop: nothing more will be settled
+	seq     uint64
+	groups  []*group // the last one takes what is put
+	aborted error
+	failed  int // records that were given up by Close
+}
+
+// mail is what the loop finds in the mailbox.
+type mail struct {
+	puts     []*pending
+	answers  []*batch
+	listing  *listing
+	flushing int  // calls of Flush under way
+	closed   bool // nothing more will be put
+	aborted  bool // nothing more may be sent
+}
+
+// group is the records between two calls of Flush.
+type group struct {
+	records int
+	sealed  bool
+	done    chan struct{} // closed when it is sealed and all its records are done
+}
+
+func newMailbox() *mailbox {
+	return &mailbox{wake: make(chan struct{}, 1), deliver: make(chan struct{}, 1), groups: []*group{newGroup()}}
+}
+
+func newGroup() *group { return &group{done: make(chan struct{})} }
+
+// post changes what the loop will find, and wakes it.
+func (m *mailbox) post(change func(in *mail)) {
+	m.mu.Lock()
+	change(&m.in)
+	m.mu.Unlock()
+	signal(m.wake)
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// put leaves a record, or reports false if the producer is closed.
+func (m *mailbox) put(e *pending) (ok bool) {
+	m.post(func(in *mail) {
+		if ok = !in.closed; !ok {
+			return
+		}
+		m.seq++
+		e.seq, e.arrived, e.group = m.seq, time.Now(), m.groups[len(m.groups)-1]
+		e.group.records++
+		in.puts = append(in.puts, e)
+	})
+	return ok
+}
+
+// take empties the mailbox. The settings stay.
+func (m *mailbox) take() mail {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	in := m.in
+	m.in.puts, m.in.answers, m.in.listing = nil, nil, nil
+	return in
+}
+
+// flush lets the loop send everything until finish is called, and returns the groups of what was put so far.
+func (m *mailbox) flush() (groups []*group, finish func()) {
+	m.post(func(in *mail) {
+		in.flushing++
+		last := m.groups[len(m.groups)-1]
+		last.sealed = true
+		m.groups = append(m.groups, newGroup())
+		groups = slices.Clone(m.groups[:len(m.groups)-1])
+		m.dropFinished(last)
+	})
+	return groups, func() { m.post(func(in *mail) { in.flushing-- }) }
+}
+
+// dropFinished closes a group whose records are all done. The lock is held.
+func (m *mailbox) dropFinished(g *group) {
+	if g.sealed && g.records == 0 {
+		close(g.done)
+		m.groups = slices.DeleteFunc(m.groups, func(h *group) bool { return h == g })
+	}
+}
+
+func (m *mailbox) close() { m.post(func(in *mail) { in.closed = true }) }
+
+// abort makes the loop give up what is left, because of err.
+func (m *mailbox) abort(err error) {
+	m.post(func(in *mail) {
+		if !in.aborted {
+			in.closed, in.aborted, m.aborted = true, true, err
+		}
+	})
+}
+
+// unsent is the error of Close.
+func (m *mailbox) unsent() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.failed == 0 {
+		return nil
+	}
+	return fmt.Errorf("producer: closed with %d records not sent: %w", m.failed, m.aborted)
+}
+
+// settle hands records with their results to the deliverer.
+func (m *mailbox) settle(records []*pending, failed int) {
+	if len(records) == 0 {
+		return
+	}
+	m.mu.Lock()
+	m.settled = append(m.settled, records...)
+	m.failed += failed
+	m.mu.Unlock()
+	signal(m.deliver)
+}
+
+// end tells the deliverer that nothing more comes.
+func (m *mailbox) end() {
+	m.mu.Lock()
+	m.ended = true
+	m.mu.Unlock()
+	signal(m.deliver)
+}
+
+// toDeliver empties the list of settled records. It reports false if it is empty for ever.
+func (m *mailbox) toDeliver() (records []*pending, more bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	records, m.settled = m.settled, nil
+	return records, len(records) > 0 || !m.ended
+}
+
+// finish takes note that a record's done has returned.
+func (m *mailbox) finish(e *pending) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e.group.records--
+	m.dropFinished(e.group)
+}

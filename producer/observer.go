@@ -1,0 +1,40 @@
+package producer
+
+import "time"
+
+// Observer is told what a Producer does, for metrics. Its methods are called by the producer's own goroutine, one
+// after the other: they must return soon, and may call no method of the Producer.
+type Observer interface {
+	// Attempt is told of each PutRecords request once it is over.
+	Attempt(Attempt)
+	// Retry is told of user records that will be sent again, and why.
+	Retry(why Reason, userRecords int)
+}
+
+// Attempt is one PutRecords request.
+type Attempt struct {
+	StoredRecords, UserRecords int // their ratio is the aggregation ratio
+	Bytes                      int // data and partition keys
+	Failed                     int // stored records that the answer refuses, all of them if Err is set
+	Latency                    time.Duration
+	Err                        error // of the whole request
+}
+
+// Reason is why something is sent again.
+type Reason string
+
+// Reasons.
+const (
+	Throttled   Reason = "throttled"   // a shard or the service has no capacity left
+	Internal    Reason = "internal"    // an error of the service's own
+	Timeout     Reason = "timeout"     // no answer in time: it may be stored
+	Network     Reason = "network"     // the connection broke: it may be stored
+	Credentials Reason = "credentials" // expired, or signed with a wrong clock
+	Isolated    Reason = "isolated"    // the request was refused as a whole: each stored record is tried alone
+	WrongShard  Reason = "wrong shard" // an aggregate landed where not all of its user records belong
+)
+
+type nobody struct{}
+
+func (nobody) Attempt(Attempt)   {}
+func (nobody) Retry(Reason, int) {}

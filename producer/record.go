@@ -1,0 +1,69 @@
+package producer
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/kplkit/kplkit/deagg/hashkey"
+	"github.com/kplkit/kplkit/producer/aggregator"
+)
+
+// recordOverhead is what a record counts in the buffer besides its data and keys.
+const recordOverhead = 256
+
+// pending is a record that has no result yet.
+type pending struct {
+	Record
+	done     func(Record, Result)
+	key      hashkey.Key
+	seq      uint64 // the order of the Puts
+	arrived  time.Time
+	attempts int
+	misfits  int // how often its aggregate had to be taken apart
+	group    *group
+	result   Result
+}
+
+// cost is what the record takes of the buffer.
+func (e *pending) cost() int64 { return int64(recordOverhead + e.stored() + len(e.ExplicitHashKey)) }
+
+// stored is what the record counts for as a plain stored record.
+func (e *pending) stored() int { return storedSize(e.Record) }
+
+func storedSize(r Record) int { return len(r.Data) + len(r.PartitionKey) }
+
+// needsDescription tells whether only some streams take the record.
+func needsDescription(r Record) bool { return r.PartitionKey == "" || storedSize(r) > usualRecord }
+
+// admissible makes a record pending that the stream, as far as it is known, will take.
+func (p *Producer) admissible(r Record, done func(Record, Result)) (*pending, error) {
+	d := p.description.Load()
+	if d == nil {
+		d = &usualStream
+	}
+	e := &pending{Record: r, done: done}
+	if err := d.admits(r); err != nil {
+		return nil, fmt.Errorf("producer: %w", err)
+	}
+	if e.cost() > int64(p.cfg.maxBuffered) {
+		return nil, fmt.Errorf("producer: %w: %d bytes of a buffer of %d", ErrTooLarge, e.cost(), p.cfg.maxBuffered)
+	}
+	var err error
+	if r.PartitionKey != "" {
+		e.key, err = r.HashKey()
+	} else {
+		_, err = Record{PartitionKey: "any", ExplicitHashKey: r.ExplicitHashKey}.HashKey()
+	}
+	return e, err
+}
+
+// admits tells whether a stream takes the record, its keys' syntax aside.
+func (d *description) admits(r Record) error {
+	switch {
+	case r.PartitionKey == "" && !d.serviceManaged:
+		return fmt.Errorf("%w: it is empty, and the stream is not service-managed", aggregator.ErrPartitionKey)
+	case storedSize(r) > d.maxRecord:
+		return fmt.Errorf("%w: %d bytes of data and partition key, the stream takes %d", ErrTooLarge, storedSize(r), d.maxRecord)
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+package producer
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sort"
+
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"github.com/kplkit/kplkit/deagg/hashkey"
+)
+
+// description is what DescribeStreamSummary tells that the producer goes by.
+type description struct {
+	maxRecord      int // bytes of data and partition key
+	serviceManaged bool
+}
+
+// usualStream is a stream of which nothing is known.
+var usualStream = description{maxRecord: usualRecord}
+
+// shardMap is a stream's shards, as listed once.
+type shardMap struct {
+	open []shard                  // in the order of their ranges, which cover all hash keys
+	all  map[string]hashkey.Range // closed ones included
+}
+
+type shard struct {
+	id   string
+	keys hashkey.Range
+}
+
+// listing is what one look at the stream brought.
+type listing struct {
+	shards      *shardMap    // nil: see err
+	description *description // nil: unknown as before
+	err         error
+	forbidden   bool // ListShards is not allowed: err will not go away by itself
+}
+
+// list looks at the stream, and leaves what it saw in the mailbox. Its goroutine may be ended in the middle.
+func (p *Producer) list() {
+	l := &listing{err: errAborted}
+	defer func() { p.box.post(func(in *mail) { in.listing = l }) }()
+	ctx, cancel := context.WithTimeout(p.ctx, listTimeout)
+	defer cancel()
+	d, known := p.describe(ctx)
+	l.description = d
+	if known && p.description.Swap(d) == nil {
+		close(p.described)
+	}
+	l.shards, l.err = p.listShards(ctx)
+	l.forbidden = l.err != nil && classify(l.err) == permanent
+}
+
+// describe returns nil and false if it may succeed another time, and the usual stream if it may not.
+func (p *Producer) describe(ctx context.Context) (*description, bool) {
+	in := &kinesis.DescribeStreamSummaryInput{}
+	in.StreamName, in.StreamARN = p.cfg.streamRef()
+	out, err := p.api.DescribeStreamSummary(ctx, in)
+	if err != nil {
+		known := p.description.Load()
+		if known == nil && classify(err) == permanent {
+			known = &usualStream
+		}
+		return known, known != nil
+	}
+	d := usualStream
+	if s := out.StreamDescriptionSummary; s != nil {
+		d.serviceManaged = s.RecordDistributionStrategy == types.RecordDistributionStrategyAuto
+		if s.MaxRecordSizeInKiB != nil {
+			d.maxRecord = int(*s.MaxRecordSizeInKiB) * kibibyte
+		}
+	}
+	return &d, true
+}
+
+// listShards lists all shards, the closed ones, too.
+func (p *Producer) listShards(ctx context.Context) (*shardMap, error) {
+	in := &kinesis.ListShardsInput{}
+	in.StreamName, in.StreamARN = p.cfg.streamRef()
+	var shards []types.Shard
+	for {
+		out, err := p.api.ListShards(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		shards = append(shards, out.Shards...)
+		if out.NextToken == nil {
+			return newShardMap(shards)
+		}
+		in = &kinesis.ListShardsInput{NextToken: out.NextToken}
+	}
+}
+
+// errIncomplete is a listing that a reshard got into.
+var errIncomplete = errors.New("the open shards listed do not cover all hash keys once")
+
+// newShardMap fails if the open shards do not cover the hash keys. A shard is not open if a child of it is listed,
+// even if it says so.
+func newShardMap(shards []types.Shard) (*shardMap, error) {
+	m := &shardMap{all: map[string]hashkey.Range{}}
+	parents := map[string]bool{}
+	for _, s := range shards {
+		for _, parent := range []*string{s.ParentShardId, s.AdjacentParentShardId} {
+			if parent != nil {
+				parents[*parent] = true
+			}
+		}
+	}
+	for _, s := range shards {
+		if s.ShardId == nil || s.HashKeyRange == nil || s.HashKeyRange.StartingHashKey == nil || s.HashKeyRange.EndingHashKey == nil {
+			return nil, errIncomplete
+		}
+		keys, err := hashkey.ParseRange(*s.HashKeyRange.StartingHashKey, *s.HashKeyRange.EndingHashKey)
+		if err != nil {
+			return nil, err
+		}
+		m.all[*s.ShardId] = keys
+		closed := s.SequenceNumberRange != nil && s.SequenceNumberRange.EndingSequenceNumber != nil
+		if !closed && !parents[*s.ShardId] {
+			m.open = append(m.open, shard{*s.ShardId, keys})
+		}
+	}
+	slices.SortFunc(m.open, func(a, b shard) int { return a.keys.Start().Compare(b.keys.Start()) })
+	if !m.covers() {
+		return nil, errIncomplete
+	}
+	return m, nil
+}
+
+// covers tells whether each hash key has one open shard.
+func (m *shardMap) covers() bool {
+	next := hashkey.Key{}
+	for _, s := range m.open {
+		if s.keys.Start() != next {
+			return false
+		}
+		next = s.keys.End().Next()
+	}
+	return len(m.open) > 0 && next == hashkey.Key{}
+}
+
+// owner returns the index of the open shard of a hash key.
+func (m *shardMap) owner(k hashkey.Key) int {
+	return sort.Search(len(m.open)-1, func(i int) bool { return k.Compare(m.open[i].keys.End()) <= 0 })
+}
