@@ -67,16 +67,6 @@ func (b *bench) count(operation string) int {
 	return b.requests[operation]
 }
 
-// fail lets the first n requests of an operation end in an error.
-func (b *bench) fail(n int, operation, code string) {
-	b.fault = func(i int, r kinesisfake.Request) (f kinesisfake.Fault) {
-		if r.Operation == operation && i <= n {
-			f.ErrorCode = code
-		}
-		return f
-	}
-}
-
 func (b *bench) must(_ any, err error) {
 	b.Helper()
 	if err != nil {
