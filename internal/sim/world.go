@@ -1,6 +1,6 @@
 // Package sim runs tests in seeded worlds: the real AWS SDK, and whatever is built on it, against an in-process Kinesis
-// and DynamoDB inside a testing/synctest bubble. Time is virtual, there are no sockets, hosts are killed in the middle of a
-// request, and everything that goes wrong follows from one number, so that a failure can be seen again.
+// and DynamoDB inside a testing/synctest bubble. Time is virtual, there are no sockets, hosts are killed in the middle
+// of a request, and everything that goes wrong follows from one number, so that a failure can be seen again.
 //
 //	func TestConsumer(t *testing.T) {
 //		sim.Worlds(t, 1000, sim.Usual(), func(w *sim.World) {
@@ -16,8 +16,9 @@
 //		})
 //	}
 //
-// A failing world prints the command that runs it alone. Two flags belong to the package: -sim.seed=N (this world, or
-// the first one) and -sim.worlds=N (that many), with -sim.trace for what happened in it.
+// A failing world prints the command that runs it alone. Three flags belong to the package, and come behind the name of
+// the package under test: -sim.seed=N (this world, or the first one), -sim.worlds=N (that many), and -sim.trace (what
+// happened in a world that fails).
 //
 // # What makes a world the same every time
 //
@@ -34,6 +35,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -109,10 +111,15 @@ func run(t *testing.T, seed uint64, f Faults, fn func(*World)) (w *World) {
 	return w
 }
 
-// replayCommand runs only the test of t, in the package of the test, with the seed.
+// replayCommand runs only the test of t with the seed. The package comes first: go test takes it for an argument of
+// the test if it follows flags that it does not know.
 func replayCommand(t *testing.T, seed uint64) string {
+	pkg := ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		pkg = strings.TrimSuffix(info.Path, ".test")
+	}
 	top, _, _ := strings.Cut(t.Name(), "/")
-	return fmt.Sprintf("go test -run '^%s$' -sim.seed=%d -sim.trace", top, seed)
+	return fmt.Sprintf("go test %s -run '^%s$' -sim.seed=%d -sim.trace", pkg, top, seed)
 }
 
 func newWorld(t *testing.T, seed uint64, f Faults) *World {

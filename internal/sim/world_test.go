@@ -260,7 +260,7 @@ func TestInChild(t *testing.T) {
 
 func TestFailuresAreReported(t *testing.T) {
 	for kind, want := range map[string][]string{
-		"fails":  {"a failure", "go test -run '^TestInChild$' -sim.seed=7", "it was here", "control: CreateStream"},
+		"fails":  {"a failure", "go test github.com/kplkit/kplkit/internal/sim -run '^TestInChild$' -sim.seed=7", "it was here", "control: CreateStream"},
 		"varies": {"event 1 was", "run 1", "and then", "run 2"},
 	} {
 		child := exec.Command(os.Args[0], "-test.run=^TestInChild$", "-sim.seed=7", "-sim.trace")
