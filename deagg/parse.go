@@ -91,10 +91,13 @@ func (a *AggregatedRecord) fill(u *UserRecord, i int) {
 	s := &a.users[i]
 	u.SubSequenceNumber = int64(i)
 	u.Data = a.stored.Data[s.data:s.end:s.end]
-	u.PartitionKey, u.ExplicitHashKey, u.Malformed = "", "", nil
+	if u.Malformed != nil || u.ExplicitHashKey != "" { // the last one's; seldom, and a write is dear here
+		u.ExplicitHashKey, u.Malformed = "", nil
+	}
 	if s.partitionKey < uint32(len(a.partitionKeys)) {
 		u.PartitionKey = a.partitionKeys[s.partitionKey]
 	} else {
+		u.PartitionKey = ""
 		u.Malformed = a.indexError(i, "partition key", len(a.partitionKeys))
 	}
 	if s.explicitHashKey == noIndex {
