@@ -80,6 +80,7 @@ func (b *bench) producer(opts ...producer.Option) *producer.Producer {
 	if err != nil {
 		b.Fatal(err)
 	}
+	synctest.Wait() // until it has listed the shards; before that it sends much at once plain, as it should
 	return p
 }
 
