@@ -25,7 +25,7 @@ var mayImport = map[string][]string{
 	"deagg/deaggaws":       {"deagg", "deagg/hashkey", "internal/wire", "seqnum"},
 	"deagg/hashkey":        {},
 	"internal/aggpb":       {},
-	"internal/cli":         {"deagg", "deagg/hashkey", "internal/dynamofake", "internal/kinesisfake", "internal/wire", "kclcompat", "kclcompat/vmwarekcl", "producer/aggregator", "seqnum"},
+	"internal/cli":         {"deagg", "deagg/hashkey", "internal/dynamofake", "internal/kinesisfake", "internal/wire", "kclcompat", "kclcompat/vmwarekcl", "producer", "producer/aggregator", "seqnum"},
 	"internal/dynamofake":  {},
 	"internal/kinesisfake": {"deagg/hashkey", "seqnum"},
 	"internal/sim":         {"internal/dynamofake", "internal/kinesisfake"},

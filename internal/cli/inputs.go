@@ -12,29 +12,46 @@ import (
 //
 // flush is called before each read that may have to wait, so that what is done can be seen meanwhile.
 func readInputs(ctx context.Context, s Streams, names []string, flush func() error, each func(*record) error) error {
+	p := newProgress(s)
+	defer p.clear()
+	beforeRead := func(n int64) {
+		_ = flush() // each meets the error as well
+		p.show(n)
+	}
+	unreadable := false
+	err := readSources(ctx, s, names, beforeRead, func(src *source) (result error) {
+		p.begin(src)
+		readRecords(src, func(r *record, err error) bool {
+			if err == nil {
+				result = each(r)
+			} else if ctx.Err() == nil {
+				unreadable = true
+				p.clear()
+				fmt.Fprintf(s.Err, "kplkit: %v\n", err)
+			}
+			return result == nil && ctx.Err() == nil
+		})
+		p.clear()
+		return result
+	})
+	if err == nil && unreadable {
+		return errReported
+	}
+	return err
+}
+
+// readSources hands each of the named inputs to read, opened; without names that is stdin. One that does not open is
+// told on stderr, and makes errReported the result in the end. An error of read ends it.
+func readSources(ctx context.Context, s Streams, names []string, beforeRead func(int64), read func(*source) error) error {
 	if len(names) == 0 {
 		names = []string{"-"}
 	}
-	p := newProgress(s)
-	defer p.clear()
-	var failed, result error
+	var failed error
 	for _, name := range names {
-		src, err := openSource(ctx, name, s.In, func(n int64) {
-			_ = flush() // each meets the error as well
-			p.show(n)
-		})
+		src, err := openSource(ctx, name, s.In, beforeRead)
+		var result error
 		if err == nil {
-			p.begin(src)
-			readRecords(src, func(r *record, err error) bool {
-				if err == nil {
-					result = each(r)
-				} else if ctx.Err() == nil {
-					failed = errReported
-					p.clear()
-					fmt.Fprintf(s.Err, "kplkit: %v\n", err)
-				}
-				return result == nil && ctx.Err() == nil
-			})
+			result = read(src)
 			src.Close()
 		}
 		switch {

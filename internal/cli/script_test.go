@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -11,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/kplkit/kplkit/internal/kinesisfake"
 )
 
 func TestMain(m *testing.M) {
@@ -25,10 +28,18 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs the commands as a user does.
 func TestScripts(t *testing.T) {
+	kinesis := kinesisfake.New(kinesisfake.Options{})
+	t.Cleanup(kinesis.Close) // after the scripts, which are parallel tests
+	if err := createStream(kinesis, "orders:2"); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(kinesis)
+	t.Cleanup(server.Close)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("GORACE", "atexit_sleep_ms=0") // under -race each command would sleep a second before it ends
+			e.Setenv("KINESIS", server.URL)
 			captures, err := filepath.Abs("../../deagg/testdata/kpl-mini")
 			e.Setenv("CAPTURES", captures)
 			return err

@@ -1,0 +1,171 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/smithy-go"
+	"github.com/spf13/cobra"
+
+	"github.com/kplkit/kplkit/producer"
+	"github.com/kplkit/kplkit/producer/aggregator"
+)
+
+// putOptions are the flags of kplkit put.
+type putOptions struct {
+	aws                        awsFlags
+	lines                      bool
+	partitionKey               string // "": a random one for each line
+	noAggregation, strictOrder bool
+	linger                     time.Duration
+	rateLimit                  float64
+}
+
+func newPut(s Streams) *cobra.Command {
+	var o putOptions
+	cmd := &cobra.Command{
+		Use:   "put STREAM [FILE…]",
+		Short: "Puts user records into a stream, in the KPL's format",
+		Long: `Puts user records into a stream, given by name or ARN, in the format of the Kinesis Producer Library (KPL): those
+that belong to one shard share an aggregated record. After a reshard an aggregate counts as put only if every consumer
+finds all of it; else it is put again.
+
+In: JSON lines with partition_key, explicit_hash_key (null or absent for none) and data (base64), as 'kplkit deagg'
+writes them, from files or stdin (-), packed by gzip or not. With --lines each line of text is the data of a user
+record, without its line end (LF or CRLF); an empty one, too.
+
+Out: a summary, with --json as one line {"v":1,"summary":{…}}, always the last one: put and failed together are what
+was read; unsent are those of the failed that were given up when the run was ended; retried is how often a user record
+was sent again; stored is how many stored records were written; bytes is the data of what was put. On a terminal
+progress is shown meanwhile.
+
+What fails is told with its file and line, on stderr or with --json as {"v":1,"file":…,"line":…,"error":…} on stdout,
+and makes the exit code 1. After a user record that the stream does not take (keys, size), or that was tried for 30
+seconds in vain, the others are put all the same. At a line that is no such JSON, or has no base64, reading ends: what
+came before is put. A stream that does not exist or that refuses everything ends the run.
+
+An interrupt ends reading, too; what was read is sent for 2 seconds more, and where to go on is told. A second one ends
+the program at once. What failed may be stored all the same where no answer came, and so come twice when put again.`,
+		Example: `  kplkit put orders user-records.jsonl.gz
+  kplkit deagg capture.jsonl.gz | kplkit put orders --endpoint-url http://127.0.0.1:4567
+  kplkit put logs --lines --partition-key host-1 --strict-order access.log`,
+		Args: usageArgs(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.validate(args[0], cmd.Flags().Changed("partition-key")); err != nil {
+				return usageError{err}
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			context.AfterFunc(ctx, stop) // a second interrupt ends the process at once
+			return runPut(ctx, s, o, args[0], args[1:], jsonFlag(cmd))
+		},
+	}
+	f := cmd.Flags()
+	o.aws.add(f)
+	f.BoolVar(&o.lines, "lines", false, "each line of the input is the data of a user record")
+	f.StringVar(&o.partitionKey, "partition-key", "", "`KEY` of all lines; a random one for each unless given")
+	f.BoolVar(&o.noAggregation, "no-aggregation", false, "put each user record as a stored record of its own")
+	f.BoolVar(&o.strictOrder, "strict-order", false, "keep the order of each partition key even when something is sent again")
+	f.DurationVar(&o.linger, "linger", 100*time.Millisecond, "how long a user record waits for others to share a request with")
+	f.Float64Var(&o.rateLimit, "rate-limit", 1.5, "`FACTOR` of a shard's rates (1 MiB, 1,000 stored records a second) to use at most; 0: no limit")
+	return cmd
+}
+
+func (o *putOptions) validate(stream string, hasKey bool) error {
+	switch {
+	case stream == "":
+		return errors.New("STREAM is empty: want a name or an ARN")
+	case hasKey && !o.lines:
+		return errors.New("--partition-key goes with --lines only: JSON lines have their own partition_key")
+	case o.linger < 0 || o.linger >= 30*time.Second:
+		return fmt.Errorf("--linger %v: want 0s to less than 30s", o.linger)
+	case !(o.rateLimit == 0 || o.rateLimit >= 0.01 && o.rateLimit <= 1000):
+		return fmt.Errorf("--rate-limit %v: want 0 (no limit), or 0.01 to 1000", o.rateLimit)
+	}
+	if hasKey {
+		if _, err := (aggregator.Record{PartitionKey: o.partitionKey}).HashKey(); err != nil {
+			return fmt.Errorf("--partition-key: %w", err)
+		}
+	}
+	return nil
+}
+
+func (o *putOptions) producer() []producer.Option {
+	options := []producer.Option{producer.WithLinger(o.linger), producer.WithRateLimit(o.rateLimit)}
+	if o.noAggregation {
+		options = append(options, producer.WithAggregation(producer.AggregateNever))
+	}
+	if o.strictOrder {
+		options = append(options, producer.WithStrictOrder())
+	}
+	return options
+}
+
+func runPut(ctx context.Context, s Streams, o putOptions, stream string, names []string, asJSON bool) error {
+	cfg, err := o.aws.config(ctx)
+	if err != nil {
+		return err
+	}
+	client := kinesis.NewFromConfig(cfg)
+	if err := awaitStream(ctx, client, stream); err != nil {
+		if ctx.Err() != nil {
+			return errInterrupted
+		}
+		return err
+	}
+	return newPutting(s, o, asJSON).run(ctx, client, stream, names)
+}
+
+// awaitStream calls the stream before anything is read: what is wrong with all records is told once, and at once.
+func awaitStream(ctx context.Context, client *kinesis.Client, stream string) error {
+	in := &kinesis.DescribeStreamSummaryInput{StreamName: &stream}
+	if strings.HasPrefix(stream, "arn:") {
+		in = &kinesis.DescribeStreamSummaryInput{StreamARN: &stream}
+	}
+	_, err := client.DescribeStreamSummary(ctx, in)
+	switch code := apiErrorCode(err); code {
+	case "AccessDeniedException", "UnknownOperationException":
+		return nil // a producer needs PutRecords only
+	case "ResourceNotFoundException":
+		return fmt.Errorf("there is no stream %s in %s: create it, or look at --region and --endpoint-url", stream, where(client))
+	}
+	if err != nil {
+		return fmt.Errorf("stream %s in %s: %w", stream, where(client), err)
+	}
+	return nil
+}
+
+func where(client *kinesis.Client) string {
+	o := client.Options()
+	if o.BaseEndpoint != nil {
+		return *o.BaseEndpoint
+	}
+	return o.Region
+}
+
+// refusesAll tells whether the service refuses whatever may come, and not only one record.
+func refusesAll(err error) bool {
+	if !errors.Is(err, producer.ErrRefused) {
+		return false
+	}
+	switch apiErrorCode(err) {
+	case "ValidationException", "InvalidArgumentException", "SerializationException", "RequestEntityTooLargeException":
+		return false
+	}
+	return true
+}
+
+// apiErrorCode is what the service calls an error, or "".
+func apiErrorCode(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
+}

@@ -1,0 +1,282 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kplkit/kplkit/deagg/deaggaws"
+	"github.com/kplkit/kplkit/internal/kinesisfake"
+)
+
+// kinesisWith serves a Kinesis that has the stream s, and returns its URL.
+func kinesisWith(t *testing.T, fault func(kinesisfake.Request) kinesisfake.Fault) string {
+	kinesis := kinesisfake.New(kinesisfake.Options{Fault: fault})
+	t.Cleanup(kinesis.Close)
+	if err := createStream(kinesis, "s:4"); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(kinesis)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// summaryOf returns the last line of what kplkit put --json wrote, and the lines before it.
+func summaryOf(t *testing.T, out string) (c putCounts, before []string) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+	var last struct {
+		V       int
+		Summary *putCounts
+	}
+	err := json.Unmarshal([]byte(lines[len(lines)-1]), &last)
+	if err != nil || last.V != 1 || last.Summary == nil {
+		t.Fatalf("%s\ndoes not end with a summary: %v", out, err)
+	}
+	return *last.Summary, lines[:len(lines)-1]
+}
+
+// stored counts the user records of a stream by what key makes of them.
+func stored(t *testing.T, url, stream string, key func(types.Record) string) map[string]int {
+	t.Helper()
+	client := kinesis.NewFromConfig(demoAWS(url), deaggaws.WithDeaggregation())
+	shards, err := client.ListShards(t.Context(), &kinesis.ListShardsInput{StreamName: &stream})
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := map[string]int{}
+	for _, shard := range shards.Shards {
+		start, err := client.GetShardIterator(t.Context(), &kinesis.GetShardIteratorInput{
+			StreamName: &stream, ShardId: shard.ShardId, ShardIteratorType: types.ShardIteratorTypeTrimHorizon,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for iterator, behind := start.ShardIterator, true; behind; {
+			out, err := client.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: iterator})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range out.Records {
+				counts[key(r)]++
+			}
+			iterator, behind = out.NextShardIterator, len(out.Records) > 0 || *out.MillisBehindLatest > 0
+		}
+	}
+	return counts
+}
+
+func dataOf(r types.Record) string { return string(r.Data) }
+
+// TestPutLines: of 100,000 lines each is in the stream of a kplkit local as often as it was put, packed or not.
+func TestPutLines(t *testing.T) {
+	r := startLocalJSON(t, "--stream", "orders:4")
+	want := map[string]int{}
+	var text bytes.Buffer
+	for i := range 100_000 {
+		line := fmt.Sprintf("line %d", i%99_000) // some come twice
+		want[line] += 2
+		fmt.Fprintln(&text, line)
+	}
+	var packed bytes.Buffer
+	zip := gzip.NewWriter(&packed)
+	_, _ = zip.Write(text.Bytes())
+	zip.Close()
+	file := filepath.Join(t.TempDir(), "lines.gz")
+	if err := os.WriteFile(file, packed.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		stdin io.Reader
+		args  []string
+	}{{&text, nil}, {nil, []string{file}}} {
+		out, errs, code := run(tt.stdin, append([]string{"put", "orders", "--endpoint-url", r.Kinesis, "--lines", "--json"}, tt.args...)...)
+		c, _ := summaryOf(t, out)
+		if code != exitFine || errs != "" || c.Put != 100_000 || c.Failed != 0 || c.Stored == 0 || c.Stored > 50_000 {
+			t.Errorf("exit code %d, %+v, %s", code, c, errs)
+		}
+	}
+	if diff := cmp.Diff(want, stored(t, r.Kinesis, "orders", dataOf)); diff != "" {
+		t.Errorf("put and stored differ: %.2000s", diff)
+	}
+	r.stop()
+	r.ends()
+}
+
+func TestPutKeys(t *testing.T) {
+	url := kinesisWith(t, nil)
+	const in = `{"partition_key":"k","data":"MQ=="}
+{"partition_key":"l","explicit_hash_key":null,"data":"Mg=="}
+{"partition_key":"m","explicit_hash_key":"0","data":"Mw=="}
+`
+	if out, errs, code := run(strings.NewReader(in), "put", "s", "--endpoint-url", url); code != exitFine {
+		t.Fatalf("exit code %d: %s%s", code, out, errs)
+	}
+	got := stored(t, url, "s", func(r types.Record) string { return *r.PartitionKey + " " + string(r.Data) })
+	if diff := cmp.Diff(map[string]int{"k 1": 1, "l 2": 1, "m 3": 1}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A user record that the service refuses is told; all others are put.
+func TestPutRefused(t *testing.T) {
+	refused := []byte(`"dHdv"`) // two
+	url := kinesisWith(t, func(r kinesisfake.Request) kinesisfake.Fault {
+		if r.Operation == "PutRecords" && bytes.Contains(r.Body(), refused) {
+			return kinesisfake.Fault{ErrorCode: "ValidationException"}
+		}
+		return kinesisfake.Fault{}
+	})
+	out, errs, code := run(strings.NewReader("one\ntwo\nthree\n"), "put", "s", "--endpoint-url", url, "--lines", "--json", "--no-aggregation")
+	c, before := summaryOf(t, out)
+	if code != exitFailed || c.Put != 2 || c.Failed != 1 || c.Unsent != 0 || c.Retried == 0 || errs != "" {
+		t.Errorf("exit code %d, %+v, %s", code, c, errs)
+	}
+	if len(before) != 1 || !strings.HasPrefix(before[0], `{"v":1,"file":"stdin","line":2,"error":"`) || !strings.Contains(before[0], "ValidationException") {
+		t.Errorf("%q", before)
+	}
+	if diff := cmp.Diff(map[string]int{"one": 1, "three": 1}, stored(t, url, "s", dataOf)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A stream that takes nothing any more ends reading, though there is more to read, and is told once.
+func TestPutStreamGone(t *testing.T) {
+	url := kinesisWith(t, func(r kinesisfake.Request) kinesisfake.Fault {
+		if r.Operation == "PutRecords" {
+			return kinesisfake.Fault{ErrorCode: "ResourceNotFoundException"}
+		}
+		return kinesisfake.Fault{}
+	})
+	in, stdin := io.Pipe()
+	go func() { _, _ = io.WriteString(stdin, "one\ntwo\nthree\n") }() // and never ends
+	out, errs, code := run(in, "put", "s", "--endpoint-url", url, "--lines")
+	if code != exitFailed || !strings.HasPrefix(out, "put 0, failed ") || strings.Count(errs, "\n") != 1 ||
+		!strings.Contains(errs, "ResourceNotFoundException") || !strings.Contains(errs, "the first is stdin:1") {
+		t.Errorf("exit code %d: %s%s", code, out, errs)
+	}
+}
+
+// An interrupt ends a run that gets no answer, and tells where to go on.
+func TestPutInterrupted(t *testing.T) {
+	reached := make(chan struct{}, 100)
+	url := kinesisWith(t, func(r kinesisfake.Request) kinesisfake.Fault {
+		if r.Operation == "PutRecords" {
+			reached <- struct{}{}
+			return kinesisfake.Fault{Delay: time.Hour}
+		}
+		return kinesisfake.Fault{}
+	})
+	ctx, interrupt := context.WithCancel(t.Context())
+	go func() {
+		<-reached
+		interrupt()
+	}()
+	in, stdin := io.Pipe()
+	go func() { _, _ = io.WriteString(stdin, "one\ntwo\n") }()
+	var out, errs bytes.Buffer
+	code := Run(ctx, []string{"put", "s", "--endpoint-url", url, "--lines", "--json", "--linger", "0s"}, Streams{In: in, Out: &out, Err: &errs})
+	c, before := summaryOf(t, out.String())
+	if code != exitFailed || c.Put != 0 || c.Failed != 2 || c.Unsent != 2 || len(before) != 2 || c.Seconds > 20 {
+		t.Errorf("exit code %d, %+v, %q", code, c, before)
+	}
+	if want := "interrupted: 2 of the records read were not put, the first is stdin:1: go on from there"; !strings.Contains(errs.String(), want) {
+		t.Errorf("%s lacks %q", &errs, want)
+	}
+}
+
+func TestReadLine(t *testing.T) {
+	long := strings.Repeat("x", largestRecord)
+	in := bufio.NewReader(strings.NewReader("a\n\nb\r\n" + long + "\r\n" + long + "xxx\nc\r\nd\re"))
+	for _, want := range []string{"a", "", "b", long} {
+		if got, err := readLine(in); string(got) != want || err != nil {
+			t.Errorf("%.20q, %v, want %.20q", got, err, want)
+		}
+	}
+	if got, err := readLine(in); err != errLineTooLong {
+		t.Errorf("%d bytes, %v, want %v", len(got), err, errLineTooLong)
+	}
+	for _, want := range []string{"c", "d\re"} {
+		if got, err := readLine(in); string(got) != want || err != nil {
+			t.Errorf("%q, %v, want %q", got, err, want)
+		}
+	}
+	if got, err := readLine(in); err != io.EOF {
+		t.Errorf("%q, %v, want the end", got, err)
+	}
+}
+
+func TestPutStatusLine(t *testing.T) {
+	c := putCounts{Put: 123, Failed: 2, Retried: 1, Bytes: 4_560_000, Seconds: 2}
+	if got, want := putStatusLine(c, 50, 100), "[=======        ] 123 put, 4.6 MB, 62/s, 1 retried, 2 failed"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got, want := putStatusLine(putCounts{}, 50, 0), "0 put, 0.0 MB, 0/s, 0 retried, 0 failed"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	large := putCounts{Put: 99_999_999, Failed: 999, Retried: 9999, Bytes: 99_999_000_000, Seconds: 500}
+	if line := putStatusLine(large, 1, 1); utf8.RuneCountInString(line) >= 80 {
+		t.Errorf("%q has %d columns", line, utf8.RuneCountInString(line))
+	}
+}
+
+func TestAWSFlags(t *testing.T) {
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"} {
+		t.Setenv(name, "")
+	}
+	nothing := filepath.Join(t.TempDir(), "nothing")
+	t.Setenv("AWS_CONFIG_FILE", nothing)
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", nothing)
+	config := func(a awsFlags) (string, aws.Config) {
+		t.Helper()
+		cfg, err := a.config(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		credentials, err := cfg.Credentials.Retrieve(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("%s %s", cfg.Region, credentials.AccessKeyID), cfg
+	}
+	got, cfg := config(awsFlags{endpointURL: "http://127.0.0.1:4567"})
+	if want := "us-east-1 any"; got != want || *cfg.BaseEndpoint != "http://127.0.0.1:4567" {
+		t.Errorf("%s at %s, want %s", got, *cfg.BaseEndpoint, want)
+	}
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	cfg, err := (&awsFlags{endpointURL: "https://kinesis.us-east-1.amazonaws.com", region: "us-east-1"}).config(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if credentials, err := cfg.Credentials.Retrieve(t.Context()); err == nil {
+		t.Errorf("AWS is called with the credentials %s, which nobody gave", credentials.AccessKeyID)
+	}
+	t.Setenv("AWS_ACCESS_KEY_ID", "mine")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	t.Setenv("AWS_REGION", "eu-west-1")
+	for flags, want := range map[awsFlags]string{
+		{endpointURL: "http://127.0.0.1:4567"}: "eu-west-1 mine",
+		{region: "us-west-2"}:                  "us-west-2 mine",
+		{}:                                     "eu-west-1 mine",
+	} {
+		if got, _ := config(flags); got != want {
+			t.Errorf("%+v: %s, want %s", flags, got, want)
+		}
+	}
+}

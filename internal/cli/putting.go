@@ -1,0 +1,260 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+
+	"github.com/kplkit/kplkit/producer"
+)
+
+// putGrace is how long an interrupted run goes on sending what was read.
+const putGrace = 2 * time.Second
+
+// putting is a run of kplkit put.
+type putting struct {
+	s        Streams
+	o        putOptions
+	asJSON   bool
+	producer *producer.Producer
+	status   *putStatus
+	began    time.Time
+
+	mu      sync.Mutex
+	stop    context.CancelFunc // of reading
+	counts  putCounts
+	read    int64
+	last    place // that was read
+	unsent  place // the first one
+	refused error // why the service takes nothing more
+}
+
+// putCounts is what a run did.
+type putCounts struct {
+	Put     int64   `json:"put"`
+	Failed  int64   `json:"failed"`
+	Unsent  int64   `json:"unsent"`
+	Retried int64   `json:"retried"`
+	Stored  int64   `json:"stored"`
+	Bytes   int64   `json:"bytes"`
+	Seconds float64 `json:"seconds"`
+}
+
+// place is where a user record comes from. n counts all of a run.
+type place struct {
+	n    int64
+	file string
+	line int
+}
+
+func (at place) String() string { return fmt.Sprintf("%s:%d", at.file, at.line) }
+
+func newPutting(s Streams, o putOptions, asJSON bool) *putting {
+	p := &putting{s: s, o: o, asJSON: asJSON, began: time.Now()}
+	p.status = newPutStatus(s, p.standing)
+	return p
+}
+
+// run puts the inputs, and ends with the summary, whatever happens in between.
+func (p *putting) run(ctx context.Context, client *kinesis.Client, stream string, names []string) error {
+	logger := slog.New(slog.NewTextHandler(p.status, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	options := append(p.o.producer(), producer.WithObserver(p), producer.WithLogger(logger))
+	var err error
+	if p.producer, err = producer.New(client, stream, options...); err != nil {
+		return err
+	}
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	p.stop = stop
+	s := Streams{In: p.s.In, Out: p.s.Out, Err: p.status}
+	err = readSources(reading, s, names, p.status.haveRead, func(src *source) error {
+		p.status.begin(src)
+		if p.o.lines {
+			return p.lines(reading, src)
+		}
+		return p.records(reading, src)
+	})
+	p.close(ctx)
+	p.status.end()
+	if failed := p.writeSummary(); failed != nil {
+		return failed
+	}
+	return p.result(ctx, err)
+}
+
+// close sends what is left. It gives up soon when ctx is done, and at once when the service takes nothing more.
+func (p *putting) close(ctx context.Context) {
+	sending, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveUp()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(putGrace, giveUp) })()
+	p.mu.Lock()
+	if p.refused != nil {
+		giveUp()
+	}
+	p.stop = giveUp
+	p.mu.Unlock()
+	_ = p.producer.Close(sending) // what it leaves behind is counted
+}
+
+// result is what the run ends with: err is why reading did.
+func (p *putting) result(ctx context.Context, err error) error {
+	unsent := fmt.Sprintf("%d of the records read were not put, the first is %v", p.counts.Unsent, p.unsent)
+	switch {
+	case p.refused != nil:
+		return fmt.Errorf("%w; %s", p.refused, unsent)
+	case ctx.Err() != nil && p.counts.Unsent > 0:
+		return fmt.Errorf("interrupted: %s: go on from there (some behind it may come twice)", unsent)
+	case err == errInterrupted && p.read > 0:
+		return fmt.Errorf("interrupted: everything up to %v was sent", p.last)
+	case err == nil && p.counts.Failed > 0:
+		return errReported
+	}
+	return err
+}
+
+// records puts the records of an input in JSON, up to the first that can't be read: what follows then might be
+// anything, and what is put stays put.
+func (p *putting) records(ctx context.Context, src *source) (result error) {
+	readRecords(src, func(r *record, err error) bool {
+		if err == nil && ctx.Err() == nil {
+			p.put(ctx, place{file: r.file, line: r.line}, producer.Record{
+				PartitionKey: strings.Clone(r.PartitionKey), ExplicitHashKey: strings.Clone(r.explicitHashKey), Data: bytes.Clone(r.Data),
+			})
+			return true
+		}
+		if at := new(lineError); ctx.Err() == nil && errors.As(err, &at) {
+			read := p.next(place{file: at.file, line: at.line})
+			if read.n == 1 {
+				at.err = fmt.Errorf("%w (lines of text need --lines)", at.err)
+			}
+			p.failed(read, endsReading(at.err))
+			result = errReported
+		}
+		return false
+	})
+	return result
+}
+
+// lines puts the lines of an input.
+func (p *putting) lines(ctx context.Context, src *source) error {
+	in := bufio.NewReaderSize(src, readSize)
+	for n := 1; ; n++ {
+		line, err := readLine(in)
+		if ctx.Err() != nil || err == io.EOF {
+			return nil
+		}
+		at := place{file: src.name, line: n}
+		switch {
+		case err == errLineTooLong:
+			p.failed(p.next(at), err)
+		case err != nil:
+			p.failed(p.next(at), endsReading(err))
+			return errReported
+		default:
+			p.put(ctx, at, producer.Record{PartitionKey: p.o.keyOfLine(), Data: line})
+		}
+	}
+}
+
+func endsReading(err error) error {
+	return fmt.Errorf("%w; from here on nothing is read: mend it and put the rest", err)
+}
+
+func (o *putOptions) keyOfLine() string {
+	if o.partitionKey != "" {
+		return o.partitionKey
+	}
+	return fmt.Sprintf("%08x", rand.Uint32())
+}
+
+var errLineTooLong = errors.New("a line of more than 10 MiB: no stream takes it, split it")
+
+// readLine returns the next line without its end, in memory of its own. After errLineTooLong the next one follows;
+// before any other error what is left is no whole line, unless that is io.EOF.
+func readLine(in *bufio.Reader) (line []byte, err error) {
+	for tooLong := false; ; {
+		part, err := in.ReadSlice('\n')
+		if tooLong = tooLong || len(line)+len(part) > largestRecord+len("\r\n"); !tooLong {
+			line = append(line, part...)
+		}
+		switch {
+		case err == bufio.ErrBufferFull:
+			continue
+		case err == io.EOF && len(line) == 0 && !tooLong, err != nil && err != io.EOF:
+			return nil, err
+		case tooLong:
+			return nil, errLineTooLong
+		case err == nil:
+			line = bytes.TrimSuffix(line[:len(line)-1], []byte{'\r'})
+		}
+		return line, nil
+	}
+}
+
+// next numbers what was read.
+func (p *putting) next(at place) place {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.read++
+	at.n = p.read
+	p.last = at
+	return at
+}
+
+func (p *putting) put(ctx context.Context, at place, r producer.Record) {
+	at = p.next(at)
+	err := p.producer.Put(ctx, r, func(r producer.Record, res producer.Result) {
+		if res.Err != nil {
+			p.failed(at, res.Err)
+			return
+		}
+		p.mu.Lock()
+		p.counts.Put++
+		p.counts.Bytes += int64(len(r.Data))
+		p.mu.Unlock()
+	})
+	if err != nil {
+		p.failed(at, err)
+	}
+}
+
+// failed counts what is not put, and tells it unless many others share its fate.
+func (p *putting) failed(at place, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.counts.Failed++
+	if refusesAll(err) && p.refused == nil {
+		p.refused = err
+		p.stop()
+	}
+	if refusesAll(err) || errors.Is(err, producer.ErrClosed) || errors.Is(err, context.Canceled) {
+		if p.counts.Unsent++; p.unsent.n == 0 || at.n < p.unsent.n {
+			p.unsent = at
+		}
+		if !p.asJSON {
+			return
+		}
+	}
+	if !p.asJSON {
+		p.status.tell(p.s.Err, fmt.Appendf(nil, "kplkit: %v: %v\n", at, err))
+		return
+	}
+	text, _ := json.Marshal(struct { // numbers and texts have no error
+		V     int    `json:"v"`
+		File  string `json:"file"`
+		Line  int    `json:"line"`
+		Error string `json:"error"`
+	}{1, at.file, at.line, err.Error()})
+	p.status.tell(p.s.Out, append(text, '\n'))
+}
