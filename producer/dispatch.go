@@ -56,9 +56,10 @@ func (l *loop) pick(now time.Time) *batch {
 	return b
 }
 
-// due tells whether something has waited long enough, or enough is waiting.
+// due tells whether something has waited long enough, or enough is waiting. While the shards are first listed nothing
+// is enough: it would go plain, and in a moment it can be aggregated.
 func (l *loop) due(now time.Time) (due bool) {
-	count, bytes := 0, 0
+	count, bytes, listed := 0, 0, l.lister.hasLooked()
 	for _, n := range l.lanes {
 		if len(n.filling) > 0 && l.overdue(now, n.filling[0].arrived.Add(l.cfg.linger)) {
 			n.close(l.cfg.linger)
@@ -66,14 +67,15 @@ func (l *loop) due(now time.Time) (due bool) {
 		if l.ready(n, now) {
 			count += len(n.waiting)
 			bytes += n.bytes
-			due = due || l.overdue(now, n.waiting[0].due) || n.bytes >= laneVolume
+			due = due || l.overdue(now, n.waiting[0].due) || listed && n.bytes >= laneVolume
 		}
 	}
-	return due || count >= l.cfg.maxBatchCount || bytes >= l.cfg.maxBatchBytes
+	return due || listed && (count >= l.cfg.maxBatchCount || bytes >= l.cfg.maxBatchBytes)
 }
 
+// overdue tells whether what is due at an instant need not wait any more.
 func (l *loop) overdue(now, due time.Time) bool {
-	return l.flushing > 0 || l.closed || !now.Before(due)
+	return (l.flushing > 0 || l.closed) && l.lister.hasLooked() || !now.Before(due)
 }
 
 // ready tells whether a lane may send, and has something to.

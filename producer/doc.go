@@ -32,6 +32,7 @@
 //
 // The loop has a lane per open shard: an aggregate that is being filled, and stored records that wait for a request.
 // A lane has one request under way at a time. When shards come and go, what waits moves to the lanes of the new shards.
+// While the shards of a new Producer are listed, records wait for that, for the linger time at most; then they go plain.
 //
 // # Compatibility
 //

@@ -23,6 +23,9 @@ type lister struct {
 	pause   time.Duration
 }
 
+// hasLooked tells whether a listing has ended, in whatever way.
+func (r *lister) hasLooked() bool { return !r.ended.IsZero() }
+
 // list starts a listing if it is time to, and returns when it is else.
 func (l *loop) list(now time.Time) time.Time {
 	r := &l.lister

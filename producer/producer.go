@@ -143,7 +143,7 @@ func (p *Producer) post(e *pending) error {
 }
 
 // Flush sends what is buffered without waiting for more, and returns when done has returned for every record put
-// before, or ctx is done.
+// before, or ctx is done. Of a new Producer it waits for the shards to be listed, for the linger time at most.
 func (p *Producer) Flush(ctx context.Context) error {
 	groups, finish := p.box.flush()
 	defer finish()

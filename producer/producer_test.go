@@ -3,6 +3,7 @@ package producer_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -80,7 +81,6 @@ func (b *bench) producer(opts ...producer.Option) *producer.Producer {
 	if err != nil {
 		b.Fatal(err)
 	}
-	synctest.Wait() // until it has listed the shards; before that it sends much at once plain, as it should
 	return p
 }
 
@@ -221,4 +221,41 @@ func TestPut(t *testing.T) {
 			b.Errorf("%d aggregates of ours, %d of the KPL's, %d plain records; want one aggregate for each shard", ours, kpl, plain)
 		}
 	})
+}
+
+// TestFirstListing: while the shards are first listed, much to send is no reason to send it plain, and neither is Flush.
+func TestFirstListing(t *testing.T) {
+	for name, c := range map[string]struct {
+		takes time.Duration
+		err   string
+		plain bool
+		waits time.Duration // at most
+	}{
+		"quick":     {takes: 60 * time.Millisecond, waits: 60 * time.Millisecond},
+		"slow":      {takes: 5 * time.Second, plain: true, waits: 100 * time.Millisecond},
+		"forbidden": {takes: 10 * time.Millisecond, err: "AccessDeniedException", plain: true, waits: 10 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 3, func(b *bench) {
+				b.fault = func(n int, r kinesisfake.Request) kinesisfake.Fault {
+					if r.Operation == "ListShards" {
+						return kinesisfake.Fault{Delay: c.takes, ErrorCode: c.err}
+					}
+					return kinesisfake.Fault{}
+				}
+				p := b.producer(producer.WithLogger(slog.New(slog.DiscardHandler)))
+				begin := time.Now()
+				r := b.put(p, 0, 5000)
+				b.must(nil, p.Flush(b.ctx))
+				if d := time.Since(begin); d > c.waits {
+					b.Errorf("it took %v, want %v at most", d, c.waits)
+				}
+				b.must(nil, p.Close(b.ctx))
+				b.check(r, 5000)
+				if ours, _, plain := b.marks(); c.plain && ours != 0 || !c.plain && (ours < 3 || plain != 0) {
+					b.Errorf("%d aggregates, %d plain records", ours, plain)
+				}
+			})
+		})
+	}
 }
