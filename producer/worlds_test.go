@@ -3,101 +3,226 @@ package producer_test
 import (
 	"context"
 	"fmt"
-	"sync"
+	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
-	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/internal/sim"
 	"github.com/kplkit/kplkit/producer"
 )
 
-// outcome is what a world's records came to.
-type outcome struct {
-	mu     sync.Mutex
-	stored map[string]int // results without an error, by data
-	failed map[string]error
+// The worlds: a producer with drawn options puts records while shards are split and merged, and more goes wrong by kind.
+// What has to hold in each of them is in worlds_ledger_test.go.
+const worldsOfEachKind = 125
+
+// scenario is what a kind of world has that others have not.
+type scenario struct {
+	faulty   bool // requests are lost, and so on: records may fail, and be stored twice
+	expires  bool // credentials expire for a while
+	large    bool // some worlds have records of up to 110,000 bytes, which fill the buffer
+	switches bool // the stream becomes service-managed for a while, and is again
 }
 
-func (o *outcome) done(r producer.Record, res producer.Result) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if res.Err != nil {
-		o.failed[string(r.Data)] = res.Err
-	}
-	o.stored[string(r.Data)]++
-}
-
-// world puts records while shards are split and merged, and holds what the package promises: each record gets exactly
-// one result, and what is acknowledged is read back under both policies.
-func world(w *sim.World, exactlyOnce bool) {
-	rnd := w.Rand("script")
-	w.CreateStream("s", 1+rnd.IntN(4))
-	resharded := w.Reshard("s", 1+rnd.IntN(5), 10*time.Second)
-	p, err := producer.New(kinesis.NewFromConfig(w.Host("producer").AWS()), "s")
-	if err != nil {
-		w.T.Fatal(err)
-	}
-	o := &outcome{stored: map[string]int{}, failed: map[string]error{}}
-	const records = 400
-	for i := range records {
-		r := producer.Record{PartitionKey: fmt.Sprint("key-", rnd.IntN(50)), Data: fmt.Appendf(nil, "record-%d", i)}
-		if err := p.Put(context.Background(), r, o.done); err != nil {
-			w.T.Fatal(err)
-		}
-		if rnd.IntN(4) == 0 {
-			// Never a round figure: what is due at one instant comes in any order, and a replay would differ.
-			time.Sleep(time.Duration(rnd.IntN(200_000_000)) | 1)
-		}
-	}
-	if err := p.Close(context.Background()); err != nil {
-		w.T.Error(err)
-	}
-	<-resharded
-	for data, n := range o.stored {
-		if n != 1 {
-			w.T.Errorf("%s has %d results", data, n)
-		}
-	}
-	if len(o.stored) != records {
-		w.T.Errorf("%d of %d records have a result", len(o.stored), records)
-	}
-	ranges, ancestors := lineage(w.T, kinesis.NewFromConfig(w.Control()), "s")
-	for name, policy := range map[string]deagg.Policy{"KCL": deagg.KCL, "Lossless": deagg.Lossless} {
-		read := map[string]int{}
-		for shard, held := range w.Kinesis.Records("s") {
-			d := deagg.Decoder{Policy: policy, HashRange: ranges[shard], Ancestors: ancestors[shard]}
-			for u := range d.UserRecords(storedRecords(held)...) {
-				read[string(u.Data)]++
-			}
-		}
-		for data := range o.stored {
-			n, failed := read[data], o.failed[data] != nil
-			if !failed && n == 0 || exactlyOnce && !failed && n != 1 {
-				w.T.Errorf("%s: %s is acknowledged and read %d times", name, data, n)
-			}
-		}
-	}
-	if exactlyOnce && len(o.failed) > 0 {
-		w.T.Errorf("%d records failed", len(o.failed))
-	}
-}
-
-// TestWorldsReshard: without faults, what is acknowledged is read exactly once, whatever happens to the shards.
-func TestWorldsReshard(t *testing.T) {
-	sim.Worlds(t, 250, sim.Faults{StatusDelay: time.Second}, func(w *sim.World) { world(w, true) })
-}
+// TestWorldsReshard: without faults, what is put is read exactly once, whatever happens to the shards.
+func TestWorldsReshard(t *testing.T) { worlds(t, clean, scenario{}) }
 
 // TestWorldsFaults: with requests and answers lost, repeated and refused, nothing acknowledged is lost.
-func TestWorldsFaults(t *testing.T) {
-	sim.Worlds(t, 250, sim.Usual(), func(w *sim.World) { world(w, false) })
+func TestWorldsFaults(t *testing.T) { worlds(t, sim.Usual(), scenario{faulty: true, expires: true}) }
+
+// TestWorldsThrottled: the same with a full buffer, shards with rates, and many faults.
+func TestWorldsThrottled(t *testing.T) {
+	worlds(t, many(), scenario{faulty: true, expires: true, large: true})
 }
+
+// TestWorldsStrategy: the stream is switched to AUTO and back.
+func TestWorldsStrategy(t *testing.T) { worlds(t, sim.Usual(), scenario{faulty: true, switches: true}) }
 
 // TestReplay: a world goes the same way twice.
 func TestReplay(t *testing.T) {
-	for _, seed := range []uint64{1, 2, 3} {
-		sim.Replay(t, seed, sim.Usual(), func(w *sim.World) { world(w, false) })
+	for _, s := range []scenario{{}, {faulty: true, expires: true}, {faulty: true, expires: true, large: true}, {faulty: true, switches: true}} {
+		f := clean
+		if s.faulty {
+			f = many()
+		}
+		for seed := range uint64(3) {
+			sim.Replay(t, seed+1, f, func(w *sim.World) { newWorld(w, s).run() })
+		}
 	}
+}
+
+var clean = sim.Faults{MinLatency: 2 * time.Millisecond, MaxLatency: 40 * time.Millisecond, StatusDelay: time.Second}
+
+// many returns the usual faults, several times as often, and the rates of shards.
+func many() sim.Faults {
+	f := sim.Usual()
+	f.Drop, f.LoseResponse, f.Throttle, f.FailEntry, f.RateLimits = 0.08, 0.12, 0.06, 0.1, true
+	return f
+}
+
+func worlds(t *testing.T, f sim.Faults, s scenario) {
+	sim.Worlds(t, worldsOfEachKind, f, func(w *sim.World) { newWorld(w, s).run() })
+	t.Log(&totals)
+}
+
+// world is a sim.World with a stream "s" and a producer.
+type world struct {
+	*sim.World
+	scenario
+	*ledger
+	rnd      *rand.Rand // of the script
+	born     time.Time
+	host     *sim.Host
+	strict   bool
+	inFlight int // at most
+	producer *producer.Producer
+}
+
+func newWorld(sw *sim.World, s scenario) *world {
+	w := &world{World: sw, scenario: s, rnd: sw.Rand("script"), born: time.Now(), host: sw.Host("producer")}
+	w.ledger = newLedger()
+	w.large = w.large && w.rnd.IntN(5) == 0
+	w.strict, w.inFlight = w.rnd.IntN(3) == 0, pick(w.rnd, 1, 3, 24)
+	return w
+}
+
+func pick[T any](rnd *rand.Rand, from ...T) T { return from[rnd.IntN(len(from))] }
+
+// run is the script of every world.
+func (w *world) run() {
+	w.CreateStream("s", 1+w.rnd.IntN(4))
+	var err error
+	api := &watchedAPI{Client: kinesis.NewFromConfig(w.host.AWS())}
+	if w.producer, err = producer.New(api, "s", w.options()...); err != nil {
+		w.T.Fatal(err)
+	}
+	changed := make(chan struct{})
+	go func() { defer close(changed); w.change() }()
+	w.put()
+	if err := w.producer.Close(context.Background()); err != nil {
+		w.T.Error(err)
+	}
+	<-changed
+	api.check(w)
+	w.check()
+}
+
+const maxBuffered = 2 << 20
+
+func (w *world) options() []producer.Option {
+	rates := []float64{0, 0.05, 1.5}
+	if w.large {
+		rates = []float64{0, 1, 1.5}
+	}
+	opts := []producer.Option{
+		producer.WithLinger(pick[time.Duration](w.rnd, 20, 100, 300) * time.Millisecond),
+		producer.WithMaxAggregate(pick(w.rnd, 500, 5_000, 51_200), pick[uint32](w.rnd, 4, 1_000_000)),
+		producer.WithMaxBatch(pick(w.rnd, 1<<16, 5<<20), pick(w.rnd, 2, 500)),
+		producer.WithRateLimit(pick(w.rnd, rates...)),
+		producer.WithRefresh(pick[time.Duration](w.rnd, 1, 3, 60) * time.Second),
+		producer.WithMaxBuffered(maxBuffered), producer.WithMaxInFlight(w.inFlight), producer.WithObserver(w.ledger),
+	}
+	if w.strict {
+		opts = append(opts, producer.WithStrictOrder())
+	}
+	if w.faulty {
+		opts = append(opts, producer.WithTimeToLive(pick[time.Duration](w.rnd, 10, 30, 60)*time.Second))
+	}
+	return opts
+}
+
+// put puts records in bursts. Pauses are never a round figure: what is due at one instant comes in any order, and a
+// replay would differ.
+func (w *world) put() {
+	records, ctx := 250, context.Background()
+	if w.large {
+		records = 45
+	}
+	for i := range records {
+		r := w.record(i)
+		err := w.producer.Put(ctx, r, w.done)
+		if err != nil {
+			w.T.Fatal(err)
+		}
+		w.took(r)
+		if w.switches && w.rnd.IntN(20) == 0 { // a record that only a service-managed stream takes
+			r := producer.Record{Data: fmt.Appendf(nil, "keyless-%d", i)}
+			if w.producer.TryPut(r, w.done) == nil {
+				w.took(r)
+			}
+		}
+		switch n := w.rnd.IntN(100); {
+		case n < 10:
+			time.Sleep(time.Duration(w.rnd.IntN(500_000_000)) | 1)
+		case n == 10:
+			if err := w.producer.Flush(ctx); err != nil {
+				w.T.Error(err)
+			}
+		}
+		time.Sleep(time.Duration(w.rnd.IntN(1000)) | 1) // else it depends on the scheduler what a batch holds
+	}
+}
+
+// record is the i-th record to put.
+func (w *world) record(i int) producer.Record {
+	key := w.rnd.IntN(50)
+	r := producer.Record{PartitionKey: fmt.Sprint("key-", key), Data: fmt.Appendf(nil, "record-%d", i)}
+	if key%5 == 0 {
+		r.ExplicitHashKey = fmt.Sprintf("%d%037d", 1+key%3, key)
+	}
+	if w.large {
+		r.Data = append(r.Data, strings.Repeat(".", w.rnd.IntN(110_000))...)
+	}
+	return r
+}
+
+// change is what happens to stream and host while records are put.
+func (w *world) change() {
+	rnd := w.Rand("change")
+	expired := make(chan struct{})
+	go func() {
+		defer close(expired)
+		if rnd := w.Rand("expire"); w.expires && rnd.IntN(2) == 0 {
+			time.Sleep(time.Duration(rnd.Int64N(int64(5*time.Second))) | 1)
+			w.host.Expire(time.Duration(rnd.Int64N(int64(20*time.Second))) | 1)
+			totals.add(func(n *figures) { n.expiries++ })
+		}
+	}()
+	if w.switches {
+		<-w.Reshard("s", rnd.IntN(3), time.Second)
+		w.manage(rnd)
+	}
+	<-w.Reshard("s", 1+rnd.IntN(5), 6*time.Second)
+	<-expired
+}
+
+// manage makes the stream service-managed for a while. Meanwhile its shards can't be split.
+func (w *world) manage(rnd *rand.Rand) {
+	client, ctx := kinesis.NewFromConfig(w.Control()), context.Background()
+	mode := func(m types.StreamMode) {
+		_, err := client.UpdateStreamMode(ctx, &kinesis.UpdateStreamModeInput{
+			StreamARN: aws.String(streamARN), StreamModeDetails: &types.StreamModeDetails{StreamMode: m},
+		})
+		if err != nil {
+			w.T.Error(err)
+		}
+	}
+	strategy := func(s types.RecordDistributionStrategy) {
+		_, err := client.UpdateStreamRecordDistributionStrategy(ctx, &kinesis.UpdateStreamRecordDistributionStrategyInput{
+			StreamARN: aws.String(streamARN), RecordDistributionStrategy: s,
+		})
+		if err != nil {
+			w.T.Error(err)
+		}
+		time.Sleep(time.Duration(rnd.Int64N(int64(2*time.Second))) | 1)
+	}
+	mode(types.StreamModeOnDemand)
+	strategy(types.RecordDistributionStrategyAuto)
+	strategy(types.RecordDistributionStrategyUserPartitionKey)
+	mode(types.StreamModeProvisioned)
+	totals.add(func(n *figures) { n.switches++ })
 }

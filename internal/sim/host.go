@@ -21,6 +21,7 @@ type Host struct {
 
 	mu      sync.Mutex
 	stalled time.Time             // requests wait until then
+	expired time.Time             // until then its credentials are refused
 	outages map[Service]time.Time // by service: until then nothing comes back
 }
 
@@ -92,12 +93,23 @@ func (h *Host) Outage(s Service, d time.Duration) {
 	h.trace("cut off from " + string(s) + " for " + d.String())
 }
 
+// Expire lets the host's credentials be expired for a time: every request is refused, by every service.
+func (h *Host) Expire(d time.Duration) {
+	h.mu.Lock()
+	h.expired = time.Now().Add(d)
+	h.mu.Unlock()
+	h.trace("its credentials are expired for " + d.String())
+}
+
 // suffer makes a fate as bad as the host's state wants it.
 func (h *Host) suffer(s Service, d *fate) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.faultless {
 		d.outcome, d.cut = passed, 0
+	}
+	if time.Now().Before(h.expired) {
+		d.outcome, d.code = refused, "ExpiredTokenException"
 	}
 	if time.Now().Before(h.outages[s]) {
 		d.outcome = dropped

@@ -3,6 +3,7 @@ package sim_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -124,7 +125,7 @@ func TestKilledHostNeverHearsOfItsRequest(t *testing.T) {
 	}
 }
 
-func TestOutageAndStall(t *testing.T) {
+func TestOutageStallAndExpiry(t *testing.T) {
 	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
 		h := w.Host("h")
 		db := dynamodb.NewFromConfig(h.AWS())
@@ -144,6 +145,14 @@ func TestOutageAndStall(t *testing.T) {
 		begin := time.Now()
 		if err := list(); err != nil || time.Since(begin) < time.Minute {
 			w.T.Errorf("stalled for a minute, it took %v: %v", time.Since(begin), err)
+		}
+		h.Expire(time.Minute)
+		if err := put(h.AWS(), "a"); !strings.Contains(fmt.Sprint(err), "ExpiredTokenException") {
+			w.T.Errorf("with expired credentials: %v", err)
+		}
+		time.Sleep(time.Minute)
+		if err := list(); err != nil {
+			w.T.Errorf("with new ones: %v", err)
 		}
 	})
 }
