@@ -29,7 +29,7 @@ type Result struct {
 var (
 	ErrTooLarge   = errors.New("record is too large")
 	ErrWouldBlock = errors.New("the buffer is full")                        // of TryPut
-	ErrClosed     = errors.New("the producer is closed")                    // of Put, and of what Close could not send
+	ErrClosed     = errors.New("the producer is closed")                    // of Put and Flush, and of what Close could not send
 	ErrExpired    = errors.New("not stored within the time to live")        // wraps the last attempt's error, too
 	ErrRefused    = errors.New("the service refuses it, now and always so") // no such stream, no permission, bad request
 )
@@ -143,8 +143,14 @@ func (p *Producer) post(e *pending) error {
 }
 
 // Flush sends what is buffered without waiting for more, and returns when done has returned for every record put
-// before, or ctx is done. Of a new Producer it waits for the shards to be listed, for the linger time at most.
+// before, or ctx is done. Of a new Producer it waits for the shards to be listed, for the linger time at most. When the
+// Producer has been closed, there is nothing to flush: ErrClosed.
 func (p *Producer) Flush(ctx context.Context) error {
+	select {
+	case <-p.ended:
+		return fmt.Errorf("producer: %w", ErrClosed)
+	default:
+	}
 	groups, finish := p.box.flush()
 	defer finish()
 	for _, g := range groups {
