@@ -7,7 +7,7 @@ import "time"
 type Observer interface {
 	// Attempt is told of each PutRecords request once it is over.
 	Attempt(Attempt)
-	// Retry is told of user records that will be sent again, and why.
+	// Retry is told of user records that will be sent again, and why, unless they get too old meanwhile.
 	Retry(why Reason, userRecords int)
 }
 

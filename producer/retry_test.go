@@ -1,0 +1,202 @@
+package producer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/smithy-go"
+
+	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/internal/kinesisfake"
+	"github.com/kplkit/kplkit/producer"
+)
+
+// observed is what an Observer was told.
+type observed struct {
+	mu       sync.Mutex
+	attempts []producer.Attempt
+	retries  map[producer.Reason]int
+}
+
+func (o *observed) Attempt(a producer.Attempt) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.attempts = append(o.attempts, a)
+}
+
+func (o *observed) Retry(why producer.Reason, userRecords int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.retries == nil {
+		o.retries = map[producer.Reason]int{}
+	}
+	o.retries[why] += userRecords
+}
+
+// TestReasons: what fails once is sent again, and why is told.
+func TestReasons(t *testing.T) {
+	request := func(code string) kinesisfake.Fault { return kinesisfake.Fault{ErrorCode: code} }
+	entry := func(code string) kinesisfake.Fault { return kinesisfake.Fault{FailEntries: map[int]string{0: code}} }
+	for name, c := range map[string]struct {
+		fault  kinesisfake.Fault
+		why    producer.Reason
+		failed bool // the whole request
+		stored int  // how often
+	}{
+		"request throttled":     {fault: request("ProvisionedThroughputExceededException"), why: producer.Throttled, failed: true},
+		"too many requests":     {fault: request("LimitExceededException"), why: producer.Throttled, failed: true},
+		"entry throttled":       {fault: entry("ProvisionedThroughputExceededException"), why: producer.Throttled},
+		"key service throttled": {fault: entry("KMSThrottlingException"), why: producer.Throttled},
+		"entry failed":          {fault: entry("InternalFailure"), why: producer.Internal},
+		"request failed":        {fault: request("InternalFailure"), why: producer.Internal, failed: true},
+		"unknown error":         {fault: request("SomethingNew"), why: producer.Internal, failed: true},
+		"expired credentials":   {fault: request("ExpiredTokenException"), why: producer.Credentials, failed: true},
+		"clock is wrong":        {fault: request("RequestExpired"), why: producer.Credentials, failed: true},
+		"no answer":             {fault: kinesisfake.Fault{Delay: time.Minute}, why: producer.Timeout, failed: true},
+		"request lost":          {fault: kinesisfake.Fault{Drop: true}, why: producer.Network, failed: true},
+		"answer lost":           {fault: kinesisfake.Fault{LoseResponse: true}, why: producer.Network, failed: true, stored: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 1, func(b *bench) {
+				b.fault = func(n int, r kinesisfake.Request) (f kinesisfake.Fault) {
+					if r.Operation == "PutRecords" && n == 1 {
+						f = c.fault
+					}
+					return f
+				}
+				o := &observed{}
+				p := b.producer(producer.WithObserver(o))
+				r := b.put(p, 0, 10)
+				b.must(nil, p.Close(b.ctx))
+				b.check(r, 10)
+				if r.by["0"][0].Attempts != 2 || !maps.Equal(o.retries, map[producer.Reason]int{c.why: 10}) {
+					b.Errorf("result %+v, retries %v", r.by["0"][0], o.retries)
+				}
+				if len(o.attempts) != 2 {
+					b.Fatalf("%d attempts", len(o.attempts))
+				}
+				first, second := o.attempts[0], o.attempts[1]
+				if first.StoredRecords != 1 || first.UserRecords != 10 || first.Failed != 1 || (first.Err != nil) != c.failed || second.Failed != 0 || second.Err != nil {
+					b.Errorf("attempts %+v", o.attempts)
+				}
+				if got := b.read(deagg.KCL); len(got) != 10*max(1, c.stored) {
+					b.Errorf("%d records are read", len(got))
+				}
+			})
+		})
+	}
+}
+
+// TestExpired: what is refused until it is too old fails with the reason.
+func TestExpired(t *testing.T) {
+	inBubble(t, 1, func(b *bench) {
+		b.fault = func(n int, r kinesisfake.Request) kinesisfake.Fault {
+			return kinesisfake.Fault{ErrorCode: "ExpiredTokenException"}
+		}
+		o := &observed{}
+		p := b.producer(producer.WithTimeToLive(10*time.Second), producer.WithObserver(o))
+		begin := time.Now()
+		res, err := p.PutSync(b.ctx, record(1))
+		var api smithy.APIError
+		if !errors.Is(err, producer.ErrExpired) || !errors.As(err, &api) || api.ErrorCode() != "ExpiredTokenException" {
+			b.Errorf("%v", err)
+		}
+		// 50 to 100 ms after the first attempt, then up to twice as long each time, up to 2 s.
+		if d := time.Since(begin); d < 10*time.Second || d > 12*time.Second || res.Attempts < 8 || res.Attempts > 20 {
+			b.Errorf("%d attempts in %v", res.Attempts, d)
+		}
+		if n := o.retries[producer.Credentials]; n != res.Attempts-1 && n != res.Attempts { // the last pause may last too long
+			b.Errorf("retries %v", o.retries)
+		}
+		b.must(nil, p.Close(b.ctx))
+	})
+}
+
+// TestIsolated: one record that the stream refuses does not take others with it.
+func TestIsolated(t *testing.T) {
+	inBubble(t, 2, func(b *bench) {
+		b.fault = func(n int, r kinesisfake.Request) (f kinesisfake.Fault) {
+			if r.Operation == "PutRecords" && strings.Contains(string(r.Body()), `"PartitionKey":"key-7"`) {
+				f.ErrorCode = "ValidationException"
+			}
+			return f
+		}
+		o := &observed{}
+		p := b.producer(producer.WithAggregation(producer.AggregateNever), producer.WithObserver(o))
+		r := b.put(p, 0, 10)
+		b.must(nil, p.Close(b.ctx))
+		if res := r.by["7"][0]; !errors.Is(res.Err, producer.ErrRefused) || res.Attempts != 2 {
+			b.Errorf("record 7: %+v", res)
+		}
+		delete(r.by, "7")
+		b.check(r, 9)
+		if n := o.retries[producer.Isolated]; n != 10 {
+			b.Errorf("%d records were sent again", n)
+		}
+	})
+}
+
+// TestStrictOrder: records of a key are stored in the order of their Puts, whatever is sent again; without the option
+// they are not.
+func TestStrictOrder(t *testing.T) {
+	for _, strict := range []bool{true, false} {
+		t.Run(fmt.Sprint(strict), func(t *testing.T) {
+			inBubble(t, 2, func(b *bench) {
+				b.fault = func(n int, r kinesisfake.Request) (f kinesisfake.Fault) {
+					if r.Operation == "PutRecords" && n%3 != 0 {
+						f.FailEntries = map[int]string{0: "InternalFailure"}
+					}
+					return f
+				}
+				opts := []producer.Option{producer.WithMaxAggregate(51200, 5)}
+				if strict {
+					opts = append(opts, producer.WithStrictOrder())
+				}
+				p := b.producer(opts...)
+				r := &results{}
+				for i := range 200 {
+					b.must(nil, p.Put(b.ctx, producer.Record{PartitionKey: fmt.Sprint("key-", i%2), Data: fmt.Appendf(nil, "%03d", i)}, r.done))
+				}
+				b.must(nil, p.Close(b.ctx))
+				b.check(r, 200)
+				inOrder := true
+				for _, records := range b.server.Records("s") {
+					read := map[string][]string{}
+					for u := range new(deagg.Decoder).UserRecords(storedRecords(records)...) {
+						read[u.PartitionKey] = append(read[u.PartitionKey], string(u.Data))
+					}
+					for _, data := range read {
+						inOrder = inOrder && slices.IsSorted(data)
+					}
+				}
+				if inOrder != strict {
+					b.Errorf("in order: %v", inOrder)
+				}
+			})
+		})
+	}
+}
+
+// TestPutSyncGivesUp: its record stays under way.
+func TestPutSyncGivesUp(t *testing.T) {
+	inBubble(t, 1, func(b *bench) {
+		b.fault = slowPuts(3 * time.Second)
+		p := b.producer()
+		ctx, cancel := context.WithTimeout(b.ctx, time.Second)
+		defer cancel()
+		if res, err := p.PutSync(ctx, record(1)); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(res.Err, err) {
+			b.Errorf("%v, %+v", err, res)
+		}
+		b.must(nil, p.Close(b.ctx))
+		if got := b.read(deagg.KCL); !slices.Equal(got, []string{"1"}) {
+			b.Errorf("read %v", got)
+		}
+	})
+}
