@@ -72,7 +72,7 @@ func aggregatedFlag(u *userRecord)    { u.Aggregated = nil }
 func subSequenceNumber(u *userRecord) { u.SubSequenceNumber = nil }
 func explicitHashKey(u *userRecord)   { u.ExplicitHashKey = nil }
 
-// TestDecoders: what `kplkit agg` writes is read alike by everyone.
+// TestDecoders: what `kplkit agg` and the producer write is read alike by everyone.
 func TestDecoders(t *testing.T) {
 	e := newEvidence("decoders", *seed)
 	var stored []storedRecord
@@ -87,9 +87,12 @@ func TestDecoders(t *testing.T) {
 			line.SequenceNumber = strconv.Itoa(len(stored))
 			stored = append(stored, line.storedRecord)
 		}
-		e.Input["user records"] += len(put)
+		e.Input["user records of kplkit agg"] += len(put)
 	}
-	e.Input["stored records"] = len(stored)
+	e.Input["stored records of kplkit agg"] = len(stored)
+	byProducer, users := produced(t, random)
+	e.Input["user records of the producer"], e.Input["stored records of the producer"] = users, len(byProducer)
+	stored = append(stored, byProducer...)
 	for _, p := range readers {
 		c := e.comparison(p.name, p.versions(t))
 		theirs := p.deaggregate(t, stored)
