@@ -2,9 +2,13 @@ package producer_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"net/http"
+	"os"
+	"strings"
+	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -13,17 +17,24 @@ import (
 	"github.com/kplkit/kplkit/producer"
 )
 
-func Example() {
-	ctx, server := context.Background(), kinesisfake.New(kinesisfake.Options{})
-	defer server.Close()
-	client := kinesis.New(kinesis.Options{ // kinesis.NewFromConfig(cfg), in a program
-		Region: "us-east-1", BaseEndpoint: aws.String("http://kinesis.test"),
-		Credentials: aws.AnonymousCredentials{}, HTTPClient: &http.Client{Transport: server.Transport()},
+// newStream returns a client of an embedded Kinesis with a stream "orders" of one shard. A program has
+// kinesis.NewFromConfig(cfg) instead.
+func newStream(ctx context.Context) *kinesis.Client {
+	client := kinesis.New(kinesis.Options{
+		Region: "us-east-1", BaseEndpoint: aws.String("http://kinesis.test"), Credentials: aws.AnonymousCredentials{},
+		HTTPClient: &http.Client{Transport: kinesisfake.New(kinesisfake.Options{}).Transport()},
 	})
 	_, err := client.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: aws.String("orders"), ShardCount: aws.Int32(1)})
 	if err != nil {
 		log.Fatal(err)
 	}
+	return client
+}
+
+// Example puts with a callback, which is called exactly once for each record.
+func Example() {
+	ctx := context.Background()
+	client := newStream(ctx) // kinesis.NewFromConfig(cfg), in a program
 
 	p, err := producer.New(client, "orders")
 	if err != nil {
@@ -45,4 +56,45 @@ func Example() {
 	// customer-0 shardId-000000000000 <nil>
 	// customer-1 shardId-000000000000 <nil>
 	// customer-2 shardId-000000000000 <nil>
+}
+
+// PutSync waits until the record is stored, or is not.
+func ExampleProducer_PutSync() {
+	ctx := context.Background()
+	client := newStream(ctx) // kinesis.NewFromConfig(cfg), in a program
+
+	p, err := producer.New(client, "orders")
+	if err != nil {
+		log.Fatal(err)
+	}
+	res, err := p.PutSync(ctx, producer.Record{PartitionKey: "customer-7", Data: []byte("order")})
+	fmt.Println(res.ShardID, res.Attempts, err)
+
+	_, err = p.PutSync(ctx, producer.Record{PartitionKey: "customer-7", Data: make([]byte, 2<<20)})
+	fmt.Println(errors.Is(err, producer.ErrTooLarge), err)
+
+	if err := p.Close(ctx); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// shardId-000000000000 1 <nil>
+	// true producer: record is too large: 2097162 bytes of data and partition key, the stream takes 1048576
+}
+
+// TestDocumentedExample: the example in docs/producing.md is Example, line by line.
+func TestDocumentedExample(t *testing.T) {
+	doc, err := os.ReadFile("../docs/producing.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("example_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, found := strings.Cut(string(doc), "```go\n")
+	block, _, closed := strings.Cut(block, "```")
+	indented := "\t" + strings.ReplaceAll(strings.TrimSpace(block), "\n", "\n\t") + "\n"
+	if !found || !closed || !strings.Contains(string(source), indented) {
+		t.Errorf("docs/producing.md shows what is not in example_test.go:\n%s", indented)
+	}
 }
