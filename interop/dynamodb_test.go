@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/kplkit/kplkit/interop/servers"
 )
 
 // TestDynamoDB: the embedded DynamoDB and dynalite, an independent one, pass the same cases, which are those of
@@ -16,9 +18,7 @@ import (
 func TestDynamoDB(t *testing.T) {
 	e := newEvidence("dynamodb", 0)
 	c := e.comparison("dynalite", map[string]string{"dynalite": npmVersion(t, "dynalite", "dynalite")})
-	address := startServer(t, "dynalite", func(port string) *exec.Cmd {
-		return exec.Command("node", ".cache/dynalite/node_modules/dynalite/cli.js", "--port", port, "--createTableMs", "0", "--deleteTableMs", "0", "--updateTableMs", "0")
-	})
+	address := servers.Dynalite(t, ".cache")
 	outcomes := runConformance(t, "KPLKIT_DYNAMODB_ENDPOINT=http://"+address)
 	for test, outcome := range outcomes {
 		if where, name, ok := strings.Cut(strings.TrimPrefix(test, "TestConformance/"), "/"); ok && where == "endpoint" {

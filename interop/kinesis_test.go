@@ -17,6 +17,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/kplkit/kplkit/internal/kinesisfake"
+	"github.com/kplkit/kplkit/interop/servers"
 )
 
 // subject is a Kinesis under test, spoken to by the real SDK.
@@ -50,10 +51,10 @@ var (
 			return map[string]string{"kinesis-local": npmVersion(t, "kinesis-mock", "kinesis-local")}
 		},
 		func(t *testing.T) string {
-			return "http://" + startServer(t, "kinesis-mock", func(port string) *exec.Cmd {
+			return "http://" + servers.Start(t, "kinesis-mock", func(port string) *exec.Cmd {
 				cmd := exec.Command("node", "main.js")
 				cmd.Dir = filepath.Join(".cache", "kinesis-mock", "node_modules", "kinesis-local")
-				cmd.Env = append(os.Environ(), "KINESIS_MOCK_PLAIN_PORT="+port, "KINESIS_MOCK_TLS_PORT="+freePort(t),
+				cmd.Env = append(os.Environ(), "KINESIS_MOCK_PLAIN_PORT="+port, "KINESIS_MOCK_TLS_PORT="+servers.FreePort(t),
 					"SHARD_LIMIT=1000", "LOG_LEVEL=ERROR")
 				for _, action := range []string{"CREATE_STREAM", "DELETE_STREAM", "REGISTER_STREAM_CONSUMER", "DEREGISTER_STREAM_CONSUMER", "MERGE_SHARDS", "SPLIT_SHARD"} {
 					cmd.Env = append(cmd.Env, action+"_DURATION=5ms")
@@ -66,7 +67,7 @@ var (
 		"ferrokinesis",
 		func(t *testing.T) map[string]string { return map[string]string{"ferrokinesis": ferrokinesisVersion(t)} },
 		func(t *testing.T) string {
-			return "http://" + startServer(t, "ferrokinesis", func(port string) *exec.Cmd {
+			return "http://" + servers.Start(t, "ferrokinesis", func(port string) *exec.Cmd {
 				return exec.Command(ferrokinesisProgram, "--port", port, "--shard-limit", "1000", "--log-level", "error",
 					"--create-stream-ms", "5", "--delete-stream-ms", "5", "--update-stream-ms", "5")
 			})

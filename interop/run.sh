@@ -3,7 +3,8 @@
 #
 #   interop/run.sh [--evidence] [part…]
 #
-# Without a part: the quick ones. --evidence writes what was found to interop/evidence.
+# Without a part: the quick ones. rows: all the rows of the usage matrix, which run beside each other. --evidence writes
+# what was found to interop/evidence, and what the rows found to matrix/evidence.
 #
 # Exit code: 0 all parts ran and agree, 1 one differs, 2 no such part, 3 one was not run: what to install is named.
 set -uo pipefail
@@ -11,18 +12,22 @@ cd "$(dirname "$0")" || exit 2
 cache=$PWD/.cache
 ferrokinesis=0.7.0
 
-all='decoders aggregatorutil dynamodb kinesis kinesis-all'
 quick='decoders aggregatorutil dynamodb kinesis'
+rows='kcl-1.4.0'
+all="$quick kinesis-all $rows"
+
+java_row='java javac mvn node npm'
 
 # part NAME: the tools that it needs, what has to be installed, and its test.
 part() {
+	[[ " $all " = *" $1 "* ]] || return
 	case $1 in
 	decoders) tools='java javac mvn node npm python3' installs='kcl1 kcl2 python node awslabs' test=TestDecoders ;;
 	aggregatorutil) tools='java javac mvn' installs='kcl1 kcl2' test=TestAggregatorUtil ;;
 	dynamodb) tools='node npm' installs='dynalite' test=TestDynamoDB ;;
 	kinesis) tools='node npm' installs='kinesis-mock' test=TestKinesis ;;
+	kcl-1.*) tools="$java_row" installs="dynalite kpl-0.14.13 $1" test=TestRows/$1 ;;
 	kinesis-all) tools='node npm cargo' installs='kinesis-mock ferrokinesis' test=TestKinesisAll ;;
-	*) return 1 ;;
 	esac
 }
 
@@ -38,41 +43,51 @@ remedy() {
 	esac
 }
 
-install_kcl1() { java_peer kcl1; }
-install_kcl2() { java_peer kcl2; }
+# install NAME: into the folder of its name.
+install() {
+	case $1 in
+	kcl1 | kcl2) java_program "$1" java/Exchange.java java/"$1" ;;
+	kcl-1.*) java_program "$1" java/worker java/worker1 ;;
+	kcl-*) java_program "$1" java/worker java/worker2 ;;
+	kpl-*) java_program "$1" java/kpl java/"$1" ;;
+	jaxb) jars "$1" ;;
+	python) python_peer ;;
+	node | dynalite | kinesis-mock) npm_peer "$1" ;;
+	ferrokinesis) cargo install ferrokinesis --version "$ferrokinesis" --locked --root "$cache/ferrokinesis" ;;
+	awslabs) go build -o "$cache/awslabs/" ./awslabs ;;
+	esac
+}
 
 # jars NAME: those that its pom names.
 jars() { mvn -q -B -f "java/$1/pom.xml" dependency:copy-dependencies -DoutputDirectory="$cache/$1/lib"; }
 
-# java_peer NAME: its jars and its program.
-java_peer() {
-	jars "$1" &&
-		javac -nowarn -cp "$cache/$1/lib/*" -d "$cache/$1/classes" java/Exchange.java java/"$1"/*.java
+# java_program NAME SOURCE…: its jars and its program, from files and folders.
+java_program() {
+	local name=$1
+	shift
+	jars "$name" &&
+		find "$@" -name '*.java' -exec javac -nowarn -cp "$cache/$name/lib/*" -d "$cache/$name/classes" {} +
 }
 
-install_python() {
+python_peer() {
 	python3 -m venv "$cache/python" &&
 		"$cache/python/bin/pip" install -q --disable-pip-version-check -r python/requirements.txt
 }
-
-install_node() { npm_peer node; }
-install_dynalite() { npm_peer dynalite; }
-install_kinesis_mock() { npm_peer kinesis-mock; }
 
 # npm_peer NAME: what its lock file names.
 npm_peer() {
 	mkdir -p "$cache/$1" && cp "$1"/* "$cache/$1" && (cd "$cache/$1" && npm ci --silent --ignore-scripts)
 }
 
-install_ferrokinesis() { cargo install ferrokinesis --version "$ferrokinesis" --locked --root "$cache/ferrokinesis"; }
-
-install_awslabs() { go build -o "$cache/awslabs/" ./awslabs; }
-
 # source_of NAME: what decides what an installation is.
 source_of() {
 	case $1 in
 	ferrokinesis) echo "$ferrokinesis" ;;
-	kcl*) cat java/Exchange.java java/"$1"/* ;;
+	kcl1 | kcl2) cat java/Exchange.java java/"$1"/* ;;
+	kcl-1.*) cat java/"$1"/* java/worker/* java/worker1/* ;;
+	kcl-*) cat java/"$1"/* java/worker/* java/worker2/* ;;
+	kpl-*) cat java/"$1"/* java/kpl/* ;;
+	jaxb) cat java/jaxb/* ;;
 	awslabs) cat go.mod go.sum awslabs/* ;;
 	*) cat "$1"/* ;;
 	esac
@@ -85,7 +100,7 @@ installed() {
 	[ "$(cat "$cache/$1/stamp" 2>/dev/null)" = "$stamp" ] && return
 	echo "installing $1"
 	rm -rf "${cache:?}/$1" && mkdir -p "$cache"
-	if "install_${1//-/_}" >"$cache/log" 2>&1; then
+	if install "$1" >"$cache/log" 2>&1; then
 		echo "$stamp" >"$cache/$1/stamp"
 	else
 		cat "$cache/log"
@@ -108,31 +123,50 @@ ready() {
 	done
 }
 
-# agrees: the part's test has run and passed. A name that matches no test, or a skip, is no pass.
+# agrees PATTERN PACKAGE FLAG…: the tests that match have passed. Which ones, the log tells.
 agrees() {
-	go test -count=1 -v -run "^$test\$" . ${evidence[@]+"${evidence[@]}"} | tee "$cache/log"
-	[ "${PIPESTATUS[0]}" = 0 ] && grep -q "^--- PASS: $test " "$cache/log"
+	local pattern=$1 package=$2
+	shift 2
+	go test -count=1 -v -run "$pattern" "$package" "$@" | tee "$cache/log"
+	return "${PIPESTATUS[0]}"
 }
 
-evidence=()
-[ "${1:-}" = --evidence ] && { evidence=(-evidence evidence); shift; }
-parts=${*:-$quick}
+# passed TEST: it has run and passed. A name that matches no test, or a skip, is no pass.
+passed() { grep -qF -- "--- PASS: $1 (" "$cache/log"; }
+
+evidence='' row_evidence=''
+[ "${1:-}" = --evidence ] && { evidence='-evidence=evidence' row_evidence='-evidence=../../matrix/evidence'; shift; }
+parts=''
+for name in ${*:-$quick}; do
+	[ "$name" = rows ] && name=$rows
+	parts+=" $name"
+done
 for name in $parts; do
-	part "$name" || { echo "interop/run.sh: no part $name; there are: $all" >&2; exit 2; }
+	part "$name" || { echo "interop/run.sh: no part $name; there are: $all, and rows for all the rows" >&2; exit 2; }
 done
 
-ran='' differ='' not_run=''
+ran='' differ='' not_run='' chosen=''
 for name in $parts; do
 	printf '\n== %s (%ss)\n' "$name" "$SECONDS"
 	part "$name"
 	if ! ready "$name"; then
 		not_run+=" $name"
-	elif agrees; then
+	elif [[ $test = TestRows/* ]]; then
+		chosen+=" $name"
+	elif agrees "^$test\$" . $evidence && passed "$test"; then
 		ran+=" $name"
 	else
 		differ+=" $name"
 	fi
 done
+if [ -n "$chosen" ]; then # all in one, since workers mostly sleep
+	printf '\n== rows:%s (%ss)\n' "$chosen" "$SECONDS"
+	pattern=$(echo $chosen | sed 's/\./\\./g; s/ /|/g')
+	agrees "^TestRows\$/^($pattern)\$" ./rows -timeout 60m -parallel 8 $row_evidence
+	for name in $chosen; do
+		if passed "TestRows/$name"; then ran+=" $name"; else differ+=" $name"; fi
+	done
+fi
 
 printf '\nagree:%s\ndiffer:%s\nnot run:%s\n%ss\n' "${ran:- none}" "${differ:- none}" "${not_run:- none}" "$SECONDS"
 [ -z "$differ" ] || exit 1

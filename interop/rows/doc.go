@@ -1,0 +1,10 @@
+// Package rows runs the real KPL and the real consumers: each run is a row of the usage matrix. It is all tests;
+// run.sh installs what they need.
+//
+// A part is a consumer in one version, a run a scenario that it is put through: user records are put by the KPL, read
+// back from the stream to choose where to stop, delivered by a worker that is stopped hard there, and delivered by
+// another worker that goes on from the checkpoint. What every worker was handed is counted in a ledger.
+//
+// A consumer is a program in any language. It gets its settings in the environment (the struct settings) and writes
+// JSON lines (the struct event).
+package rows

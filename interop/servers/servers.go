@@ -1,0 +1,67 @@
+// Package servers starts the servers of other people that the tests of interop run against.
+package servers
+
+import (
+	"bytes"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// patience is how long a server may take to listen: far more than any needs, so that one that hangs fails the test.
+const patience = 4 * time.Minute
+
+// Start starts a program that listens on a port of this machine, and stops it when the test ends. command gets the
+// port. Once it accepts connections Start returns its address.
+func Start(t *testing.T, name string, command func(port string) *exec.Cmd) (address string) {
+	port := FreePort(t)
+	cmd := command(port)
+	var complaints bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &complaints, &complaints
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("%s: %v (is it installed? run.sh does that)", name, err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		<-ended
+	})
+	address = net.JoinHostPort("127.0.0.1", port)
+	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		if c, err := net.Dial("tcp", address); err == nil {
+			c.Close()
+			return address
+		}
+		select {
+		case err := <-ended:
+			ended <- err // for the cleanup
+			t.Fatalf("%s ended: %v\n%.2000s", name, err, &complaints)
+		default:
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s does not listen", name)
+		}
+	}
+}
+
+// Dynalite starts the DynamoDB that run.sh has installed into the folder cache, and returns its address.
+func Dynalite(t *testing.T, cache string) (address string) {
+	program := filepath.Join(cache, "dynalite", "node_modules", "dynalite", "cli.js")
+	return Start(t, "dynalite", func(port string) *exec.Cmd {
+		return exec.Command("node", program, "--port", port, "--createTableMs", "0", "--deleteTableMs", "0", "--updateTableMs", "0")
+	})
+}
+
+// FreePort returns a port of this machine that nothing listens on.
+func FreePort(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+}
