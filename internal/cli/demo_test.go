@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kplkit/kplkit/seqnum"
 )
 
 // demoOf makes a demo in which each of ten user records was delivered as often as times says, by all consumers.
@@ -38,6 +40,27 @@ func TestDemoCounts(t *testing.T) {
 	}
 	if c.ends != demoEnds-1 { // the last 8 of 10 are ends, one was lost
 		t.Errorf("%d ends, want %d", c.ends, demoEnds-1)
+	}
+}
+
+// A worker is killed where an aggregate goes on at both sides.
+func TestDemoInside(t *testing.T) {
+	n, err := seqnum.Parse("5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newDemoLedger(42)
+	for i := range 40 {
+		l.stored(i, seqnum.At(n, int64(i)))
+	}
+	l.stored(40, seqnum.After(n)) // plain; and 41 is not known yet
+	for number := range 42 {
+		if got, want := l.inside(number), number >= 10 && number <= 29; got != want {
+			t.Errorf("%d: %v, want %v", number, got, want)
+		}
+	}
+	if len(l.sizes) != 1 {
+		t.Errorf("%d aggregates, want 1", len(l.sizes))
 	}
 }
 

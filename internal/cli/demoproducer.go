@@ -1,19 +1,20 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/big"
-	"slices"
 	"strconv"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"github.com/kplkit/kplkit/deagg/hashkey"
+	"github.com/kplkit/kplkit/producer"
 	"github.com/kplkit/kplkit/producer/aggregator"
+	"github.com/kplkit/kplkit/seqnum"
 )
 
 const (
@@ -27,28 +28,28 @@ const (
 	leastDemoRecords = 2000 // fewer do not fill aggregates on all shards before the workers are killed
 )
 
-// demoLedger knows where each user record of the demo lies. The data of a user record is its number, 0 to n-1.
-// The last demoEnds of them are the last of a shard each, put plain: who has got those is at the end of every shard.
+// demoLedger knows where each user record of the demo lies, as far as the producer has been told. The data of a user
+// record is its number, 0 to n-1. The last demoEnds of them are the last of a shard each, put plain: who has got those
+// is at the end of every shard.
 type demoLedger struct {
 	n int
 
-	mu         sync.Mutex
-	before     []int // user records that lie before each one in its aggregate
-	behind     []int // and behind it
-	aggregates int
+	mu    sync.Mutex
+	at    []seqnum.Extended
+	sizes map[seqnum.Number]int // user records of each aggregate
 }
 
 func newDemoLedger(n int) *demoLedger {
-	return &demoLedger{n: n, before: make([]int, n), behind: make([]int, n)}
+	return &demoLedger{n: n, at: make([]seqnum.Extended, n), sizes: map[seqnum.Number]int{}}
 }
 
-// aggregated notes an aggregate.
-func (l *demoLedger) aggregated(numbers []int) {
+// stored notes where a user record lies.
+func (l *demoLedger) stored(number int, at seqnum.Extended) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.aggregates++
-	for i, number := range numbers {
-		l.before[number], l.behind[number] = i, len(numbers)-1-i
+	l.at[number] = at
+	if stored, ok := at.Number(); ok && !at.Whole() {
+		l.sizes[stored]++
 	}
 }
 
@@ -57,149 +58,114 @@ func (l *demoLedger) aggregated(numbers []int) {
 func (l *demoLedger) inside(number int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.before[number] >= demoCheckpoint && l.behind[number] >= demoCheckpoint
+	at := l.at[number]
+	stored, _ := at.Number()
+	before := int(at.SubSequenceNumber())
+	return before >= demoCheckpoint && l.sizes[stored]-1-before >= demoCheckpoint
 }
 
 // isEnd reports whether a user record is the last of its shard.
 func (l *demoLedger) isEnd(number int) bool { return number >= l.n-demoEnds }
 
-// demoProducer fills the stream with an aggregate for each shard at a time, as the KPL does.
+// demoProducer fills the stream.
 type demoProducer struct {
 	client *kinesis.Client
 	ledger *demoLedger
-	shards []*demoShard // that are open
-	ended  int
-}
-
-type demoShard struct {
-	id      string
-	keys    hashkey.Range
-	encoder aggregator.Encoder
-	numbers []int // of the user records in encoder
+	open   []hashkey.Range // of the shards that are open, the oldest first
+	ended  int             // shards
 }
 
 func (p *demoProducer) create(ctx context.Context) error {
 	_, err := p.client.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: aws.String(demoStream), ShardCount: aws.Int32(demoShards)})
-	if err != nil {
-		return err
-	}
-	return p.list(ctx)
+	p.open = hashkey.Equal(demoShards)
+	return err
 }
 
-// list learns which shards are open. What is kept for a shard stays.
-func (p *demoProducer) list(ctx context.Context) error {
-	known := p.shards
-	p.shards = nil
-	out, err := p.client.ListShards(ctx, &kinesis.ListShardsInput{StreamName: aws.String(demoStream)})
+// put puts user records, and returns the first one's result when all are stored. Each time a producer of its own does,
+// which knows of all splits: what misses its shard is put again, and would come twice to every consumer, whoever reads.
+func (p *demoProducer) put(ctx context.Context, numbers []int, record func(number int) producer.Record) (producer.Result, error) {
+	sender, err := producer.New(p.client, demoStream, producer.WithMaxAggregate(aggregator.DefaultMaxBytes, demoAggregate),
+		producer.WithRequestTimeout(demoPatience), producer.WithTimeToLive(demoPatience)) // a slow machine is no reason to put again
 	if err != nil {
-		return err
+		return producer.Result{}, err
 	}
-	for _, shard := range out.Shards {
-		if shard.SequenceNumberRange.EndingSequenceNumber != nil {
-			continue
-		}
-		if i := slices.IndexFunc(known, func(s *demoShard) bool { return s.id == *shard.ShardId }); i >= 0 {
-			p.shards = append(p.shards, known[i])
-			continue
-		}
-		s, err := newDemoShard(shard)
+	first, err := sender.PutSync(ctx, record(numbers[0])) // it knows the shards then, and aggregates
+	p.ledger.stored(numbers[0], first.Position)
+	var failed error
+	for _, number := range numbers[1:] {
 		if err != nil {
-			return err
+			break
 		}
-		p.shards = append(p.shards, s)
+		err = sender.Put(ctx, record(number), func(_ producer.Record, res producer.Result) {
+			p.ledger.stored(number, res.Position)
+			failed = cmp.Or(failed, res.Err)
+		})
 	}
-	return nil
-}
-
-func newDemoShard(shard types.Shard) (*demoShard, error) {
-	keys, err := hashkey.ParseRange(*shard.HashKeyRange.StartingHashKey, *shard.HashKeyRange.EndingHashKey)
-	return &demoShard{id: *shard.ShardId, keys: keys, encoder: aggregator.Encoder{MaxCount: demoAggregate}}, err
+	if closed := sender.Close(ctx); err == nil {
+		err = cmp.Or(closed, failed)
+	}
+	return first, err
 }
 
 // putPart puts one of several equal parts of all that is not the last of a shard.
 func (p *demoProducer) putPart(ctx context.Context, part, parts int) error {
 	n := p.ledger.n - demoEnds
+	var numbers []int
 	for number := n * part / parts; number < n*(part+1)/parts; number++ {
-		r := aggregator.Record{PartitionKey: fmt.Sprintf("customer-%d", number), Data: strconv.AppendInt(nil, int64(number), 10)}
-		key := hashkey.Of(r.PartitionKey)
-		s := p.shards[slices.IndexFunc(p.shards, func(s *demoShard) bool { return s.keys.Contains(key) })]
-		if err := p.add(ctx, s, number, r); err != nil {
-			return err
-		}
+		numbers = append(numbers, number)
 	}
-	return nil
-}
-
-func (p *demoProducer) add(ctx context.Context, s *demoShard, number int, r aggregator.Record) error {
-	fits, err := s.encoder.Add(r)
-	if err == nil && !fits {
-		if err := p.flush(ctx, s); err != nil {
-			return err
-		}
-		_, err = s.encoder.Add(r)
-	}
-	s.numbers = append(s.numbers, number)
+	_, err := p.put(ctx, numbers, func(number int) producer.Record {
+		return producer.Record{PartitionKey: fmt.Sprintf("customer-%d", number), Data: strconv.AppendInt(nil, int64(number), 10)}
+	})
 	return err
 }
 
-// flush puts what is kept for a shard.
-func (p *demoProducer) flush(ctx context.Context, s *demoShard) error {
-	if s.encoder.Len() == 0 {
-		return nil
-	}
-	if s.encoder.Len() > 1 {
-		p.ledger.aggregated(s.numbers)
-	}
-	key, hashKey := s.encoder.Keys()
-	in := &kinesis.PutRecordInput{StreamName: aws.String(demoStream), PartitionKey: &key, Data: s.encoder.AppendTo(nil)}
-	if hashKey != "" {
-		in.ExplicitHashKey = &hashKey
-	}
-	s.encoder.Reset()
-	s.numbers = s.numbers[:0]
-	_, err := p.client.PutRecord(ctx, in)
-	return err
-}
-
-// end puts the last user record of a shard.
-func (p *demoProducer) end(ctx context.Context, s *demoShard) error {
-	if err := p.flush(ctx, s); err != nil {
-		return err
-	}
+// end puts the last user record of a shard, and returns the shard's id.
+func (p *demoProducer) end(ctx context.Context, keys hashkey.Range) (shardID string, err error) {
 	number := p.ledger.n - demoEnds + p.ended
 	p.ended++
-	last := aggregator.Record{PartitionKey: "last", ExplicitHashKey: s.keys.Start().String(), Data: strconv.AppendInt(nil, int64(number), 10)}
-	if err := p.add(ctx, s, number, last); err != nil {
-		return err
-	}
-	return p.flush(ctx, s)
+	last, err := p.put(ctx, []int{number}, func(number int) producer.Record {
+		return producer.Record{PartitionKey: "last", ExplicitHashKey: keys.Start().String(), Data: strconv.AppendInt(nil, int64(number), 10)}
+	})
+	return last.ShardID, err
 }
 
 // split splits the oldest open shard in the middle.
 func (p *demoProducer) split(ctx context.Context) error {
-	s := p.shards[0]
-	if err := p.end(ctx, s); err != nil {
-		return err
-	}
-	middle := middleOf(s.keys)
-	_, err := p.client.SplitShard(ctx, &kinesis.SplitShardInput{StreamName: aws.String(demoStream), ShardToSplit: &s.id, NewStartingHashKey: &middle})
+	keys := p.open[0]
+	id, err := p.end(ctx, keys)
 	if err != nil {
 		return err
 	}
-	return p.list(ctx)
+	low, high, err := halves(keys)
+	if err != nil {
+		return err
+	}
+	p.open = append(p.open[1:], low, high)
+	middle := high.Start().String()
+	_, err = p.client.SplitShard(ctx, &kinesis.SplitShardInput{StreamName: aws.String(demoStream), ShardToSplit: &id, NewStartingHashKey: &middle})
+	return err
 }
 
-func middleOf(r hashkey.Range) string {
+func halves(r hashkey.Range) (low, high hashkey.Range, err error) {
 	start, _ := new(big.Int).SetString(r.Start().String(), 10)
 	end, _ := new(big.Int).SetString(r.End().String(), 10)
-	sum := new(big.Int).Add(start, end)
-	return sum.Rsh(sum, 1).String()
+	sum := start.Add(start, end)
+	middle, err := hashkey.Parse(sum.Rsh(sum, 1).String())
+	if err != nil {
+		return low, high, err
+	}
+	if low, err = hashkey.NewRange(r.Start(), middle.Prev()); err != nil {
+		return low, high, err
+	}
+	high, err = hashkey.NewRange(middle, r.End())
+	return low, high, err
 }
 
 // close ends all shards that are open.
 func (p *demoProducer) close(ctx context.Context) error {
-	for _, s := range p.shards {
-		if err := p.end(ctx, s); err != nil {
+	for _, keys := range p.open {
+		if _, err := p.end(ctx, keys); err != nil {
 			return err
 		}
 	}

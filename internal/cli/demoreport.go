@@ -58,7 +58,7 @@ func (d *demo) writeText(out *bytes.Buffer) {
 	if counts[0].Lost > 0 {
 		return // there is nothing to be proud of
 	}
-	fmt.Fprintf(out, demoSentences, counts[0].Put, d.ledger.aggregates, counts[1].Lost, counts[2].Duplicated, counts[0].Duplicated, programName())
+	fmt.Fprintf(out, demoSentences, counts[0].Put, len(d.ledger.sizes), counts[1].Lost, counts[2].Duplicated, counts[0].Duplicated, programName())
 }
 
 // programName is how to call this program again.
