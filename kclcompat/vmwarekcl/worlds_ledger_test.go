@@ -1,6 +1,7 @@
 package vmwarekcl_test
 
 import (
+	"crypto/md5"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -9,6 +10,12 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kplkit/kplkit/internal/aggpb"
+	"github.com/kplkit/kplkit/internal/kinesisfake"
+	"github.com/kplkit/kplkit/internal/wire"
+	"github.com/kplkit/kplkit/producer"
 	"github.com/kplkit/kplkit/seqnum"
 )
 
@@ -18,6 +25,7 @@ type ledger struct {
 
 	mu       sync.Mutex
 	holds    map[string][]string // the user records of a stored record, by its data
+	acks     []string            // the user records that a producer has acknowledged
 	shards   map[string][]entry  // in order, as far as stored
 	counted  map[string]int      // stored records of a shard that are in shards
 	past     map[seqnum.Number]bool
@@ -58,6 +66,34 @@ func (l *ledger) expect(data []byte, holds []string) {
 	l.holds[string(data)] = holds
 }
 
+// acknowledged is the done of a producer's records.
+func (l *ledger) acknowledged(r producer.Record, res producer.Result) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if res.Err == nil {
+		l.acks = append(l.acks, string(r.Data))
+	}
+}
+
+// holdsOf returns the user records of a stored record: as its writer has told, or of a producer's as protobuf reads it.
+func (l *ledger) holdsOf(r kinesisfake.Record) (holds []string) {
+	if holds, ok := l.holds[string(r.Data)]; ok {
+		return holds
+	}
+	body, ok := strings.CutPrefix(string(r.Data), wire.Magic)
+	if !ok {
+		return []string{string(r.Data)}
+	}
+	var a aggpb.AggregatedRecord
+	if err := proto.Unmarshal([]byte(body[:len(body)-md5.Size]), &a); err != nil {
+		panic(err)
+	}
+	for _, u := range a.Records {
+		holds = append(holds, string(u.Data))
+	}
+	return holds
+}
+
 // look takes in what was stored since. The caller holds l.mu.
 func (l *ledger) look() {
 	for shard, records := range l.world.Kinesis.Records("s") {
@@ -66,7 +102,7 @@ func (l *ledger) look() {
 			if err != nil {
 				panic(err)
 			}
-			holds := l.holds[string(r.Data)]
+			holds := l.holdsOf(r)
 			for i, data := range holds {
 				l.shards[shard] = append(l.shards[shard], entry{
 					at: seqnum.At(n, int64(i)), last: i == len(holds)-1, data: data, arrived: r.ArrivalTime, past: l.past[n],
@@ -229,6 +265,24 @@ func (w *world) incomplete() (what []string) {
 	return what
 }
 
+// unread returns a user record that a producer has acknowledged and no consumer had.
+func (l *ledger) unread() (data string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	read := map[string]bool{}
+	for _, entries := range l.shards {
+		for _, e := range entries {
+			read[e.data] = read[e.data] || e.delivered > 0
+		}
+	}
+	for _, data := range l.acks {
+		if !read[data] {
+			return data
+		}
+	}
+	return ""
+}
+
 // check is the last word: nothing is lost.
 func (w *world) check() {
 	if what := w.incomplete(); what != nil {
@@ -237,11 +291,15 @@ func (w *world) check() {
 			w.T.Logf("%v had %s from %q to record %d", s.process, s.shard, s.start, s.next)
 		}
 	}
+	if data := w.ledger.unread(); data != "" {
+		w.T.Errorf("%s is acknowledged, and no consumer had it", data)
+	}
 	w.ledger.mu.Lock()
 	defer w.ledger.mu.Unlock()
 	totals.add(func(n *figures) {
 		n.worlds++
 		n.time += time.Since(w.born)
+		n.produced += len(w.ledger.acks)
 		for _, s := range w.leases.listShards() {
 			n.shards++
 			switch {
@@ -270,7 +328,7 @@ func (w *world) check() {
 type figures struct {
 	mu sync.Mutex
 
-	worlds, shards, children, merges, userRecords, repeats, sessions, resumedInside, checkpoints, inside, kills, stalls, outages, bareBack int
+	worlds, shards, children, merges, userRecords, produced, repeats, sessions, resumedInside, checkpoints, inside, kills, stalls, outages, bareBack int
 
 	time time.Duration // virtual
 }
@@ -284,6 +342,6 @@ func (f *figures) add(change func(*figures)) {
 }
 
 func (f *figures) String() string {
-	return fmt.Sprintf("%d worlds so far, %v of virtual time: %d shards, %d splits, %d merges; %d user records, %d delivered again; %d sessions, %d of them resumed inside an aggregate; %d checkpoints, %d of them inside an aggregate; %d kills, %d stalls, %d outages; %d times a worker without kplkit put a checkpoint back",
-		f.worlds, f.time.Round(time.Hour), f.shards, f.children/2, f.merges, f.userRecords, f.repeats, f.sessions, f.resumedInside, f.checkpoints, f.inside, f.kills, f.stalls, f.outages, f.bareBack)
+	return fmt.Sprintf("%d worlds so far, %v of virtual time: %d shards, %d splits, %d merges; %d user records, %d of them through the producer, %d delivered again; %d sessions, %d of them resumed inside an aggregate; %d checkpoints, %d of them inside an aggregate; %d kills, %d stalls, %d outages; %d times a worker without kplkit put a checkpoint back",
+		f.worlds, f.time.Round(time.Hour), f.shards, f.children/2, f.merges, f.userRecords, f.produced, f.repeats, f.sessions, f.resumedInside, f.checkpoints, f.inside, f.kills, f.stalls, f.outages, f.bareBack)
 }

@@ -15,16 +15,22 @@ import (
 
 	"github.com/kplkit/kplkit/internal/aggpb"
 	"github.com/kplkit/kplkit/internal/wire"
+	"github.com/kplkit/kplkit/producer"
 	"github.com/kplkit/kplkit/producer/aggregator"
 )
 
-// writeAndReshard puts stored records while shards are split and merged. The channel is closed when all is done.
+// writeAndReshard puts records while shards are split and merged: stored records of all sorts, or user records through
+// our producer. The channel is closed when all is done.
 func (w *world) writeAndReshard() <-chan struct{} {
-	written, reshards := make(chan struct{}), w.rnd.IntN(5)
+	written, reshards, produce := make(chan struct{}), w.rnd.IntN(5), w.rnd.IntN(3) == 0
 	go func() {
 		defer close(written)
 		resharded := w.Reshard("s", reshards, 12*time.Second)
-		w.write("writer", storedRecords)
+		if produce {
+			w.produce("producer", storedRecords)
+		} else {
+			w.write("writer", storedRecords)
+		}
 		<-resharded
 	}()
 	return written
@@ -43,6 +49,27 @@ func (w *world) write(name string, n int) {
 			batch = put(client, batch)
 		}
 		time.Sleep(time.Duration(rnd.Int64N(int64(600 * time.Millisecond))))
+	}
+}
+
+// produce puts user records through a producer, in n bursts, and tells the ledger which of them are acknowledged.
+func (w *world) produce(name string, n int) {
+	p, err := producer.New(kinesis.NewFromConfig(w.Host(name).AWS()), "s", producer.WithMaxAggregate(51_200, 14))
+	if err != nil {
+		panic(err)
+	}
+	rnd, ctx := w.Rand(name), context.Background()
+	for id := range n {
+		for i, data := range texts(fmt.Sprint(name, id), 1+rnd.IntN(14)) {
+			r := producer.Record{PartitionKey: fmt.Sprint("key-", i), Data: []byte(data)}
+			if err := p.Put(ctx, r, w.ledger.acknowledged); err != nil {
+				panic(err)
+			}
+		}
+		time.Sleep(time.Duration(rnd.Int64N(int64(400*time.Millisecond))) | 1)
+	}
+	if err := p.Close(ctx); err != nil {
+		panic(err)
 	}
 }
 
