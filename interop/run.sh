@@ -14,6 +14,7 @@ ferrokinesis=0.7.0
 
 quick='decoders aggregatorutil dynamodb kinesis'
 rows='kcl-1.4.0'
+rows+=' multilang-1.3.0 multilang-1.4.0 multilang-1.14.10 multilang-2.7.2 multilang-3.1.3'
 all="$quick kinesis-all $rows"
 
 java_row='java javac mvn node npm'
@@ -27,6 +28,8 @@ part() {
 	dynamodb) tools='node npm' installs='dynalite' test=TestDynamoDB ;;
 	kinesis) tools='node npm' installs='kinesis-mock' test=TestKinesis ;;
 	kcl-1.*) tools="$java_row" installs="dynalite kpl-0.14.13 $1" test=TestRows/$1 ;;
+	multilang-1.*) tools="$java_row python3" installs="dynalite kpl-0.14.13 kcl-${1#*-} $1" test=TestRows/$1 ;;
+	multilang-*) tools="$java_row python3" installs="dynalite kpl-1.0.7 $1" test=TestRows/$1 ;;
 	kinesis-all) tools='node npm cargo' installs='kinesis-mock ferrokinesis' test=TestKinesisAll ;;
 	esac
 }
@@ -50,6 +53,9 @@ install() {
 	kcl-1.*) java_program "$1" java/worker java/worker1 ;;
 	kcl-*) java_program "$1" java/worker java/worker2 ;;
 	kpl-*) java_program "$1" java/kpl java/"$1" ;;
+	multilang-1.[34].*) java_classes "$1" "kcl-${1#*-}" java/worker java/multilang1 java/multilang/Relay.java ;;
+	multilang-1.*) java_classes "$1" '' java/worker java/multilang ;;
+	multilang-*) java_program "$1" java/worker java/multilang ;;
 	jaxb) jars "$1" ;;
 	python) python_peer ;;
 	node | dynalite | kinesis-mock) npm_peer "$1" ;;
@@ -65,8 +71,14 @@ jars() { mvn -q -B -f "java/$1/pom.xml" dependency:copy-dependencies -DoutputDir
 java_program() {
 	local name=$1
 	shift
-	jars "$name" &&
-		find "$@" -name '*.java' -exec javac -nowarn -cp "$cache/$name/lib/*" -d "$cache/$name/classes" {} +
+	jars "$name" && java_classes "$name" "$name" "$@"
+}
+
+# java_classes NAME JARS SOURCE…: its program, from files and folders, on the jars of JARS.
+java_classes() {
+	local name=$1 jars=$2
+	shift 2
+	find "$@" -name '*.java' -exec javac -nowarn -cp "$cache/$jars/lib/*" -d "$cache/$name/classes" {} +
 }
 
 python_peer() {
@@ -88,6 +100,9 @@ source_of() {
 	kcl-*) cat java/"$1"/* java/worker/* java/worker2/* ;;
 	kpl-*) cat java/"$1"/* java/kpl/* ;;
 	jaxb) cat java/jaxb/* ;;
+	multilang-1.[34].*) cat java/worker/* java/multilang1/* java/multilang/Relay.java "java/kcl-${1#*-}/pom.xml" ;;
+	multilang-1.*) cat java/worker/* java/multilang/* ;;
+	multilang-*) cat java/"$1"/* java/worker/* java/multilang/* ;;
 	awslabs) cat go.mod go.sum awslabs/* ;;
 	*) cat "$1"/* ;;
 	esac

@@ -7,7 +7,7 @@ import (
 
 // parts are all that run.sh knows by their names.
 func parts() []part {
-	return slices.Concat(kclParts())
+	return slices.Concat(kclParts(), multilangParts())
 }
 
 // part is a consumer in one version, and the runs that it is put through.

@@ -1,0 +1,96 @@
+package rows
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+// multilang is the MultiLangDaemon of a version of the KCL with a record processor in Python. Up to 1.14 it is in the
+// KCL's own jar.
+func multilang(version string) program {
+	name := "multilang-" + version
+	command := append([]string{"java"}, javaFlags()...)
+	switch version {
+	case "1.3.0", "1.4.0":
+		command = append(command, "-cp", classPath(name, "kcl-"+version), "Launcher")
+	case "1.14.10":
+		command = append(command, "-cp", classPath(name, "kcl-"+version), "Launcher",
+			"com.amazonaws.services.kinesis.multilang.MultiLangDaemon", "DefaultAWSCredentialsProviderChain", filepath.Join(cache, name))
+	default:
+		command = append(command, "-cp", classPath(name), "Launcher",
+			"software.amazon.kinesis.multilang.MultiLangDaemon", "DefaultCredentialsProvider", filepath.Join(cache, name))
+	}
+	return program{command: command, env: []string{"ROW_CHILD=python3 ../python/multilang_child.py"}}
+}
+
+func multilangParts() []part {
+	var parts []part
+	for _, version := range []string{"1.3.0", "1.4.0", "1.14.10", "2.7.2", "3.1.3"} {
+		p := part{
+			name: "multilang-" + version, kpl: "1.0.7", consumer: multilang(version), scenarios: multilangScenarios(version),
+			versions: map[string]string{"MultiLangDaemon": version, "Java": javaVersion(), "Python": pythonVersion()},
+		}
+		if version < "2" {
+			p.kpl = "0.14.13"
+		}
+		parts = append(parts, p)
+	}
+	return parts
+}
+
+// multilangScenarios are what a record processor can do: where to checkpoint it says by a message to the daemon.
+func multilangScenarios(version string) []scenario {
+	decoded := scenario{id: "decoded", what: "read to the end", want: exact}
+	afterBatch := crash("none/after-batch", "checkpoint null after the batch, then stopped hard", "none", "batch", inside, 3, exact)
+	insideBatch := crash("none/inside-batch", "checkpoint null inside a batch, then stopped hard", "none", "at", inside, 3, restOfBatchLost)
+	number := crash("sequence-number/inside", "sequence number alone at the 5th of 10 user records of an aggregate, then stopped hard",
+		"sequence-number", "at", inside, 0, subZero)
+	extended := crash("extended/inside", "sequence number and sub-sequence number at the 5th of 10 user records of an aggregate, then stopped hard",
+		"extended", "at", inside, 0, exact)
+	plain := crash("unaggregated/sequence-number", "put without aggregation, sequence number, then stopped hard",
+		"sequence-number", "at", inside, 0, exact)
+	plain.plain = true
+	if version == "1.3.0" || version == "1.4.0" {
+		// They know no message with these keys: they pass over it, and the record processor waits for ever. The second
+		// worker finds no checkpoint.
+		extended.what += "; no answer comes"
+		extended.refuses, extended.want = true, allTwice
+	}
+	if version != "1.3.0" {
+		return []scenario{decoded, afterBatch, insideBatch, number, extended, plain}
+	}
+	// It hands over stored records. The record processor takes them apart.
+	number.want = restLost
+	scenarios := []scenario{afterBatch, insideBatch, number, extended, plain}
+	for i := range scenarios {
+		s := &scenarios[i]
+		s.what += "; the record processor takes aggregates apart"
+		s.settings = map[string]string{"ROW_SELF": "1"}
+		s.stops[0].settings = s.settings
+	}
+	return append(scenarios, scenario{id: "raw", what: "read to the end", want: aggregatesRaw})
+}
+
+// allTwice: nothing was stored, so that all comes again.
+func allTwice(p *plan) (lost, twice int) { return 0, p.stops[len(p.stops)-1] + 1 }
+
+// aggregatesRaw: what was aggregated does not come out as user records.
+func aggregatesRaw(p *plan) (lost, twice int) {
+	for _, u := range p.users {
+		if u.of > 1 {
+			lost++
+		}
+	}
+	return lost, 0
+}
+
+// pythonVersion is the python3 command's own account, such as 3.11.7.
+var pythonVersion = sync.OnceValue(func() string {
+	out, err := exec.Command("python3", "--version").Output()
+	if version, ok := strings.CutPrefix(strings.TrimSpace(string(out)), "Python "); err == nil && ok {
+		return version
+	}
+	return "unknown"
+})
