@@ -50,7 +50,7 @@ What fails is told with its file and line, on stderr or with --json as {"v":1,"f
 and makes the exit code 1. After a user record that the stream does not take (keys, size), or that was tried for 30
 seconds in vain, the others are put all the same. At a line that is no such JSON, or has no base64, reading ends: what
 came before is put. A stream that does not exist ends the run before anything is read, without a summary; one that
-refuses everything ends it, too.
+refuses everything ends it, too. What is unsent is told as a whole then, with --json also line by line.
 
 An interrupt ends reading, too; what was read is sent for 2 seconds more, and where to go on is told. A second one ends
 the program at once. What failed may be stored all the same where no answer came, and so come twice when put again.`,
