@@ -1,6 +1,7 @@
 package producer_test
 
 import (
+	"context"
 	"fmt"
 	"math/big"
 	"slices"
@@ -115,6 +116,40 @@ func TestWholeAggregateFits(t *testing.T) {
 			if res := r.by[data][0]; res.Attempts != 1 || res.ShardID != "shardId-000000000001" {
 				b.Errorf("record %s: %+v", data, res)
 			}
+		}
+	})
+}
+
+// lateLists answers ListShards a second late, with what was true when it was asked.
+type lateLists struct{ *kinesis.Client }
+
+func (a lateLists) ListShards(ctx context.Context, in *kinesis.ListShardsInput, opts ...func(*kinesis.Options)) (*kinesis.ListShardsOutput, error) {
+	out, err := a.Client.ListShards(ctx, in, opts...)
+	time.Sleep(time.Second)
+	return out, err
+}
+
+// TestLateListing: an aggregate that landed elsewhere is not judged by a listing that began before, since that may not
+// have its shard, in which all of it belongs.
+func TestLateListing(t *testing.T) {
+	inBubble(t, 2, func(b *bench) {
+		begin := time.Now()
+		p, err := producer.New(lateLists{b.client}, "s", producer.WithRefresh(5*time.Second))
+		b.must(p, err)
+		r := b.put(p, 0, 10)
+		time.Sleep(6500*time.Millisecond - time.Since(begin)) // the second listing began at 6 s, and ends at 7 s
+		b.merge(0, 1)
+		for i := 10; i < 300; i++ {
+			b.must(nil, p.Put(b.ctx, record(i), r.done))
+		}
+		time.Sleep(700 * time.Millisecond)
+		if len(r.by) != 10 {
+			b.Errorf("%d results, when nothing was listed since the merge", len(r.by))
+		}
+		b.must(nil, p.Close(b.ctx))
+		b.check(r, 300)
+		if got := b.read(deagg.KCL); !slices.Equal(got, numbers(0, 300)) {
+			b.Errorf("read %d records of 300", len(got))
 		}
 	})
 }
