@@ -3,7 +3,32 @@ package producer
 import (
 	"log/slog"
 	"runtime/debug"
+
+	"github.com/kplkit/kplkit/seqnum"
 )
+
+// outcome is what became of the records of one stored record, or of some that share an error. Their results are made of
+// it one by one, since a Result is large and as many records wait for theirs as the buffer holds.
+type outcome struct {
+	records   []*pending
+	delivered int // of records
+	shardID   string
+	number    seqnum.Number // not valid: there is no position
+	err       error
+}
+
+// result is that of the i-th record.
+func (o *outcome) result(i int) Result {
+	r := Result{ShardID: o.shardID, Attempts: o.records[i].attempts, Err: o.err}
+	switch {
+	case !o.number.IsValid():
+	case len(o.records) > 1:
+		r.Position = seqnum.At(o.number, int64(i))
+	default:
+		r.Position = seqnum.After(o.number)
+	}
+	return r
+}
 
 // deliver calls done for what is settled until the loop has ended.
 func (p *Producer) deliver() {
@@ -14,12 +39,12 @@ func (p *Producer) deliver() {
 		}
 	}()
 	for {
-		records, more := p.box.toDeliver()
+		outcomes, more := p.box.toDeliver()
 		if !more {
 			break
 		}
-		p.deliverAll(records)
-		if len(records) == 0 {
+		p.deliverAll(outcomes)
+		if len(outcomes) == 0 {
 			<-p.box.deliver
 		}
 	}
@@ -28,17 +53,18 @@ func (p *Producer) deliver() {
 }
 
 // deliverAll hands back to the mailbox what it could not deliver.
-func (p *Producer) deliverAll(records []*pending) {
-	defer func() { p.box.settle(records, 0) }() // none, unless done ended the goroutine
-	for len(records) > 0 {
-		e := records[0]
-		records = records[1:]
-		p.callDone(e)
+func (p *Producer) deliverAll(outcomes []*outcome) {
+	defer func() { p.box.settle(outcomes, 0) }() // none, unless done ended the goroutine
+	for ; len(outcomes) > 0; outcomes = outcomes[1:] {
+		for o := outcomes[0]; o.delivered < len(o.records); {
+			o.delivered++
+			p.callDone(o.records[o.delivered-1], o.result(o.delivered-1))
+		}
 	}
 }
 
 // callDone frees the record's room when its done has returned, however that is.
-func (p *Producer) callDone(e *pending) {
+func (p *Producer) callDone(e *pending, r Result) {
 	defer func() {
 		if v := recover(); v != nil {
 			p.cfg.logger.Error("producer: panic in done", slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
@@ -47,6 +73,6 @@ func (p *Producer) callDone(e *pending) {
 		p.box.finish(e)
 	}()
 	if e.done != nil {
-		e.done(e.Record, e.result)
+		e.done(e.Record, r)
 	}
 }

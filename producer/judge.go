@@ -118,18 +118,8 @@ func (l *loop) judge(now time.Time, x landing) {
 
 func (l *loop) acknowledge(x landing) {
 	l.land(x.stored)
-	number, err := seqnum.Parse(x.sequenceNumber)
-	for i, e := range x.records {
-		r := Result{ShardID: x.shardID}
-		switch {
-		case err != nil: // no Kinesis wrote it: there is no position
-		case len(x.records) > 1:
-			r.Position = seqnum.At(number, int64(i))
-		default:
-			r.Position = seqnum.After(number)
-		}
-		l.settle(e, r)
-	}
+	number, _ := seqnum.Parse(x.sequenceNumber) // if it is none, no Kinesis wrote it: there is no position
+	l.settle(&outcome{records: x.records, shardID: x.shardID, number: number})
 }
 
 // land takes note that a stored record is no longer under way.

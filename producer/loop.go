@@ -25,7 +25,7 @@ type loop struct {
 
 	held     int // records without a result
 	inFlight int // requests
-	settled  []*pending
+	settled  []*outcome
 	failed   int // of settled: given up by Close
 
 	lister   lister
@@ -104,7 +104,7 @@ func (l *loop) add(now time.Time, e *pending) {
 // place puts a record into its lane, and tells by how much the lane has more to send now.
 func (l *loop) place(e *pending) (more struct{ count, bytes int }) {
 	if err := l.stream.admits(e.Record); err != nil { // the stream has changed since Put
-		l.settle(e, Result{Err: fmt.Errorf("producer: %w", err)})
+		l.settle(&outcome{records: []*pending{e}, err: fmt.Errorf("producer: %w", err)})
 		return more
 	}
 	n := l.lane(e.key)
@@ -136,23 +136,22 @@ func (l *loop) requeue(records []*pending) {
 	}
 }
 
-// settle gives a record its result.
-func (l *loop) settle(e *pending, r Result) {
-	r.Attempts = e.attempts
-	e.result = r
-	l.held--
-	l.settled = append(l.settled, e)
+// settle gives records their results.
+func (l *loop) settle(o *outcome) {
+	l.held -= len(o.records)
+	l.settled = append(l.settled, o)
 }
 
 // fail gives records the result that they are not stored: kind, and for what reason.
 func (l *loop) fail(records []*pending, kind, why error) {
+	if len(records) == 0 {
+		return
+	}
 	err := fmt.Errorf("producer: %w", kind)
 	if why != nil {
 		err = fmt.Errorf("producer: %w: %w", kind, why)
 	}
-	for _, e := range records {
-		l.settle(e, Result{Err: err})
-	}
+	l.settle(&outcome{records: records, err: err})
 	if kind == ErrClosed {
 		l.failed += len(records)
 	}

@@ -15,7 +15,7 @@ type mailbox struct {
 
 	mu      sync.Mutex
 	in      mail
-	settled []*pending
+	settled []*outcome
 	ended   bool // the loop: nothing more will be settled
 	seq     uint64
 	groups  []*group // the last one takes what is put
@@ -126,13 +126,13 @@ func (m *mailbox) unsent() error {
 	return fmt.Errorf("producer: closed with %d records not sent: %w", m.failed, m.aborted)
 }
 
-// settle hands records with their results to the deliverer.
-func (m *mailbox) settle(records []*pending, failed int) {
-	if len(records) == 0 {
+// settle hands results to the deliverer.
+func (m *mailbox) settle(outcomes []*outcome, failed int) {
+	if len(outcomes) == 0 {
 		return
 	}
 	m.mu.Lock()
-	m.settled = append(m.settled, records...)
+	m.settled = append(m.settled, outcomes...)
 	m.failed += failed
 	m.mu.Unlock()
 	signal(m.deliver)
@@ -146,12 +146,12 @@ func (m *mailbox) end() {
 	signal(m.deliver)
 }
 
-// toDeliver empties the list of settled records. It reports false if it is empty for ever.
-func (m *mailbox) toDeliver() (records []*pending, more bool) {
+// toDeliver empties the list of outcomes. It reports false if it is empty for ever.
+func (m *mailbox) toDeliver() (outcomes []*outcome, more bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	records, m.settled = m.settled, nil
-	return records, len(records) > 0 || !m.ended
+	outcomes, m.settled = m.settled, nil
+	return outcomes, len(outcomes) > 0 || !m.ended
 }
 
 // finish takes note that a record's done has returned.

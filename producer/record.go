@@ -21,7 +21,6 @@ type pending struct {
 	attempts int
 	misfits  int // how often its aggregate had to be taken apart
 	group    *group
-	result   Result
 }
 
 // cost is what the record takes of the buffer.
