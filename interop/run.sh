@@ -13,7 +13,7 @@ cache=$PWD/.cache
 ferrokinesis=0.7.0
 
 quick='decoders aggregatorutil dynamodb kinesis'
-rows='kcl-1.4.0'
+rows='kcl-1.3.0 kcl-1.4.0 kcl-1.14.10 kcl-2.7.2 kcl-3.5.1'
 rows+=' multilang-1.3.0 multilang-1.4.0 multilang-1.14.10 multilang-2.7.2 multilang-3.1.3'
 all="$quick kinesis-all $rows"
 
@@ -27,6 +27,7 @@ part() {
 	aggregatorutil) tools='java javac mvn' installs='kcl1 kcl2' test=TestAggregatorUtil ;;
 	dynamodb) tools='node npm' installs='dynalite' test=TestDynamoDB ;;
 	kinesis) tools='node npm' installs='kinesis-mock' test=TestKinesis ;;
+	kcl-[23].*) tools="$java_row" installs="dynalite kpl-1.0.7 jaxb $1" test=TestRows/$1 ;;
 	kcl-1.*) tools="$java_row" installs="dynalite kpl-0.14.13 $1" test=TestRows/$1 ;;
 	multilang-1.*) tools="$java_row python3" installs="dynalite kpl-0.14.13 kcl-${1#*-} $1" test=TestRows/$1 ;;
 	multilang-*) tools="$java_row python3" installs="dynalite kpl-1.0.7 $1" test=TestRows/$1 ;;

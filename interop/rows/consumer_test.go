@@ -47,11 +47,6 @@ type outcome struct {
 	refused string // the first error of a checkpoint, or of a worker that did not start
 }
 
-// run starts a worker, and returns when it has stopped. In whatever state its process is then, it is killed.
-func (p program) run(t *testing.T, settings map[string]string) outcome {
-	return p.start(t, settings).wait(t)
-}
-
 // worker is a consumer under way.
 type worker struct {
 	name    string
@@ -62,6 +57,7 @@ type worker struct {
 	stopped chan outcome
 }
 
+// start starts a worker. When it has stopped its process is killed, in whatever state that is then.
 func (p program) start(t *testing.T, settings map[string]string) *worker {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	w := &worker{name: settings["ROW_WORKER"], log: new(tail), cancel: cancel, handed: make(chan struct{}, 1), stopped: make(chan outcome, 1)}

@@ -7,7 +7,13 @@ func kcl(version string, more ...string) program {
 }
 
 func kclParts() []part {
-	return []part{kclPart("1.4.0", "0.14.13", userRecordKCL())}
+	return []part{
+		kclPart("1.3.0", "0.14.13", oldKCL()),
+		kclPart("1.4.0", "0.14.13", append(newKCL(exact), damaged("damaged", kcl("1.4.0"), damagedRestLost))),
+		kclPart("1.14.10", "0.14.13", append(newKCL(exact), damaged("damaged", kcl("1.14.10"), damagedRestLost))),
+		kclPart("2.7.2", "1.0.7", append(newKCL(subZero), damagedJDK17("2.7.2")...)),
+		kclPart("3.5.1", "1.0.7", append(newKCL(subZero), damagedJDK17("3.5.1")...)),
+	}
 }
 
 func kclPart(version, kplVersion string, scenarios []scenario) part {
@@ -27,22 +33,100 @@ var (
 	first  = place{user: 0}
 	inside = place{user: 4}
 	atLast = place{user: last}
+	// farther is inside an aggregate that is not the first of its batch.
+	farther = place{after: 1, user: 4}
 )
 
-// userRecordKCL is every KCL that hands over user records and takes them as checkpoints.
-func userRecordKCL() []scenario {
+// newKCL is every KCL that hands over user records and takes them as checkpoints. record is what checkpoint(record)
+// comes to.
+func newKCL(record want) []scenario {
 	return []scenario{
 		{id: "decoded", what: "read to the end", want: exact},
-		crash("none/after-batch", "checkpoint() after the batch, then stopped hard", "none", "batch", inside, 3, exact),
-		crash("none/later-batch", "checkpoint() after each batch, stopped hard in a later batch", "none", "later", place{after: 1, user: 4}, 3, batchTwice),
-		crash("none/inside-batch", "checkpoint() inside a batch, then stopped hard", "none", "at", inside, 0, restOfBatchLost),
-		crash("sequence-number/first", "checkpoint(sequence number) at an aggregate's first user record, then stopped hard", "sequence-number", "at", first, 0, exact),
-		crash("sequence-number/inside", "checkpoint(sequence number) at the 5th of 10 user records of an aggregate, then stopped hard", "sequence-number", "at", inside, 0, subZero),
-		crash("sequence-number/last", "checkpoint(sequence number) at an aggregate's last user record, then stopped hard", "sequence-number", "at", atLast, 0, subZero),
-		crash("record/inside", "checkpoint(record) at the 5th of 10 user records of an aggregate, then stopped hard", "record", "at", inside, 0, exact),
-		crash("record/last", "checkpoint(record) at an aggregate's last user record, then stopped hard", "record", "at", atLast, 0, exact),
-		crash("extended/inside", "checkpoint(sequence number, sub-sequence number) at the 5th of 10 user records of an aggregate, then stopped hard", "extended", "at", inside, 0, exact),
-		crash("extended/last", "checkpoint(sequence number, sub-sequence number) at an aggregate's last user record, then stopped hard", "extended", "at", atLast, 0, exact),
-		crash("extended/beyond", "checkpoint(sequence number, 99) at the 5th of 10 user records of an aggregate, then stopped hard", "extended-beyond", "at", inside, 0, restLost),
+		crash("none/after-batch", afterBatch, "none", "batch", inside, 3, exact),
+		crash("none/later-batch", laterBatch, "none", "later", farther, 3, batchTwice),
+		crash("none/inside-batch", insideBatch, "none", "at", inside, 0, restOfBatchLost),
+		crash("sequence-number/first", call("sequence number", first), "sequence-number", "at", first, 0, subZero),
+		crash("sequence-number/inside", call("sequence number", inside), "sequence-number", "at", inside, 0, subZero),
+		crash("sequence-number/last", call("sequence number", atLast), "sequence-number", "at", atLast, 0, subZero),
+		crash("record/inside", call("record", inside), "record", "at", inside, 0, record),
+		crash("record/last", call("record", atLast), "record", "at", atLast, 0, record),
+		crash("extended/inside", call("sequence number, sub-sequence number", inside), "extended", "at", inside, 0, exact),
+		crash("extended/last", call("sequence number, sub-sequence number", atLast), "extended", "at", atLast, 0, exact),
+		crash("extended/beyond", call("sequence number, 99", inside), "extended-beyond", "at", inside, 0, restLost),
+		unaggregated(),
+		latest(nil),
 	}
+}
+
+// oldKCL is KCL 1.3.0, which hands over aggregates: applications take them apart.
+func oldKCL() []scenario {
+	runs := []scenario{
+		{id: "raw", what: "read to the end; the application does not de-aggregate", want: aggregatesLost},
+		crash("none/after-batch", afterBatch, "none", "batch", inside, 3, exact),
+		crash("none/later-batch", laterBatch, "none", "later", farther, 3, batchTwice),
+		crash("none/inside-batch", insideBatch, "none", "at", inside, 0, restOfBatchLost),
+		crash("sequence-number/first", call("sequence number", first), "sequence-number", "at", first, 0, restLost),
+		crash("sequence-number/inside", call("sequence number", inside), "sequence-number", "at", inside, 0, restLost),
+		crash("sequence-number/last", call("sequence number", atLast), "sequence-number", "at", atLast, 0, restLost),
+		damaged("damaged", kcl("1.3.0"), exact),
+	}
+	for i := range runs[1:] {
+		selfDeaggregating(&runs[1+i])
+	}
+	return append(runs, unaggregated(), latest(selfSettings))
+}
+
+// What the runs are, in words.
+const (
+	afterBatch  = "checkpoint() after the batch, then stopped hard"
+	laterBatch  = "checkpoint() after each batch, stopped hard inside a later one"
+	insideBatch = "checkpoint() inside a batch, then stopped hard"
+)
+
+func call(arguments string, at place) string {
+	where := "the 5th of 10 user records of an aggregate"
+	switch at {
+	case first:
+		where = "an aggregate's first user record"
+	case atLast:
+		where = "an aggregate's last user record"
+	}
+	return "checkpoint(" + arguments + ") at " + where + ", then stopped hard"
+}
+
+// selfSettings make an application de-aggregate what the KCL hands it.
+var selfSettings = map[string]string{"ROW_SELF": "1"}
+
+// selfDeaggregating makes all workers of a run de-aggregate.
+func selfDeaggregating(s *scenario) {
+	s.what += "; the application de-aggregates"
+	s.settings = selfSettings
+	for i := range s.stops {
+		s.stops[i].settings = selfSettings
+	}
+}
+
+func unaggregated() scenario {
+	s := crash("unaggregated/sequence-number", "put without aggregation; checkpoint(sequence number), then stopped hard",
+		"sequence-number", "at", inside, 0, exact)
+	s.plain = true
+	return s
+}
+
+// damaged is a run in which one aggregate has a bad key index. It is stopped later on, after a checkpoint, to see
+// whether the next worker brings back what was lost.
+func damaged(id string, by program, w want) scenario {
+	return scenario{
+		id: id, what: "one aggregate has a bad key index; checkpoint() after a later batch, stopped, resumed",
+		damaged: true, max: 3, stops: []stop{{at: place{after: 2}, checkpoint: "none", when: "batch", by: by}}, last: by, want: w,
+	}
+}
+
+// damagedJDK17 is damaged with the jars that the KCL's own pom names, and with the one that it misses since JDK 11.
+func damagedJDK17(version string) []scenario {
+	without := damaged("damaged/without-jaxb", kcl(version), damagedBatchLost)
+	with := damaged("damaged/with-jaxb", kcl(version, "jaxb"), damagedRestLost)
+	without.what += "; no jaxb-api on the class path"
+	with.what += "; jaxb-api on the class path"
+	return []scenario{without, with}
 }

@@ -20,7 +20,7 @@ const perAggregate = 10
 
 // patience is how long a process may take for one thing: far more than any needs on a busy machine, so that one that
 // hangs fails the test. The KCL sleeps for half a minute when it starts, and longer until it takes a lease over.
-const patience = 4 * time.Minute
+const patience = 6 * time.Minute
 
 func anybody(context.Context) (aws.Credentials, error) {
 	return aws.Credentials{AccessKeyID: "a", SecretAccessKey: "b"}, nil

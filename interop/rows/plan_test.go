@@ -110,3 +110,26 @@ func batchTwice(p *plan) (lost, twice int)      { return 0, p.batchSoFar() }
 
 // subZero: sub-sequence number 0 is stored, so that what follows the first user record of the aggregate comes again.
 func subZero(p *plan) (lost, twice int) { return 0, p.at().sub }
+
+// aggregatesLost: what is in aggregates never reaches the application.
+func aggregatesLost(p *plan) (lost, twice int) {
+	for _, u := range p.users {
+		if u.of > 1 {
+			lost++
+		}
+	}
+	return lost, 0
+}
+
+// damagedRestLost: of the damaged aggregate, what is before the bad index is delivered.
+func damagedRestLost(*plan) (lost, twice int) { return 2, 0 }
+
+// damagedBatchLost: with the damaged aggregate goes all that came in the same answer.
+func damagedBatchLost(p *plan) (lost, twice int) {
+	for _, u := range p.users {
+		if u.stored/p.max == p.damaged/p.max {
+			lost++
+		}
+	}
+	return lost, 0
+}

@@ -31,7 +31,7 @@ type scenario struct {
 	versions map[string]string               // where they are not the part's
 	refuses  bool                            // the last worker does not start, or a checkpoint is refused
 	want     want                            // what has to come out
-	play     func(*testing.T, *stage) ledger // in place of all of the above but want
+	play     func(*stage, *testing.T) ledger // in place of all of the above but want
 }
 
 // stop is a worker that is stopped hard.
@@ -69,9 +69,9 @@ func (w *world) run(t *testing.T, s scenario) ledger {
 	st := &stage{world: w, scenario: s, stream: streamName(w.part.name + "/" + s.id)}
 	play := s.play
 	if play == nil {
-		play = func(t *testing.T, st *stage) ledger { return st.play(t) }
+		play = (*stage).play
 	}
-	l := play(t, st)
+	l := play(st, t)
 	t.Logf("%+v", l)
 	if (l.Refused != "") != s.refuses {
 		t.Errorf("refused: %q", l.Refused)

@@ -46,7 +46,7 @@ func (st *stage) play(t *testing.T) ledger {
 // those that were acknowledged.
 func (st *stage) put(t *testing.T) (stored []string) {
 	names := names(userRecords)
-	half := userRecords / 2
+	half := 1 + userRecords/2
 	stored = st.kpl(t).put(t, st.stream, st.scenario.plain, names[:1])
 	stored = append(stored, st.kpl(t).put(t, st.stream, st.scenario.plain, names[1:half])...)
 	if st.scenario.damaged {
@@ -64,8 +64,15 @@ func names(n int) []string {
 	return names
 }
 
-// work runs one worker more, by the part's consumer if no other is named.
+// work runs one worker more, and keeps what it was handed.
 func (st *stage) work(t *testing.T, by program, settings map[string]string) outcome {
+	o := st.begin(t, by, settings).wait(t)
+	st.seen = append(st.seen, o.records...)
+	return o
+}
+
+// begin starts one worker more, by the part's consumer if no other is named.
+func (st *stage) begin(t *testing.T, by program, settings map[string]string) *worker {
 	if by.command == nil {
 		by = st.part.consumer
 	}
@@ -79,7 +86,5 @@ func (st *stage) work(t *testing.T, by program, settings map[string]string) outc
 		"ROW_WORKER": fmt.Sprintf("worker-%d", st.workers), "ROW_CHECKPOINT": "nothing", "ROW_AT": "", "ROW_WHEN": "at",
 		"ROW_MAX": fmt.Sprint(limit), "ROW_POSITION": "TRIM_HORIZON", "ROW_SELF": "",
 	}
-	o := by.run(t, merged(common, settings))
-	st.seen = append(st.seen, o.records...)
-	return o
+	return by.start(t, merged(common, settings))
 }

@@ -27,8 +27,13 @@ func Start(t *testing.T, name string, command func(port string) *exec.Cmd) (addr
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(func() {
-		cmd.Process.Kill()
-		<-ended
+		select {
+		case err := <-ended:
+			t.Errorf("%s ended while it was needed: %v\n%.2000s", name, err, &complaints)
+		default:
+			cmd.Process.Kill()
+			<-ended
+		}
 	})
 	address = net.JoinHostPort("127.0.0.1", port)
 	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {

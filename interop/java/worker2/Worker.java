@@ -1,0 +1,190 @@
+import java.net.URI;
+import java.nio.ByteBuffer;
+import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
+import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
+import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
+import software.amazon.awssdk.awscore.client.builder.AwsClientBuilder;
+import software.amazon.awssdk.core.SdkBytes;
+import software.amazon.awssdk.http.Protocol;
+import software.amazon.awssdk.http.nio.netty.NettyNioAsyncHttpClient;
+import software.amazon.awssdk.regions.Region;
+import software.amazon.awssdk.services.cloudwatch.CloudWatchAsyncClient;
+import software.amazon.awssdk.services.dynamodb.DynamoDbAsyncClient;
+import software.amazon.awssdk.services.kinesis.KinesisAsyncClient;
+import software.amazon.awssdk.services.kinesis.model.Record;
+import software.amazon.kinesis.common.ConfigsBuilder;
+import software.amazon.kinesis.common.InitialPositionInStream;
+import software.amazon.kinesis.common.InitialPositionInStreamExtended;
+import software.amazon.kinesis.coordinator.CoordinatorConfig;
+import software.amazon.kinesis.coordinator.Scheduler;
+import software.amazon.kinesis.coordinator.WorkerStateChangeListener;
+import software.amazon.kinesis.leases.LeaseManagementConfig;
+import software.amazon.kinesis.lifecycle.events.InitializationInput;
+import software.amazon.kinesis.lifecycle.events.LeaseLostInput;
+import software.amazon.kinesis.lifecycle.events.ProcessRecordsInput;
+import software.amazon.kinesis.lifecycle.events.ShardEndedInput;
+import software.amazon.kinesis.lifecycle.events.ShutdownRequestedInput;
+import software.amazon.kinesis.metrics.NullMetricsFactory;
+import software.amazon.kinesis.processor.RecordProcessorCheckpointer;
+import software.amazon.kinesis.processor.ShardRecordProcessor;
+import software.amazon.kinesis.processor.SingleStreamTracker;
+import software.amazon.kinesis.retrieval.KinesisClientRecord;
+import software.amazon.kinesis.retrieval.polling.PollingConfig;
+
+/** A worker of KCL 2.x and 3.x, which polls. */
+final class Worker {
+    private Worker() {}
+
+    public static void main(String[] arguments) {
+        Contract.endWithParent();
+        KinesisAsyncClient kinesis = local(KinesisAsyncClient.builder(), Contract.KINESIS)
+                .httpClientBuilder(NettyNioAsyncHttpClient.builder().protocol(Protocol.HTTP1_1))
+                .build();
+        DynamoDbAsyncClient dynamodb = local(DynamoDbAsyncClient.builder(), Contract.DYNAMODB).build();
+        CloudWatchAsyncClient nowhere = local(CloudWatchAsyncClient.builder(), "http://127.0.0.1:1").build();
+        SingleStreamTracker stream = new SingleStreamTracker(
+                Contract.STREAM,
+                InitialPositionInStreamExtended.newInitialPosition(InitialPositionInStream.valueOf(Contract.POSITION)));
+        ConfigsBuilder c = new ConfigsBuilder(
+                stream, Contract.APPLICATION, kinesis, dynamodb, nowhere, Contract.WORKER, Processor::new);
+        new Scheduler(
+                        c.checkpointConfig(),
+                        coordinator(c),
+                        leases(c),
+                        c.lifecycleConfig().taskBackoffTimeMillis(300),
+                        c.metricsConfig().metricsFactory(new NullMetricsFactory()),
+                        c.processorConfig(),
+                        c.retrievalConfig().retrievalSpecificConfig(new PollingConfig(Contract.STREAM, kinesis)
+                                .maxRecords(Contract.MAX).idleTimeBetweenReadsInMillis(200)))
+                .run();
+        Contract.refused(new IllegalStateException("the worker has ended"));
+    }
+
+    private static <B extends AwsClientBuilder<B, C>, C> B local(B client, String url) {
+        AwsCredentialsProvider anybody = StaticCredentialsProvider.create(AwsBasicCredentials.create("a", "b"));
+        return client.credentialsProvider(anybody).region(Region.US_EAST_1).endpointOverride(URI.create(url));
+    }
+
+    private static CoordinatorConfig coordinator(ConfigsBuilder c) {
+        return c.coordinatorConfig()
+                .parentShardPollIntervalMillis(300)
+                .shardConsumerDispatchPollIntervalMillis(100)
+                .schedulerInitializationBackoffTimeMillis(300)
+                .workerStateChangeListener(new WorkerStateChangeListener() {
+                    @Override
+                    public void onWorkerStateChange(WorkerState state) {}
+
+                    @Override
+                    public void onAllInitializationAttemptsFailed(Throwable why) {
+                        Contract.refused(why);
+                    }
+                });
+    }
+
+    private static LeaseManagementConfig leases(ConfigsBuilder c) {
+        LeaseManagementConfig leases = c.leaseManagementConfig()
+                .failoverTimeMillis(1000)
+                .shardSyncIntervalMillis(1000)
+                .leasesRecoveryAuditorExecutionFrequencyMillis(1000)
+                .cleanupLeasesUponShardCompletion(false);
+        // 3.x: a leader that was killed keeps its lease for two minutes otherwise, and nobody assigns the shards anew.
+        set(leases, "dynamoDbLockBasedLeaderLeaseDurationInMillis", long.class, 2000L);
+        set(leases, "dynamoDbLockBasedLeaderHeartbeatPeriodInMillis", long.class, 500L);
+        set(leases, "leaseAssignmentIntervalMillis", Long.class, 1000L);
+        try {
+            Object assignment = leases.getClass().getMethod("workerUtilizationAwareAssignmentConfig").invoke(leases);
+            set(assignment, "disableWorkerMetrics", boolean.class, true);
+        } catch (ReflectiveOperationException notIn2) {
+            // nothing to set
+        }
+        return leases;
+    }
+
+    /** Calls a setter that not all versions have. */
+    private static void set(Object config, String name, Class<?> type, Object value) {
+        try {
+            config.getClass().getMethod(name, type).invoke(config, value);
+        } catch (ReflectiveOperationException notInThisVersion) {
+            // its default stays
+        }
+    }
+
+    private static final class Processor implements ShardRecordProcessor {
+        @Override
+        public void initialize(InitializationInput input) {}
+
+        @Override
+        public void processRecords(ProcessRecordsInput input) {
+            Contract.process(input.records(), new Records(input.checkpointer()));
+        }
+
+        @Override
+        public void leaseLost(LeaseLostInput input) {}
+
+        @Override
+        public void shardEnded(ShardEndedInput input) {
+            try {
+                input.checkpointer().checkpoint(); // the shard is finished, and its children may start
+            } catch (Exception refused) {
+                throw new IllegalStateException(refused);
+            }
+        }
+
+        @Override
+        public void shutdownRequested(ShutdownRequestedInput input) {}
+    }
+
+    private static final class Records implements Contract.Kcl<KinesisClientRecord> {
+        private final RecordProcessorCheckpointer checkpointer;
+
+        Records(RecordProcessorCheckpointer checkpointer) {
+            this.checkpointer = checkpointer;
+        }
+
+        @Override
+        public ByteBuffer data(KinesisClientRecord record) {
+            return record.data();
+        }
+
+        @Override
+        public String sequenceNumber(KinesisClientRecord record) {
+            return record.sequenceNumber();
+        }
+
+        @Override
+        public long subSequenceNumber(KinesisClientRecord record) {
+            return record.subSequenceNumber();
+        }
+
+        @Override
+        public String checkpoint(KinesisClientRecord record) throws Exception {
+            String number = record.sequenceNumber();
+            switch (Contract.CHECKPOINT) {
+                case "none":
+                    checkpointer.checkpoint();
+                    return "";
+                case "sequence-number":
+                    checkpointer.checkpoint(number);
+                    return number;
+                case "record": // the call takes the SDK's record, which has no sub-sequence number
+                    checkpointer.checkpoint(Record.builder()
+                            .sequenceNumber(number)
+                            .partitionKey(record.partitionKey())
+                            .data(SdkBytes.fromByteBuffer(record.data().duplicate()))
+                            .build());
+                    return "Record";
+                case "extended":
+                    return extended(number, record.subSequenceNumber());
+                case "extended-beyond":
+                    return extended(number, 99);
+                default:
+                    throw new IllegalArgumentException("ROW_CHECKPOINT=" + Contract.CHECKPOINT);
+            }
+        }
+
+        private String extended(String number, long sub) throws Exception {
+            checkpointer.checkpoint(number, sub);
+            return number + ":" + sub;
+        }
+    }
+}

@@ -1,0 +1,52 @@
+package rows
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// latest is a worker that starts at LATEST and is stopped inside an aggregate before its first checkpoint.
+func latest(settings map[string]string) scenario {
+	return scenario{
+		id: "latest", what: "started at LATEST, stopped hard inside an aggregate before the first checkpoint, resumed",
+		settings: merged(settings, map[string]string{"ROW_POSITION": "LATEST"}), play: (*stage).playLatest,
+	}
+}
+
+func (st *stage) playLatest(t *testing.T) ledger {
+	at := names(userRecords)[userRecords/2+4]
+	st.createStream(t, st.stream, 1)
+	crashed := st.begin(t, st.scenario.last, merged(st.scenario.settings, map[string]string{"ROW_AT": at}))
+	st.awaitIterators(t, 1)
+	stored := st.put(t)
+	first := crashed.wait(t)
+	st.seen = append(st.seen, first.records...)
+	before := st.iterators.of(st.stream)
+	resumed := st.begin(t, st.scenario.last, st.scenario.settings)
+	st.awaitIterators(t, before+1)
+	st.putPlain(t, st.stream, end)
+	second := resumed.wait(t)
+	st.seen = append(st.seen, second.records...)
+	l := newLedger(stored, st.seen, first.refused+second.refused)
+
+	after := 0 // how many are stored behind the user record at which the first worker stopped
+	for i, u := range newPlan(t, st.readBack(t, st.stream), scenario{}).users {
+		if u.text == at {
+			after = userRecords - 1 - i
+		}
+	}
+	if after == 0 || l.Lost != after || l.Twice != 0 {
+		t.Errorf("%d lost and %d twice; want the %d behind %s lost", l.Lost, l.Twice, after, at)
+	}
+	return l
+}
+
+// awaitIterators waits until n shard iterators of the stream have been given out.
+func (st *stage) awaitIterators(t *testing.T, n int) {
+	for deadline := time.Now().Add(patience); st.iterators.of(st.stream) < n; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal(fmt.Sprintf("%s: nobody reads", st.stream))
+		}
+	}
+}
