@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	harlow "github.com/harlow/kinesis-consumer"
+	store "github.com/harlow/kinesis-consumer/store/ddb"
+
+	"github.com/kplkit/kplkit/deagg/deaggaws"
+)
+
+// runHarlowOnKplkit has the one line of kplkit on the client.
+func runHarlowOnKplkit(s settings) error { return runHarlow(s, deaggaws.WithDeaggregation()) }
+
+// runHarlow reads with a checkpoint after each user record, which harlow keeps in memory until it is flushed. Here that
+// is before the next user record after ROW_AT: what a user's interval may do at any moment.
+func runHarlow(s settings, options ...func(*kinesis.Options)) error {
+	ctx := context.Background()
+	client := dynamodb.NewFromConfig(s.aws(), func(o *dynamodb.Options) { o.BaseEndpoint = &s.dynamoDB })
+	if err := createTable(ctx, client, s.application); err != nil {
+		return err
+	}
+	checkpoints, err := store.New(s.application, s.application, store.WithDynamoClient(client))
+	if err != nil {
+		return err
+	}
+	consumer, err := harlow.New(s.stream, harlow.WithClient(s.kinesisClient(options...)), harlow.WithStore(checkpoints),
+		harlow.WithShardIteratorType("TRIM_HORIZON"), harlow.WithMaxRecords(int64(s.max)), harlow.WithAggregation(s.self))
+	if err != nil {
+		return err
+	}
+	last := ""
+	return consumer.Scan(ctx, func(r *harlow.Record) error {
+		if last != "" {
+			s.stored(last, checkpoints.Flush())
+			stop("at " + s.at)
+		}
+		s.handed(r.Data, *r.SequenceNumber)
+		switch string(r.Data) {
+		case "END":
+			stop("END")
+		case s.at:
+			last = *r.SequenceNumber // harlow's checkpoint, once this returns
+		}
+		if !s.checkpoints {
+			return harlow.ErrSkipCheckpoint
+		}
+		return nil
+	})
+}
+
+// createTable creates the table of harlow's documentation, unless it is there.
+func createTable(ctx context.Context, client *dynamodb.Client, name string) error {
+	_, err := client.CreateTable(ctx, &dynamodb.CreateTableInput{
+		TableName: &name, BillingMode: types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{
+			{AttributeName: aws.String("namespace"), AttributeType: types.ScalarAttributeTypeS},
+			{AttributeName: aws.String("shard_id"), AttributeType: types.ScalarAttributeTypeS},
+		},
+		KeySchema: []types.KeySchemaElement{
+			{AttributeName: aws.String("namespace"), KeyType: types.KeyTypeHash},
+			{AttributeName: aws.String("shard_id"), KeyType: types.KeyTypeRange},
+		},
+	})
+	if existing := (*types.ResourceInUseException)(nil); errors.As(err, &existing) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,146 @@
+// Command row is the Go consumers of the usage matrix, one for each argument, each written as its users write it:
+//
+//	sdk             the AWS SDK, with awslabs' package if ROW_SELF is 1
+//	sdk-kplkit      the same on a client with kplkit's de-aggregation
+//	vmware          vmware-go-kcl-v2
+//	vmware-kplkit   the same on package vmwarekcl
+//	harlow          harlow/kinesis-consumer, which de-aggregates if ROW_SELF is 1
+//	harlow-kplkit   the same on a client with kplkit's de-aggregation
+//
+// Each checkpoints after every user record if ROW_CHECKPOINT is sequence-number, ends at the user record END, and stops
+// hard at the user record ROW_AT. What it does it tells as JSON lines.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"log"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+)
+
+var consumers = map[string]func(settings) error{
+	"sdk":           func(s settings) error { return runSDK(s) },
+	"sdk-kplkit":    runSDKOnKplkit,
+	"vmware":        runVMware,
+	"vmware-kplkit": runVMwareOnKplkit,
+	"harlow":        func(s settings) error { return runHarlow(s) },
+	"harlow-kplkit": runHarlowOnKplkit,
+}
+
+func main() {
+	if len(os.Args) != 2 {
+		log.Fatal("usage: row CONSUMER, or row --versions")
+	}
+	if os.Args[1] == "--versions" {
+		say(versions())
+		return
+	}
+	run, ok := consumers[os.Args[1]]
+	if !ok {
+		log.Fatalf("no consumer %q", os.Args[1])
+	}
+	s, err := fromEnvironment()
+	if err == nil {
+		err = run(s)
+	}
+	if err != nil {
+		say(map[string]string{"stopped": err.Error()})
+		os.Exit(1)
+	}
+}
+
+// settings are those of a run.
+type settings struct {
+	kinesis, dynamoDB   string // URLs
+	stream, application string
+	worker              string
+	checkpointFile      string
+	checkpoints         bool
+	self                bool // the consumer de-aggregates by itself
+	at                  string
+	max                 int32 // stored records in one GetRecords
+}
+
+func fromEnvironment() (settings, error) {
+	limit, err := strconv.ParseInt(os.Getenv("ROW_MAX"), 10, 32)
+	if err != nil {
+		return settings{}, fmt.Errorf("ROW_MAX: %w", err)
+	}
+	return settings{
+		kinesis: os.Getenv("ROW_KINESIS"), dynamoDB: os.Getenv("ROW_DYNAMODB"),
+		stream: os.Getenv("ROW_STREAM"), application: os.Getenv("ROW_APPLICATION"), worker: os.Getenv("ROW_WORKER"),
+		checkpointFile: os.Getenv("ROW_CHECKPOINT_FILE"), checkpoints: os.Getenv("ROW_CHECKPOINT") == "sequence-number",
+		self: os.Getenv("ROW_SELF") == "1", at: os.Getenv("ROW_AT"), max: int32(limit),
+	}, nil
+}
+
+// aws needs no account.
+func (s settings) aws() aws.Config {
+	return aws.Config{Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("any", "any", "")}
+}
+
+// handed tells of a user record, before anything else is done with it.
+func (s settings) handed(data []byte, sequenceNumber string) {
+	number, sub, _ := strings.Cut(sequenceNumber, ":")
+	n, _ := strconv.Atoi(sub) // 0 where there is none
+	say(struct {
+		Record            []byte `json:"record"`
+		SequenceNumber    string `json:"sequence_number"`
+		SubSequenceNumber int    `json:"sub_sequence_number"`
+	}{data, number, n})
+}
+
+// stored tells of a checkpoint.
+func (s settings) stored(what string, err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	say(map[string]string{"checkpoint": what, "error": text})
+}
+
+// stopAt stops the program behind a user record that is the last one of this run: hard, as kill -9 does.
+func (s settings) stopAt(data []byte) {
+	switch string(data) {
+	case "END":
+		stop("END")
+	case s.at:
+		stop("at " + s.at)
+	}
+}
+
+func stop(why string) {
+	say(map[string]string{"stopped": why})
+	os.Exit(0)
+}
+
+func say(line any) {
+	if err := json.NewEncoder(os.Stdout).Encode(line); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// versions are those of the consumers, as the build knows them.
+func versions() map[string]string {
+	names := map[string]string{
+		"github.com/aws/aws-sdk-go-v2/service/kinesis": "aws-sdk-go-v2 kinesis",
+		"github.com/awslabs/kinesis-aggregation/go/v2": "awslabs kinesis-aggregation",
+		"github.com/vmware/vmware-go-kcl-v2":           "vmware-go-kcl-v2",
+		"github.com/harlow/kinesis-consumer":           "harlow kinesis-consumer",
+	}
+	found := map[string]string{"Go": strings.TrimPrefix(runtime.Version(), "go")}
+	info, _ := debug.ReadBuildInfo()
+	for _, dependency := range info.Deps {
+		if name, ok := names[dependency.Path]; ok {
+			found[name] = dependency.Version
+		}
+	}
+	return found
+}
