@@ -15,6 +15,7 @@ ferrokinesis=0.7.0
 quick='decoders aggregatorutil dynamodb kinesis'
 rows='kcl-1.3.0 kcl-1.4.0 kcl-1.14.10 kcl-2.7.2 kcl-3.5.1'
 rows+=' multilang-1.3.0 multilang-1.4.0 multilang-1.14.10 multilang-2.7.2 multilang-3.1.3'
+rows+=' sdk-java sdk-python sdk-node sdk-go sdk-go-kplkit vmware vmware-kplkit harlow harlow-kplkit'
 all="$quick kinesis-all $rows"
 
 java_row='java javac mvn node npm'
@@ -31,6 +32,10 @@ part() {
 	kcl-1.*) tools="$java_row" installs="dynalite kpl-0.14.13 $1" test=TestRows/$1 ;;
 	multilang-1.*) tools="$java_row python3" installs="dynalite kpl-0.14.13 kcl-${1#*-} $1" test=TestRows/$1 ;;
 	multilang-*) tools="$java_row python3" installs="dynalite kpl-1.0.7 $1" test=TestRows/$1 ;;
+	sdk-java) tools="$java_row" installs='dynalite kpl-1.0.7 jaxb sdk-java' test=TestRows/$1 ;;
+	sdk-python) tools="$java_row python3" installs='dynalite kpl-1.0.7 python' test=TestRows/$1 ;;
+	sdk-node) tools="$java_row" installs='dynalite kpl-1.0.7 node' test=TestRows/$1 ;;
+	sdk-go* | vmware* | harlow*) tools="$java_row" installs='dynalite kpl-1.0.7 row' test=TestRows/$1 ;;
 	kinesis-all) tools='node npm cargo' installs='kinesis-mock ferrokinesis' test=TestKinesisAll ;;
 	esac
 }
@@ -57,7 +62,9 @@ install() {
 	multilang-1.[34].*) java_classes "$1" "kcl-${1#*-}" java/worker java/multilang1 java/multilang/Relay.java ;;
 	multilang-1.*) java_classes "$1" '' java/worker java/multilang ;;
 	multilang-*) java_program "$1" java/worker java/multilang ;;
+	sdk-java) java_program "$1" java/"$1" ;;
 	jaxb) jars "$1" ;;
+	row) (cd consumers && go build -o "$cache/row/" ./row) ;;
 	python) python_peer ;;
 	node | dynalite | kinesis-mock) npm_peer "$1" ;;
 	ferrokinesis) cargo install ferrokinesis --version "$ferrokinesis" --locked --root "$cache/ferrokinesis" ;;
@@ -100,10 +107,11 @@ source_of() {
 	kcl-1.*) cat java/"$1"/* java/worker/* java/worker1/* ;;
 	kcl-*) cat java/"$1"/* java/worker/* java/worker2/* ;;
 	kpl-*) cat java/"$1"/* java/kpl/* ;;
-	jaxb) cat java/jaxb/* ;;
 	multilang-1.[34].*) cat java/worker/* java/multilang1/* java/multilang/Relay.java "java/kcl-${1#*-}/pom.xml" ;;
 	multilang-1.*) cat java/worker/* java/multilang/* ;;
 	multilang-*) cat java/"$1"/* java/worker/* java/multilang/* ;;
+	jaxb | sdk-java) cat java/"$1"/* ;;
+	row) echo "$RANDOM" ;; # kplkit is in it, too: go build knows what is new
 	awslabs) cat go.mod go.sum awslabs/* ;;
 	*) cat "$1"/* ;;
 	esac

@@ -79,5 +79,8 @@ async function main() {
 if (process.argv.includes('--versions')) {
   console.log(JSON.stringify(versions()));
 } else {
-  main();
+  main().catch((err) => {
+    say({ error: String(err), stopped: 'error' });
+    process.exit(1);
+  });
 }

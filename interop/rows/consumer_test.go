@@ -16,6 +16,7 @@ import (
 //
 //	ROW_KINESIS ROW_DYNAMODB        URLs
 //	ROW_STREAM ROW_APPLICATION ROW_WORKER
+//	ROW_CHECKPOINT_FILE             where consumers without a lease table keep their checkpoint
 //	ROW_CHECKPOINT                  none, sequence-number, record, extended, extended-beyond (a sub-sequence number of 99) or nothing
 //	ROW_AT                          data of the user record at which to stop hard; empty: go on until END is handed over
 //	ROW_WHEN                        at: checkpoint and stop right there; batch: after the batch that holds it;
@@ -115,6 +116,9 @@ func (w *worker) read(out *bufio.Reader) {
 	err := w.cmd.Wait()
 	if !stopped && o.refused == "" {
 		o.refused = fmt.Sprintf("ended without a word: %v", err)
+		if line := w.log.panicked(); line != "" {
+			o.refused = line
+		}
 	}
 	w.stopped <- o
 }
@@ -149,4 +153,14 @@ func (l *tail) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return string(l.text)
+}
+
+// panicked returns what a Go program died of.
+func (l *tail) panicked() string {
+	for line := range strings.Lines(l.String()) {
+		if strings.HasPrefix(line, "panic: ") {
+			return strings.TrimSpace(line)
+		}
+	}
+	return ""
 }

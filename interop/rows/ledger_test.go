@@ -72,6 +72,7 @@ func newEvidence(p part) *evidence {
 	if p.kpl != "" {
 		versions["KPL"] = p.kpl
 	}
+	maps.DeleteFunc(versions, func(_, version string) bool { return version == "" }) // what it does without
 	return &evidence{
 		V: 1, Part: p.name, Date: time.Now().UTC().Format(time.DateOnly), Seed: 1, Versions: versions, scenarios: len(p.scenarios),
 	}

@@ -7,7 +7,7 @@ import (
 
 // parts are all that run.sh knows by their names.
 func parts() []part {
-	return slices.Concat(kclParts(), multilangParts())
+	return slices.Concat(kclParts(), multilangParts(), sdkParts(), goParts())
 }
 
 // part is a consumer in one version, and the runs that it is put through.
@@ -16,6 +16,7 @@ type part struct {
 	kpl       string            // the version that puts; "" where nothing of Java does
 	versions  map[string]string // what else it stands on, besides Kinesis and DynamoDB
 	consumer  program
+	tells     bool // the consumer answers --versions
 	scenarios []scenario
 }
 
@@ -53,6 +54,9 @@ func TestRows(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, p)
 			e := newEvidence(p)
+			if p.tells {
+				e.Versions = merged(e.Versions, p.consumer.versions(t))
+			}
 			t.Cleanup(func() { e.write(t) })
 			for _, s := range p.scenarios {
 				t.Run(s.id, func(t *testing.T) {
@@ -66,7 +70,7 @@ func TestRows(t *testing.T) {
 
 // run plays a scenario and compares what came out with what has to.
 func (w *world) run(t *testing.T, s scenario) ledger {
-	st := &stage{world: w, scenario: s, stream: streamName(w.part.name + "/" + s.id)}
+	st := &stage{world: w, scenario: s, stream: streamName(w.part.name + "/" + s.id), files: t.TempDir()}
 	play := s.play
 	if play == nil {
 		play = (*stage).play

@@ -2,6 +2,7 @@ package rows
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -19,6 +20,7 @@ type stage struct {
 	stream   string
 	plan     *plan
 	workers  int
+	files    string  // a folder
 	seen     []event // what was delivered, by all workers
 }
 
@@ -85,6 +87,7 @@ func (st *stage) begin(t *testing.T, by program, settings map[string]string) *wo
 		"ROW_KINESIS": st.kinesisURL, "ROW_DYNAMODB": st.dynamodbURL, "ROW_STREAM": st.stream, "ROW_APPLICATION": st.stream,
 		"ROW_WORKER": fmt.Sprintf("worker-%d", st.workers), "ROW_CHECKPOINT": "nothing", "ROW_AT": "", "ROW_WHEN": "at",
 		"ROW_MAX": fmt.Sprint(limit), "ROW_POSITION": "TRIM_HORIZON", "ROW_SELF": "",
+		"ROW_CHECKPOINT_FILE": filepath.Join(st.files, "checkpoint"),
 	}
 	return by.start(t, merged(common, settings))
 }

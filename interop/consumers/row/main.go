@@ -18,6 +18,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,23 +36,23 @@ var consumers = map[string]func(settings) error{
 }
 
 func main() {
-	if len(os.Args) != 2 {
-		log.Fatal("usage: row CONSUMER, or row --versions")
-	}
-	if os.Args[1] == "--versions" {
-		say(versions())
-		return
+	if len(os.Args) < 2 {
+		log.Fatal("usage: row CONSUMER [--versions]")
 	}
 	run, ok := consumers[os.Args[1]]
 	if !ok {
 		log.Fatalf("no consumer %q", os.Args[1])
+	}
+	if slices.Contains(os.Args, "--versions") {
+		say(versions(os.Args[1]))
+		return
 	}
 	s, err := fromEnvironment()
 	if err == nil {
 		err = run(s)
 	}
 	if err != nil {
-		say(map[string]string{"stopped": err.Error()})
+		say(map[string]string{"error": err.Error(), "stopped": "error"})
 		os.Exit(1)
 	}
 }
@@ -127,19 +128,20 @@ func say(line any) {
 	}
 }
 
-// versions are those of the consumers, as the build knows them.
-func versions() map[string]string {
-	names := map[string]string{
-		"github.com/aws/aws-sdk-go-v2/service/kinesis": "aws-sdk-go-v2 kinesis",
-		"github.com/awslabs/kinesis-aggregation/go/v2": "awslabs kinesis-aggregation",
-		"github.com/vmware/vmware-go-kcl-v2":           "vmware-go-kcl-v2",
-		"github.com/harlow/kinesis-consumer":           "harlow kinesis-consumer",
-	}
+// versions are those that a consumer stands on, as the build knows them. On kplkit awslabs' package does nothing.
+func versions(consumer string) map[string]string {
 	found := map[string]string{"Go": strings.TrimPrefix(runtime.Version(), "go")}
 	info, _ := debug.ReadBuildInfo()
 	for _, dependency := range info.Deps {
-		if name, ok := names[dependency.Path]; ok {
-			found[name] = dependency.Version
+		switch {
+		case dependency.Path == "github.com/aws/aws-sdk-go-v2/service/kinesis":
+			found["aws-sdk-go-v2 kinesis"] = dependency.Version
+		case dependency.Path == "github.com/awslabs/kinesis-aggregation/go/v2" && !strings.HasSuffix(consumer, "-kplkit"):
+			found["awslabs kinesis-aggregation"] = dependency.Version
+		case dependency.Path == "github.com/vmware/vmware-go-kcl-v2" && strings.HasPrefix(consumer, "vmware"):
+			found["vmware-go-kcl-v2"] = dependency.Version
+		case dependency.Path == "github.com/harlow/kinesis-consumer" && strings.HasPrefix(consumer, "harlow"):
+			found["harlow kinesis-consumer"] = dependency.Version
 		}
 	}
 	return found

@@ -39,7 +39,7 @@ final class Consume {
         try {
             run();
         } catch (Throwable thrown) { // errors too: the KCL's missing classes are errors
-            thrown.printStackTrace();
+            OUT.printf("{\"error\":\"%s\",\"stopped\":\"error\"}%n", thrown.toString().replace('"', '\''));
             Runtime.getRuntime().halt(1);
         }
     }

@@ -1,0 +1,56 @@
+package rows
+
+// goParts are consumers in Go, by themselves and on kplkit.
+func goParts() []part {
+	return []part{
+		onKplkit("sdk-go-kplkit", "sdk-kplkit", false),
+		vmware(),
+		onKplkit("vmware-kplkit", "vmware-kplkit", true),
+		harlow(),
+		onKplkit("harlow-kplkit", "harlow-kplkit", true),
+	}
+}
+
+// vmware always de-aggregates, by awslabs' package.
+func vmware() part {
+	return part{name: "vmware", kpl: "1.0.7", consumer: rowProgram("vmware"), tells: true, scenarios: []scenario{
+		{id: "deaggregated", what: "read to the end", want: exact},
+		crash("sequence-number/inside", "checkpoint at the 5th of 10 user records of an aggregate, then stopped hard", "sequence-number", "at", inside, 0, restLost),
+		crash("sequence-number/last", "checkpoint at an aggregate's last user record, then stopped hard", "sequence-number", "at", atLast, 0, exact),
+		plainRecords(),
+		broken("damaged", badIndex, true, fromBatchLost),
+		broken("damaged/md5", badMD5, false, exact),
+		broken("damaged/protobuf", badProtobuf, false, batchLost),
+	}}
+}
+
+// harlow de-aggregates by awslabs' package if it is told to. Its checkpoints are written in the background: a panic
+// comes before the first.
+func harlow() part {
+	scenarios := deaggregating([]scenario{
+		{id: "deaggregated", what: "read to the end, WithAggregation", want: exact},
+		crash("sequence-number/inside", "WithAggregation; the checkpoint behind the 5th of 10 user records of an aggregate is written, then stopped hard", "sequence-number", "at", inside, 0, restLost),
+		crash("sequence-number/last", "WithAggregation; the checkpoint behind an aggregate's last user record is written, then stopped hard", "sequence-number", "at", atLast, 0, exact),
+		broken("damaged", badIndex, true, fromBatchLostAgain),
+		broken("damaged/md5", badMD5, false, exact),
+		broken("damaged/protobuf", badProtobuf, true, fromBatchLost),
+	})
+	return part{name: "harlow", kpl: "1.0.7", consumer: rowProgram("harlow"), tells: true, scenarios: append(scenarios, raw(), plainRecords())}
+}
+
+// onKplkit is a consumer on kplkit, which resumes wherever its checkpoint is. table says that it has a lease table.
+func onKplkit(name, consumer string, table bool) part {
+	p := part{name: name, kpl: "1.0.7", consumer: rowProgram(consumer), tells: true, scenarios: []scenario{
+		{id: "decoded", what: "read to the end", want: exact},
+		crash("inside", "checkpoint at the 5th of 10 user records of an aggregate, then stopped hard", "sequence-number", "at", inside, 0, exact),
+		crash("last", "checkpoint at an aggregate's last user record, then stopped hard", "sequence-number", "at", atLast, 0, exact),
+		plainRecords(),
+		broken("damaged", badIndex, false, exact),
+		broken("damaged/md5", badMD5, false, exact),
+		broken("damaged/protobuf", badProtobuf, false, exact),
+	}}
+	if !table {
+		p.versions = map[string]string{"DynamoDB": ""}
+	}
+	return p
+}
