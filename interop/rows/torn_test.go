@@ -29,7 +29,7 @@ func broken(id string, d damage, dies bool, w want) scenario {
 		what += "; the consumer ends with an error, and so does the next one"
 	}
 	s := scenario{id: id, what: what, max: 4, refuses: dies, want: w}
-	s.play = func(t *testing.T, st *stage) ledger { return st.playBroken(t, d) }
+	s.play = func(st *stage, t *testing.T) ledger { return st.playBroken(t, d) }
 	return s
 }
 
