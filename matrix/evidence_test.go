@@ -1,0 +1,79 @@
+package matrix
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+const somePart = `{"v":1,"part":"kcl-9.9.9","date":"2026-11-26","seed":7,"versions":{"KCL":"9.9.9","Java":"17"},"runs":[
+{"id":"none/inside-batch","what":"a run","put":100,"raw":0,"delivered":45,"lost":55,"twice":0,"refused":""},
+{"id":"raw","what":"a run","put":100,"raw":10,"delivered":4,"lost":96,"twice":0,"refused":"","versions":{"Java":"8"}}]}`
+
+func TestReadPart(t *testing.T) {
+	runs, err := readPart("kcl-9.9.9", []byte(somePart))
+	if err != nil || len(runs) != 2 {
+		t.Fatal(runs, err)
+	}
+	e := runs[1]
+	if e.ID != "kcl-9.9.9/raw" || e.Kind != "run" || e.Date != "2026-11-26" || e.Seed != 7 || e.Versions["Java"] != "8" || e.Versions["KCL"] != "9.9.9" || e.Counts.String() != "96 of 100 raw" {
+		t.Errorf("%+v %+v", e, e.Counts)
+	}
+	if runs[0].Versions["Java"] != "17" {
+		t.Errorf("a run's own versions are another's, too: %v", runs[0].Versions)
+	}
+	for _, change := range [][2]string{
+		{`"v":1`, `"v":2`}, {"2026-11-26", ""}, {`"lost":55`, `"lost":54`}, {"kcl-9.9.9", "kcl-9.9.8"}, {`"id":"raw"`, `"id":""`}, {"{", "["},
+	} {
+		if runs, err := readPart("kcl-9.9.9", []byte(strings.Replace(somePart, change[0], change[1], 1))); err == nil {
+			t.Errorf("with %q for %q it is read as %v", change[1], change[0], runs)
+		}
+	}
+}
+
+func TestCounts(t *testing.T) {
+	for want, c := range map[string]Counts{
+		"all 104 once":                  {Put: 104, Delivered: 104},
+		"55 of 104 lost":                {Put: 104, Delivered: 49, Lost: 55},
+		"5 of 104 lost, 4 of 104 twice": {Put: 104, Delivered: 99, Lost: 5, Twice: 4},
+		"refused":                       {Put: 104, Lost: 104, Refused: "leaseCounter must not be null"},
+		"4 of 104 twice, refused":       {Put: 104, Delivered: 104, Twice: 4, Refused: "as it did not fall into acceptable range"},
+	} {
+		if got := c.String(); got != want {
+			t.Errorf("%+v: %q, want %q", c, got, want)
+		}
+	}
+}
+
+// TestVerdictTakesCountsFromRuns: with other runs the same row says other numbers.
+func TestVerdictTakesCountsFromRuns(t *testing.T) {
+	original := embedded
+	defer func() { embedded = original }()
+	lost, _ := readPart("kcl-9.9.9", []byte(somePart))
+	lost[0].ID = "kcl-2.7.2/none/inside-batch"
+	embedded = func() []Evidence { return lost[:1] }
+	v := Check(Today, Java(), Consumer{Language: "java", Via: KCL, KCL: Version{2, 6}, Checkpoint: NoArguments})
+	if !strings.Contains(v.AtStake, "55 of 100 lost") || len(v.Evidence) == 0 || v.Evidence[0].ID != lost[0].ID {
+		t.Errorf("%+v", v)
+	}
+}
+
+// TestVariants: of several releases the verdict shows the runs of the nearest, as kclcompat chooses.
+func TestVariants(t *testing.T) {
+	releases := []string{"1.4.0", "1.14.10", "2.7.2", "3.5.1"}
+	for _, tt := range []struct {
+		c    Consumer
+		want []string
+	}{
+		{Consumer{KCL: Version{1, 4}}, []string{"kcl-1.4.0/a"}},
+		{Consumer{KCL: Version{1, 9}}, []string{"kcl-1.4.0/a"}},
+		{Consumer{KCL: Version{1, 15}}, []string{"kcl-1.14.10/a"}},
+		{Consumer{KCL: Version{1, 2}}, []string{"kcl-1.4.0/a"}},
+		{Consumer{KCL: Version{2, 1}}, []string{"kcl-2.7.2/a"}},
+		{Consumer{}, []string{"kcl-1.4.0/a", "kcl-1.14.10/a", "kcl-2.7.2/a", "kcl-3.5.1/a"}},
+	} {
+		if got := runsOf([]string{"kcl-*/a"}, releases, tt.c); !slices.Equal(got, tt.want) {
+			t.Errorf("%v: %v, want %v", tt.c.KCL, got, tt.want)
+		}
+	}
+}

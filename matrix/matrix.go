@@ -1,0 +1,247 @@
+// Package matrix answers whether user records of the Kinesis Producer Library (KPL) reach a consumer, what is at stake, and
+// what to change: AWS's seven rows, and what holds today. Every row stands on runs of the real thing, which are embedded,
+// or says what was read.
+//
+// # Compatibility
+//
+// Rows and evidence are added, and change when the real thing or a run of it does. The fields of a Verdict's JSON only ever
+// gain company.
+package matrix
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kplkit/kplkit/kclcompat"
+)
+
+// RuleSet is a set of rows.
+type RuleSet uint8
+
+// The rule sets. The zero RuleSet is Today.
+const (
+	Today    RuleSet = iota
+	Year2015         // AWS's page, which knows the KCL up to 1.4
+)
+
+// ParseRuleSet reads 2015 or today.
+func ParseRuleSet(s string) (RuleSet, error) {
+	switch s {
+	case "today":
+		return Today, nil
+	case "2015":
+		return Year2015, nil
+	}
+	return 0, fmt.Errorf("rule set %q: known are 2015 and today", s)
+}
+
+// String returns the name that ParseRuleSet reads.
+func (s RuleSet) String() string {
+	if s == Year2015 {
+		return "2015"
+	}
+	return "today"
+}
+
+func (s RuleSet) rows() []row {
+	if s == Year2015 {
+		return rows2015
+	}
+	return rowsToday
+}
+
+// conditions are those of today: AWS's page has none.
+func (s RuleSet) conditions() []condition {
+	if s == Year2015 {
+		return nil
+	}
+	return conditionsToday
+}
+
+// Aggregation is what to do about the KPL's aggregation.
+type Aggregation string
+
+// What to do, best first.
+const (
+	OK                Aggregation = "ok"                  // leave it on
+	Deaggregate       Aggregation = "deaggregate"         // leave it on, and take aggregates apart with what the verdict names
+	DisableOrExtended Aggregation = "disable-or-extended" // turn it off, or store extended sequence numbers
+	Disable           Aggregation = "disable"             // turn it off, or change the consumer
+	NotApplicable     Aggregation = "not-applicable"      // there is nothing to aggregate, or no such call
+	Unknown           Aggregation = "unknown"             // no row covers it
+)
+
+var severity = []Aggregation{OK, Deaggregate, DisableOrExtended, Disable, NotApplicable, Unknown}
+
+// Verdict is the answer for a producer and a consumer.
+type Verdict struct {
+	V              int         `json:"v"`
+	KPLUsable      bool        `json:"kpl_usable"`
+	Aggregation    Aggregation `json:"aggregation"`
+	AtStake        string      `json:"at_stake"`
+	Change         string      `json:"change"`
+	Reason         string      `json:"reason"`
+	Rule           string      `json:"rule"`                      // the row
+	CheckpointRule string      `json:"checkpoint_rule,omitempty"` // of kclcompat, where one decides
+	Evidence       []Evidence  `json:"evidence"`
+}
+
+// Fine reports whether nothing has to change but that the consumer de-aggregates with what is named.
+func (v Verdict) Fine() bool {
+	return v.KPLUsable && (v.Aggregation == OK || v.Aggregation == Deaggregate)
+}
+
+// Check answers for user records that p puts and c reads. Where no row covers them the answer is Unknown, and names the
+// nearest rows. Without a Checkpoint it is the worst of those that c can use.
+func Check(s RuleSet, p Producer, c Consumer) Verdict {
+	for _, r := range s.rows() {
+		if r.covers(p, c) {
+			return s.verdict(r, p, c)
+		}
+	}
+	if r, others, ok := s.worst(p, c); ok {
+		v := s.verdict(r, p, c)
+		v.Reason = fmt.Sprintf("Which checkpoint is used was not said: this is the worst of %s. %s", others, v.Reason)
+		return v
+	}
+	return s.unknown(p, c)
+}
+
+// worst returns the worst row of all checkpoints that c can use, and their answers, where c does not say which it uses.
+func (s RuleSet) worst(p Producer, c Consumer) (worst row, answers string, found bool) {
+	if c.Checkpoint != 0 {
+		return row{}, "", false
+	}
+	var all []string
+	for c.Checkpoint = NoArguments; c.Checkpoint <= Extended; c.Checkpoint++ {
+		for _, r := range s.rows() {
+			if !r.covers(p, c) || r.advice() == NotApplicable {
+				continue
+			}
+			all = append(all, fmt.Sprintf("%s (%s)", c.Checkpoint, r.advice()))
+			if !found || slices.Index(severity, r.advice()) > slices.Index(severity, worst.advice()) {
+				worst, found = r, true
+			}
+			break
+		}
+	}
+	return worst, strings.Join(all, ", "), found
+}
+
+func (s RuleSet) verdict(r row, p Producer, c Consumer) Verdict {
+	ignored, followed := runsOf(r.ignored, r.variants, c), runsOf(r.followed, r.variants, c)
+	v := Verdict{
+		V: 1, KPLUsable: r.usable(), Aggregation: r.advice(), Rule: r.name(), CheckpointRule: r.rule().ID,
+		AtStake: r.stake + measured(" Measured: %s.", ignored) + measured(" With the advice followed: %s.", followed),
+		Change:  changeFor(r.change, p), Reason: r.reasonFor(p, c),
+	}
+	ids := slices.Concat(ignored, followed)
+	var besides []string
+	for _, k := range s.conditions() {
+		if c.Via == 0 || !k.who.covers(p, c) {
+			continue
+		}
+		runs := runsOf(k.runs, k.variants, c)
+		besides = append(besides, k.name+measured(" (%s)", runs))
+		ids = append(ids, runs...)
+		if k.read != "" {
+			v.Evidence = append(v.Evidence, Evidence{Kind: "read", ID: k.id, Source: k.read})
+		}
+	}
+	if len(besides) > 0 {
+		v.AtStake += " Besides: " + strings.Join(besides, "; ") + "."
+	}
+	if r.read != "" {
+		v.Evidence = append(v.Evidence, Evidence{Kind: "read", ID: r.name(), Source: r.read})
+	}
+	v.Evidence = append(evidenceOf(ids), v.Evidence...)
+	return v
+}
+
+// usable reports whether the row's producers can use the KPL, or write its format.
+func (r row) usable() bool { return coversName(r.who.producers, "java") }
+
+func (r row) reasonFor(p Producer, c Consumer) string {
+	var parts []string
+	if p == Kplkit() && r.usable() {
+		parts = append(parts, "kplkit writes the KPL's format without the KPL.")
+	}
+	if r.reason != "" {
+		parts = append(parts, r.reason)
+	}
+	if rule := r.rule(); rule.ID != "" {
+		if c.Via != 0 { // of the version that is asked for
+			rule = kclcompat.RuleFor(rule.Style, c.reader())
+		}
+		parts = append(parts, fmt.Sprintf("Rule %s (%s): %s.", rule.ID, rule.Condition, rule.Why))
+	}
+	return strings.Join(parts, " ")
+}
+
+// changeFor says it for the producer that there is.
+func changeFor(change string, p Producer) string {
+	disable := "setAggregationEnabled(false) on the KPL's KinesisProducerConfiguration"
+	if p == Kplkit() {
+		disable = "producer.WithAggregation(producer.AggregateNever)"
+	}
+	return strings.ReplaceAll(change, "{disable}", disable)
+}
+
+// measured tells how runs ended, each outcome once.
+func measured(format string, ids []string) string {
+	var outcomes []string
+	for _, e := range evidenceOf(ids) {
+		if outcome := e.Counts.String(); !slices.Contains(outcomes, outcome) {
+			outcomes = append(outcomes, outcome)
+		}
+	}
+	if len(outcomes) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(format, strings.Join(outcomes, " / "))
+}
+
+// evidenceOf returns the runs of ids, each once. A test holds that they all exist.
+func evidenceOf(ids []string) []Evidence {
+	found := []Evidence{}
+	for i, id := range ids {
+		if e, ok := runOf(id); ok && !slices.Contains(ids[:i], id) {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+func (s RuleSet) unknown(p Producer, c Consumer) Verdict {
+	v := Verdict{
+		V: 1, KPLUsable: p == Java() || p == Kplkit(), Aggregation: Unknown, Evidence: []Evidence{},
+		AtStake: "Not known: lost records, repeated ones, raw aggregates instead of user records, or nothing.",
+		Change:  changeFor("{disable}, until it was run (interop/run.sh)", p),
+		Reason: fmt.Sprintf("No row of rule set %s covers %s from %s. The nearest rows: %s.",
+			s, c, p, strings.Join(s.nearest(p, c), ", ")),
+		Rule: string(Unknown),
+	}
+	if c.Via == SDK || c.Via == OnKplkit {
+		v.Change = "let another program take aggregates apart: JSON lines of stored records | kplkit deagg; or " + v.Change
+	}
+	return v
+}
+
+// nearest returns the names of the rows that come closest, the three first of them.
+func (s RuleSet) nearest(p Producer, c Consumer) (names []string) {
+	least := -1
+	for _, r := range s.rows() {
+		n := r.who.misses(p, c)
+		if !r.sameRule(c) {
+			n += 2 // as a version
+		}
+		switch {
+		case least < 0 || n < least:
+			least, names = n, []string{r.name()}
+		case n == least:
+			names = append(names, r.name())
+		}
+	}
+	return names[:min(3, len(names))]
+}

@@ -1,0 +1,140 @@
+package matrix
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestCheck: the answers for consumers as the flags name them.
+func TestCheck(t *testing.T) {
+	for _, tt := range []struct {
+		set, producer, language, via, version, checkpoint string
+
+		usable bool
+		want   Aggregation
+		rule   string
+	}{
+		{"2015", "python", "java", "kcl", "1.4.0", "none", false, NotApplicable, "row-1"},
+		{"2015", "go", "go", "vmware", "", "", false, NotApplicable, "row-1"},
+		{"2015", "java", "java", "sdk", "", "", true, Deaggregate, "row-2"},
+		{"2015", "java", "java", "sdk", "", "sequence-number", true, Deaggregate, "row-2"},
+		{"2015", "java", "Python", "sdk", "", "", true, Disable, "row-3"},
+		{"2015", "java", "cobol", "sdk", "", "", true, Disable, "row-3"},
+		{"2015", "java", "java", "kcl", "1.3.0", "", true, Disable, "row-4"},
+		{"2015", "java", "java", "kcl", "1.3.x", "none", true, Disable, "row-4"},
+		{"2015", "java", "java", "kcl", "1.4.0", "none", true, OK, "row-5"},
+		{"2015", "java", "java", "kcl", "1.4", "sequence-number", true, DisableOrExtended, "row-6"},
+		{"2015", "java", "java", "kcl", "1.4.x", "extended", true, OK, "row-6-extended"},
+		{"2015", "java", "java", "kcl", "1.4", "", true, DisableOrExtended, "row-6"},
+		{"2015", "java", "python", "multilang", "1.3", "", true, Disable, "row-7"},
+		{"2015", "java", "java", "kcl", "1.4", "record", true, Unknown, "unknown"},
+		{"2015", "java", "java", "kcl", "1.5", "none", true, Unknown, "unknown"},
+		{"2015", "java", "java", "kcl", "2.7", "none", true, Unknown, "unknown"},
+		{"2015", "java", "go", "vmware", "", "", true, Unknown, "unknown"},
+		{"2015", "java", "python", "multilang", "1.4", "", true, Unknown, "unknown"},
+
+		{"today", "python", "java", "kcl", "3.5", "none", false, NotApplicable, "not-java"},
+		{"today", "go", "go", "kplkit", "", "", false, NotApplicable, "not-java"},
+		{"today", "java", "java", "sdk", "", "", true, Deaggregate, "sdk/java"},
+		{"today", "java", "python", "sdk", "", "", true, Deaggregate, "sdk/python"},
+		{"today", "java", "nodejs", "sdk", "", "none", true, Deaggregate, "sdk/node"},
+		{"today", "java", "golang", "sdk", "", "", true, Deaggregate, "sdk/go"},
+		{"today", "java", "java", "sdk", "", "sequence-number", true, Disable, "sdk/sequence-number"},
+		{"today", "java", "ruby", "sdk", "", "", true, Unknown, "unknown"},
+		{"today", "java", "java", "kcl", "1.2", "none", true, Disable, "kcl-1.3/no-arguments"},
+		{"today", "java", "java", "kcl", "1.3", "extended", true, Disable, "kcl-1.3/sub-sequence-number"},
+		{"today", "java", "java", "kcl", "1.4.0", "none", true, OK, "kcl-1.4/no-arguments"},
+		{"today", "java", "java", "kcl", "1.4.0", "sequence-number", true, DisableOrExtended, "kcl-1.4/sequence-number"},
+		{"today", "java", "java", "kcl", "1.14", "record", true, OK, "kcl-1.4/record"},
+		{"today", "java", "java", "kcl", "1.14", "", true, DisableOrExtended, "kcl-1.4/sequence-number"},
+		{"today", "java", "java", "kcl", "2.7.2", "record", true, DisableOrExtended, "kcl-2/record"},
+		{"today", "java", "java", "kcl", "3.x", "extended", true, OK, "kcl-2/sub-sequence-number"},
+		{"today", "java", "java", "kcl", "3.0", "none", true, OK, "kcl-2/no-arguments"},
+		{"today", "java", "python", "multilang", "1.3", "", true, Disable, "multilang-1.3/no-arguments"},
+		{"today", "java", "python", "multilang", "1.4", "sequence-number", true, Disable, "multilang-1.4/sequence-number"},
+		{"today", "java", "python", "multilang", "1.4", "extended", true, NotApplicable, "multilang-1.4/sub-sequence-number"},
+		{"today", "java", "rust", "multilang", "2.7", "sequence-number", true, DisableOrExtended, "multilang-1.14/sequence-number"},
+		{"today", "java", "rust", "multilang", "2.7", "extended", true, OK, "multilang-1.14/sub-sequence-number"},
+		{"today", "java", "rust", "multilang", "2.7", "record", true, NotApplicable, "multilang-1.14/record"},
+		{"today", "java", "rust", "multilang", "2.7", "", true, DisableOrExtended, "multilang-1.14/sequence-number"},
+		{"today", "java", "python", "multilang", "3.5", "none", true, Unknown, "unknown"},
+		{"today", "java", "python", "kcl", "2.7", "none", true, Unknown, "unknown"},
+		{"today", "java", "go", "vmware", "", "", true, Disable, "vmware/sequence-number"},
+		{"today", "java", "go", "vmware", "", "none", true, OK, "vmware/no-arguments"},
+		{"today", "java", "go", "harlow", "", "record", true, Disable, "harlow/sequence-number"},
+		{"today", "java", "go", "kplkit", "", "", true, OK, "kplkit/record"},
+		{"today", "kplkit", "go", "kplkit", "", "", true, OK, "kplkit/record"},
+		{"today", "java", "go", "kplkit", "", "sequence-number", true, DisableOrExtended, "kplkit/sequence-number"},
+		{"today", "java", "java", "kplkit", "", "", true, Unknown, "unknown"},
+		{"today", "kplkit", "java", "kcl", "1.14", "sequence-number", true, DisableOrExtended, "kcl-1.4/sequence-number"},
+	} {
+		t.Run(strings.Join([]string{tt.set, tt.producer, tt.language, tt.via, tt.version, tt.checkpoint}, " "), func(t *testing.T) {
+			set, errSet := ParseRuleSet(tt.set)
+			p, errProducer := ParseProducer(tt.producer)
+			c, errConsumer := ParseConsumer(tt.language, tt.via, tt.version, tt.checkpoint)
+			if errSet != nil || errProducer != nil || errConsumer != nil {
+				t.Fatal(errSet, errProducer, errConsumer)
+			}
+			v := Check(set, p, c)
+			if v.KPLUsable != tt.usable || v.Aggregation != tt.want || v.Rule != tt.rule {
+				t.Errorf("usable %t, %s by %s, want %t, %s by %s", v.KPLUsable, v.Aggregation, v.Rule, tt.usable, tt.want, tt.rule)
+			}
+			if fine := tt.usable && (tt.want == OK || tt.want == Deaggregate); v.Fine() != fine {
+				t.Errorf("fine %t, want %t", v.Fine(), fine)
+			}
+			if v.V != 1 || v.AtStake == "" || v.Change == "" || v.Reason == "" || v.Evidence == nil || strings.Contains(v.Change, "{") && !strings.Contains(v.Change, `{"`) {
+				t.Errorf("incomplete: %+v", v)
+			}
+		})
+	}
+}
+
+// TestUnknownNamesTheNearest: what no row covers names rows of the same library, in the version that comes nearest.
+func TestUnknownNamesTheNearest(t *testing.T) {
+	for _, tt := range []struct {
+		c    Consumer
+		want string
+	}{
+		{Consumer{Language: "python", Via: MultiLang, KCL: Version{3, 5}, Checkpoint: Extended}, "multilang-1.14/sub-sequence-number"},
+		{Consumer{Language: "ruby", Via: SDK}, "sdk/java, sdk/python, sdk/node"},
+		{Consumer{Language: "java", Via: OnKplkit}, "kplkit/record"},
+	} {
+		if v := Check(Today, Java(), tt.c); v.Aggregation != Unknown || !strings.Contains(v.Reason, tt.want) {
+			t.Errorf("%s: %s: %s, want it to name %s", tt.c, v.Aggregation, v.Reason, tt.want)
+		}
+	}
+}
+
+// TestCheckAlwaysAnswers: also for what no flag can say.
+func TestCheckAlwaysAnswers(t *testing.T) {
+	for _, s := range []RuleSet{Today, Year2015, 9} {
+		for _, p := range []Producer{Java(), Kplkit(), Language("go"), Language("")} {
+			for via := range Via(9) {
+				for checkpoint := range Checkpoint(7) {
+					for major := range 5 {
+						c := Consumer{Language: "java", Via: via, KCL: Version{major, 4}, Checkpoint: checkpoint}
+						if v := Check(s, p, c); !slices.Contains(severity, v.Aggregation) || v.Rule == "" {
+							t.Fatalf("%s %s %+v: %+v", s, p, c, v)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestSaysNoBetter: a row may know more than the checkpoint's rule, but never makes it look better, and where nothing
+// but the checkpoint decides both agree.
+func TestSaysNoBetter(t *testing.T) {
+	for _, r := range slices.Concat(rows2015, rowsToday) {
+		if r.rule().ID == "" {
+			continue
+		}
+		said := r.advice()
+		r.says = ""
+		if slices.Index(severity, said) < slices.Index(severity, r.advice()) {
+			t.Errorf("%s says %s, the rule %s", r.name(), said, r.advice())
+		}
+	}
+}

@@ -1,0 +1,379 @@
+package matrix
+
+import "github.com/kplkit/kplkit/kclcompat"
+
+// Whom rows are about.
+var (
+	format    = []string{"java", "kplkit"} // producers of the KPL's format that put each user record where it belongs
+	inJava    = []string{"java"}
+	notInJava = []string{"!java"}
+	inGo      = []string{"go"}
+)
+
+// What several rows say.
+const (
+	rawStake    = "Aggregates are handed out as they are stored: raw bytes instead of user records."
+	batchStake  = "Nothing, once the whole batch is processed. checkpoint() inside a batch stores its end, and loses the rest."
+	repeatStake = "User records of the aggregate that were done come again; none is lost."
+	insideStake = "A checkpoint inside an aggregate loses its rest, without an error."
+	exactStake  = "Nothing, with the user record's own sub-sequence number."
+	batchChange = "nothing; call checkpoint() behind the loop over the batch, never inside it"
+	kcl13Change = "KCL 1.14 or newer; or {disable}; or take aggregates apart in the processor and checkpoint only behind an aggregate's last user record"
+)
+
+func reads(languages []string, via Via, checkpoints ...Checkpoint) who {
+	return who{producers: format, languages: languages, vias: []Via{via}, checkpoints: checkpoints}
+}
+
+// rowsToday is what holds now.
+var rowsToday = []row{
+	{
+		id:       "not-java",
+		who:      who{producers: []string{"!java", "!kplkit"}},
+		says:     NotApplicable,
+		consumer: "any",
+		stake:    "There is no KPL to call. Aggregators of other languages put user records of several shards into one aggregate, and the KCL drops it whole.",
+		change:   "kplkit put STREAM, or package producer from Go: the KPL's format without the KPL, each user record where it belongs; or plain records",
+		reason:   "The KPL is called from Java.",
+		ignored:  []string{"row-1/python-aggregator/kcl-2.7.2"}, followed: []string{"row-1/kplkit-put/kcl-2.7.2", "row-1/python-plain/kcl-2.7.2"},
+	},
+
+	// A loop over the SDK. How it checkpoints is its own affair: said nothing, it is taken to store what is done as a whole.
+	{
+		id:       "sdk/java",
+		who:      reads(inJava, SDK, 0, NoArguments),
+		says:     Deaggregate,
+		consumer: "Java, SDK",
+		stake:    rawStake,
+		change:   "after each GetRecords: records = new AggregatorUtil().deaggregate(records) (KCL 2 and 3), UserRecord.deaggregate(records) (KCL 1); store a sequence number only behind an aggregate's last user record",
+		reason:   "The SDK does not know the KPL's format.",
+		ignored:  []string{"sdk-java/raw"}, followed: []string{"sdk-java/deaggregated", "sdk-java/sequence-number/last"},
+	},
+	{
+		id:       "sdk/python",
+		who:      reads([]string{"python"}, SDK, 0, NoArguments),
+		says:     Deaggregate,
+		consumer: "Python, SDK",
+		stake:    rawStake,
+		change:   "pip install aws_kinesis_agg; iter_deaggregate_records(records); store a sequence number only behind an aggregate's last user record",
+		reason:   "The SDK does not know the KPL's format.",
+		ignored:  []string{"sdk-python/raw"}, followed: []string{"sdk-python/deaggregated", "sdk-python/sequence-number/last"},
+	},
+	{
+		id:       "sdk/node",
+		who:      reads([]string{"node"}, SDK, 0, NoArguments),
+		says:     Deaggregate,
+		consumer: "Node, SDK",
+		stake:    rawStake,
+		change:   "npm install aws-kinesis-agg; deaggregateSync(record, true, callback); store a sequence number only behind an aggregate's last user record",
+		reason:   "The SDK does not know the KPL's format.",
+		ignored:  []string{"sdk-node/raw"}, followed: []string{"sdk-node/deaggregated", "sdk-node/sequence-number/last"},
+	},
+	{
+		id:       "sdk/go",
+		who:      reads(inGo, SDK, 0, NoArguments),
+		says:     Deaggregate,
+		consumer: "Go, SDK",
+		stake:    rawStake,
+		change:   "kinesis.NewFromConfig(cfg, deaggaws.WithDeaggregation()), which is row kplkit/record",
+		reason:   "The SDK does not know the KPL's format. awslabs' package takes aggregates apart, too, but a checkpoint inside one loses its rest.",
+		ignored:  []string{"sdk-go/raw"}, followed: []string{"sdk-go-kplkit/decoded", "sdk-go/deaggregated", "sdk-go/sequence-number/last"},
+	},
+	{
+		who:      reads([]string{"java", "python", "node", "go"}, SDK, SequenceNumber, Record, Extended),
+		reader:   kclcompat.SDK(),
+		consumer: "Java, Python, Node, Go: SDK",
+		stake:    insideStake,
+		change:   "store a sequence number only behind an aggregate's last user record; from Go, deaggaws.WithDeaggregation() (via kplkit); or {disable}",
+		variants: []string{"java", "python", "node", "go"},
+		ignored:  []string{"sdk-*/sequence-number/inside"}, followed: []string{"sdk-*/sequence-number/last", "sdk-*/unaggregated"},
+	},
+
+	// The Java KCL.
+	{
+		who:      reads(inJava, KCL, NoArguments),
+		reader:   kclcompat.KCL(1, 3),
+		says:     Disable,
+		consumer: "Java, KCL 1.3",
+		stake:    rawStake,
+		change:   kcl13Change,
+		reason:   "KCL 1.3 does not take aggregates apart.",
+		ignored:  []string{"kcl-1.3.0/raw", "kcl-1.3.0/none/inside-batch"}, followed: []string{"kcl-1.3.0/none/after-batch"},
+	},
+	{
+		who:      reads(inJava, KCL, SequenceNumber),
+		reader:   kclcompat.KCL(1, 3),
+		says:     Disable,
+		consumer: "Java, KCL 1.3",
+		stake:    rawStake + " A processor that takes them apart loses the rest of an aggregate behind a checkpoint inside it.",
+		change:   kcl13Change,
+		reason:   "KCL 1.3 does not take aggregates apart.",
+		ignored:  []string{"kcl-1.3.0/raw", "kcl-1.3.0/sequence-number/inside"}, followed: []string{"kcl-1.3.0/sequence-number/last", "kcl-1.3.0/unaggregated/sequence-number"},
+	},
+	{
+		who:      reads(inJava, KCL, Record),
+		reader:   kclcompat.KCL(1, 3),
+		says:     Disable,
+		consumer: "Java, KCL 1.3",
+		stake:    rawStake + " There is no such call.",
+		change:   kcl13Change,
+		ignored:  []string{"kcl-1.3.0/raw"}, followed: []string{"kcl-1.3.0/unaggregated/sequence-number"},
+	},
+	{
+		who:      reads(inJava, KCL, Extended),
+		reader:   kclcompat.KCL(1, 3),
+		says:     Disable,
+		consumer: "Java, KCL 1.3",
+		stake:    rawStake + " There is no such call, and one that a newer worker made is not understood.",
+		change:   kcl13Change,
+		ignored:  []string{"kcl-1.3.0/raw", "hand-over/1.4.0-to-1.3.0/extended"}, followed: []string{"kcl-1.3.0/unaggregated/sequence-number"},
+	},
+	{
+		who:      reads(inJava, KCL, NoArguments),
+		reader:   kclcompat.KCL(1, 4),
+		consumer: "Java, KCL 1.4 to 1.15",
+		stake:    batchStake,
+		change:   batchChange,
+		variants: []string{"1.4.0", "1.14.10"},
+		ignored:  []string{"kcl-*/none/inside-batch"}, followed: []string{"kcl-*/none/after-batch", "kcl-*/none/later-batch"},
+	},
+	{
+		who:      reads(inJava, KCL, SequenceNumber),
+		reader:   kclcompat.KCL(1, 4),
+		consumer: "Java, KCL 1.4 to 1.15",
+		stake:    repeatStake,
+		change:   "checkpointer.checkpoint(r.getSequenceNumber(), ((UserRecord) r).getSubSequenceNumber()); or {disable}",
+		variants: []string{"1.4.0", "1.14.10"},
+		ignored:  []string{"kcl-*/sequence-number/inside", "kcl-*/sequence-number/last"}, followed: []string{"kcl-*/extended/inside", "kcl-*/unaggregated/sequence-number"},
+	},
+	{
+		who:      reads(inJava, KCL, Record),
+		reader:   kclcompat.KCL(1, 4),
+		consumer: "Java, KCL 1.4 to 1.15",
+		stake:    "Nothing, with the UserRecord that was handed out.",
+		change:   "nothing before KCL 2, where the same call repeats",
+		variants: []string{"1.4.0", "1.14.10"},
+		followed: []string{"kcl-*/record/inside", "kcl-*/record/last"},
+	},
+	{
+		who:      reads(inJava, KCL, Extended),
+		reader:   kclcompat.KCL(1, 4),
+		consumer: "Java, KCL 1.4 to 1.15",
+		stake:    exactStake,
+		change:   "nothing",
+		variants: []string{"1.4.0", "1.14.10"},
+		followed: []string{"kcl-*/extended/inside", "kcl-*/extended/last"},
+	},
+	{
+		who:      reads(inJava, KCL, NoArguments),
+		reader:   kclcompat.KCL(2, 7),
+		consumer: "Java, KCL 2, 3",
+		stake:    batchStake,
+		change:   batchChange,
+		variants: []string{"2.7.2", "3.5.1"},
+		ignored:  []string{"kcl-*/none/inside-batch"}, followed: []string{"kcl-*/none/after-batch", "kcl-*/none/later-batch"},
+	},
+	{
+		who:      reads(inJava, KCL, SequenceNumber),
+		reader:   kclcompat.KCL(2, 7),
+		consumer: "Java, KCL 2, 3",
+		stake:    repeatStake,
+		change:   "checkpointer.checkpoint(r.sequenceNumber(), r.subSequenceNumber()); or {disable}",
+		variants: []string{"2.7.2", "3.5.1"},
+		ignored:  []string{"kcl-*/sequence-number/inside", "kcl-*/sequence-number/last"}, followed: []string{"kcl-*/extended/inside", "kcl-*/unaggregated/sequence-number"},
+	},
+	{
+		who:      reads(inJava, KCL, Record),
+		reader:   kclcompat.KCL(2, 7),
+		consumer: "Java, KCL 2, 3",
+		stake:    repeatStake,
+		change:   "checkpointer.checkpoint(r.sequenceNumber(), r.subSequenceNumber()); or {disable}",
+		variants: []string{"2.7.2", "3.5.1"},
+		ignored:  []string{"kcl-*/record/inside", "kcl-*/record/last"}, followed: []string{"kcl-*/extended/inside", "kcl-*/unaggregated/sequence-number"},
+	},
+	{
+		who:      reads(inJava, KCL, Extended),
+		reader:   kclcompat.KCL(2, 7),
+		consumer: "Java, KCL 2, 3",
+		stake:    exactStake,
+		change:   "nothing",
+		variants: []string{"2.7.2", "3.5.1"},
+		followed: []string{"kcl-*/extended/inside", "kcl-*/extended/last"},
+	},
+
+	// The MultiLangDaemon. The child's languages are all alike to it: a bare one in Python was run.
+	{
+		who:      reads(notInJava, MultiLang, NoArguments),
+		reader:   kclcompat.MultiLang(1, 3),
+		says:     Disable,
+		consumer: "not Java, MultiLang 1.3",
+		stake:    rawStake,
+		change:   "the MultiLangDaemon of KCL 1.14 or 2.7; or {disable}",
+		reason:   "The daemon of KCL 1.3 does not take aggregates apart.",
+		ignored:  []string{"multilang-1.3.0/raw"}, followed: []string{"multilang-1.3.0/unaggregated/sequence-number"},
+	},
+	{
+		who:      reads(notInJava, MultiLang, SequenceNumber),
+		reader:   kclcompat.MultiLang(1, 3),
+		says:     Disable,
+		consumer: "not Java, MultiLang 1.3",
+		stake:    rawStake,
+		change:   "the MultiLangDaemon of KCL 1.14 or 2.7; or {disable}",
+		reason:   "The daemon of KCL 1.3 does not take aggregates apart.",
+		ignored:  []string{"multilang-1.3.0/raw"}, followed: []string{"multilang-1.3.0/unaggregated/sequence-number"},
+	},
+	{
+		who:      reads(notInJava, MultiLang, Record),
+		reader:   kclcompat.MultiLang(1, 3),
+		consumer: "not Java, MultiLang 1.3",
+		stake:    "There is no such call.",
+		change:   "checkpoint without a number behind the batch",
+		read:     "the daemon's messages: a checkpoint has a sequence number, and no record",
+	},
+	{
+		who:      reads(notInJava, MultiLang, Extended),
+		reader:   kclcompat.MultiLang(1, 3),
+		consumer: "not Java, MultiLang 1.3",
+		stake:    "The message is not understood, and never answered: the child hangs, and nothing is checkpointed.",
+		change:   "the MultiLangDaemon of KCL 1.14 or 2.7; or checkpoint without a number behind the batch",
+		ignored:  []string{"multilang-1.3.0/extended/inside"},
+	},
+	{
+		who:      reads(notInJava, MultiLang, NoArguments),
+		reader:   kclcompat.MultiLang(1, 4),
+		consumer: "not Java, MultiLang 1.4",
+		stake:    batchStake,
+		change:   batchChange,
+		followed: []string{"multilang-1.4.0/none/after-batch"},
+	},
+	{
+		who:      reads(notInJava, MultiLang, SequenceNumber),
+		reader:   kclcompat.MultiLang(1, 4),
+		consumer: "not Java, MultiLang 1.4",
+		stake:    repeatStake,
+		change:   "the MultiLangDaemon of KCL 1.14 or 2.7, whose messages have a sub-sequence number; or checkpoint without a number behind the batch; or {disable}",
+		ignored:  []string{"multilang-1.4.0/sequence-number/inside"}, followed: []string{"multilang-1.4.0/unaggregated/sequence-number"},
+	},
+	{
+		who:      reads(notInJava, MultiLang, Record),
+		reader:   kclcompat.MultiLang(1, 4),
+		consumer: "not Java, MultiLang 1.4",
+		stake:    "There is no such call.",
+		change:   "checkpoint without a number behind the batch",
+		read:     "the daemon's messages: a checkpoint has a sequence number, and no record",
+	},
+	{
+		who:      reads(notInJava, MultiLang, Extended),
+		reader:   kclcompat.MultiLang(1, 4),
+		consumer: "not Java, MultiLang 1.4",
+		stake:    "The message is not understood, and never answered: the child hangs, and nothing is checkpointed.",
+		change:   "the MultiLangDaemon of KCL 1.14 or 2.7; or checkpoint without a number behind the batch",
+		ignored:  []string{"multilang-1.4.0/extended/inside"},
+	},
+	{
+		who:      reads(notInJava, MultiLang, NoArguments),
+		reader:   kclcompat.MultiLang(1, 14),
+		consumer: "not Java, MultiLang 1.14, 2",
+		stake:    batchStake,
+		change:   batchChange,
+		variants: []string{"1.14.10", "2.7.2"},
+		followed: []string{"multilang-*/none/after-batch"},
+	},
+	{
+		who:      reads(notInJava, MultiLang, SequenceNumber),
+		reader:   kclcompat.MultiLang(1, 14),
+		consumer: "not Java, MultiLang 1.14, 2",
+		stake:    repeatStake,
+		change:   `{"action":"checkpoint","sequenceNumber":"…","subSequenceNumber":N}; or {disable}`,
+		variants: []string{"1.14.10", "2.7.2"},
+		ignored:  []string{"multilang-*/sequence-number/inside"}, followed: []string{"multilang-*/extended/inside", "multilang-*/unaggregated/sequence-number"},
+	},
+	{
+		who:      reads(notInJava, MultiLang, Extended),
+		reader:   kclcompat.MultiLang(1, 14),
+		consumer: "not Java, MultiLang 1.14, 2",
+		stake:    exactStake,
+		change:   "nothing",
+		variants: []string{"1.14.10", "2.7.2"},
+		followed: []string{"multilang-*/extended/inside"},
+	},
+	{
+		who:      reads(notInJava, MultiLang, Record),
+		reader:   kclcompat.MultiLang(1, 14),
+		consumer: "not Java, MultiLang 1.14, 2",
+		stake:    "There is no such call.",
+		change:   "checkpoint without a number behind the batch; or with sequenceNumber and subSequenceNumber",
+		read:     "the daemon's messages: a checkpoint has a sequence number and a sub-sequence number, and no record",
+	},
+
+	// Go, without kplkit and on it.
+	{
+		id:       "vmware/no-arguments",
+		who:      reads(inGo, VMware, NoArguments),
+		reader:   kclcompat.SDK(),
+		consumer: "Go, vmware-go-kcl-v2 alone",
+		stake:    "Nothing, once the whole batch is processed: only what came since the last checkpoint comes again.",
+		change:   "nothing; checkpoint the last record of the batch behind the loop over it",
+		followed: []string{"vmware/sequence-number/last"},
+	},
+	{
+		id:       "vmware/sequence-number",
+		who:      reads(inGo, VMware, SequenceNumber, Record, Extended),
+		reader:   kclcompat.SDK(),
+		consumer: "Go, vmware-go-kcl-v2 alone",
+		stake:    insideStake,
+		change:   "vmwarekcl.NewWorker(kclConfig, awsConfig, vmwarekcl.Factory(newProcessor)), which is row kplkit/record; or {disable}",
+		ignored:  []string{"vmware/sequence-number/inside"}, followed: []string{"vmware-kplkit/inside", "vmware/unaggregated"},
+	},
+	{
+		id:       "harlow/no-arguments",
+		who:      reads(inGo, Harlow, NoArguments),
+		reader:   kclcompat.SDK(),
+		consumer: "Go, harlow/kinesis-consumer alone",
+		stake:    "Nothing, behind an aggregate's last user record.",
+		change:   "nothing; set the checkpoint only behind an aggregate's last user record",
+		followed: []string{"harlow/sequence-number/last"},
+	},
+	{
+		id:       "harlow/sequence-number",
+		who:      reads(inGo, Harlow, SequenceNumber, Record, Extended),
+		reader:   kclcompat.SDK(),
+		consumer: "Go, harlow/kinesis-consumer alone",
+		stake:    insideStake,
+		change:   "consumer.WithClient(kinesis.NewFromConfig(cfg, deaggaws.WithDeaggregation())), which is row kplkit/record; or {disable}",
+		ignored:  []string{"harlow/sequence-number/inside"}, followed: []string{"harlow-kplkit/inside", "harlow/unaggregated"},
+	},
+	{
+		who:      reads(inGo, OnKplkit, Record, 0),
+		reader:   kclcompat.Kplkit(),
+		consumer: "Go, on kplkit",
+		stake:    "Nothing: the sequence number of a user record says where it is, inside an aggregate too.",
+		change:   "nothing; store r.SequenceNumber as the text that it is, or let vmwarekcl do it",
+		followed: []string{"sdk-go-kplkit/decoded", "sdk-go-kplkit/inside", "vmware-kplkit/decoded", "vmware-kplkit/inside", "harlow-kplkit/decoded", "harlow-kplkit/inside"},
+	},
+	{
+		who:      reads(inGo, OnKplkit, Extended),
+		reader:   kclcompat.Kplkit(),
+		consumer: "Go, on kplkit",
+		stake:    "Nothing.",
+		change:   "nothing",
+		followed: []string{"sdk-go-kplkit/inside", "vmware-kplkit/inside", "harlow-kplkit/inside"},
+	},
+	{
+		who:      reads(inGo, OnKplkit, NoArguments),
+		reader:   kclcompat.Kplkit(),
+		consumer: "Go, on kplkit",
+		stake:    "Nothing, once the whole batch is processed.",
+		change:   "nothing",
+		followed: []string{"sdk-go-kplkit/decoded", "vmware-kplkit/decoded"},
+	},
+	{
+		who:      reads(inGo, OnKplkit, SequenceNumber),
+		reader:   kclcompat.Kplkit(),
+		consumer: "Go, on kplkit",
+		stake:    "The number cut off from SEQUENCE:SUB stands for the whole aggregate: its rest is lost.",
+		change:   "store r.SequenceNumber as the text that it is, which is row kplkit/record",
+		followed: []string{"sdk-go-kplkit/inside"},
+		read:     "seqnum.ParseExtended: a bare number is all of the stored record",
+	},
+}
