@@ -143,7 +143,9 @@ func (s RuleSet) verdict(r row, p Producer, c Consumer) Verdict {
 			continue
 		}
 		runs := runsOf(k.runs, k.variants, c)
-		besides = append(besides, k.name+measured(" (%s)", runs))
+		if k.short != "" {
+			besides = append(besides, k.short+measured(" (%s)", runs))
+		}
 		ids = append(ids, runs...)
 		if k.read != "" {
 			v.Evidence = append(v.Evidence, Evidence{Kind: "read", ID: k.id, Source: k.read})

@@ -162,7 +162,8 @@ func versionOf(release string) (Version, bool) {
 type condition struct {
 	id       string
 	who      who
-	name     string // what happens, as a part of a sentence
+	short    string // a few words for the verdicts that it puts something at stake for; empty where it does not
+	what     string // what happens
 	change   string
 	variants []string
 	runs     []string

@@ -167,7 +167,7 @@ var rowsToday = []row{
 	{
 		who:      reads(inJava, KCL, NoArguments),
 		reader:   kclcompat.KCL(2, 7),
-		consumer: "Java, KCL 2, 3",
+		consumer: "Java, KCL 2 and 3",
 		stake:    batchStake,
 		change:   batchChange,
 		variants: []string{"2.7.2", "3.5.1"},
@@ -176,7 +176,7 @@ var rowsToday = []row{
 	{
 		who:      reads(inJava, KCL, SequenceNumber),
 		reader:   kclcompat.KCL(2, 7),
-		consumer: "Java, KCL 2, 3",
+		consumer: "Java, KCL 2 and 3",
 		stake:    repeatStake,
 		change:   "checkpointer.checkpoint(r.sequenceNumber(), r.subSequenceNumber()); or {disable}",
 		variants: []string{"2.7.2", "3.5.1"},
@@ -185,7 +185,7 @@ var rowsToday = []row{
 	{
 		who:      reads(inJava, KCL, Record),
 		reader:   kclcompat.KCL(2, 7),
-		consumer: "Java, KCL 2, 3",
+		consumer: "Java, KCL 2 and 3",
 		stake:    repeatStake,
 		change:   "checkpointer.checkpoint(r.sequenceNumber(), r.subSequenceNumber()); or {disable}",
 		variants: []string{"2.7.2", "3.5.1"},
@@ -194,7 +194,7 @@ var rowsToday = []row{
 	{
 		who:      reads(inJava, KCL, Extended),
 		reader:   kclcompat.KCL(2, 7),
-		consumer: "Java, KCL 2, 3",
+		consumer: "Java, KCL 2 and 3",
 		stake:    exactStake,
 		change:   "nothing",
 		variants: []string{"2.7.2", "3.5.1"},
@@ -273,7 +273,7 @@ var rowsToday = []row{
 	{
 		who:      reads(notInJava, MultiLang, NoArguments),
 		reader:   kclcompat.MultiLang(1, 14),
-		consumer: "not Java, MultiLang 1.14, 2",
+		consumer: "not Java, MultiLang 1.14 and 2",
 		stake:    batchStake,
 		change:   batchChange,
 		variants: []string{"1.14.10", "2.7.2"},
@@ -282,28 +282,28 @@ var rowsToday = []row{
 	{
 		who:      reads(notInJava, MultiLang, SequenceNumber),
 		reader:   kclcompat.MultiLang(1, 14),
-		consumer: "not Java, MultiLang 1.14, 2",
+		consumer: "not Java, MultiLang 1.14 and 2",
 		stake:    repeatStake,
 		change:   `{"action":"checkpoint","sequenceNumber":"…","subSequenceNumber":N}; or {disable}`,
 		variants: []string{"1.14.10", "2.7.2"},
 		ignored:  []string{"multilang-*/sequence-number/inside"}, followed: []string{"multilang-*/extended/inside", "multilang-*/unaggregated/sequence-number"},
 	},
 	{
+		who:      reads(notInJava, MultiLang, Record),
+		reader:   kclcompat.MultiLang(1, 14),
+		consumer: "not Java, MultiLang 1.14 and 2",
+		stake:    "There is no such call.",
+		change:   "checkpoint without a number behind the batch; or with sequenceNumber and subSequenceNumber",
+		read:     "the daemon's messages: a checkpoint has a sequence number and a sub-sequence number, and no record",
+	},
+	{
 		who:      reads(notInJava, MultiLang, Extended),
 		reader:   kclcompat.MultiLang(1, 14),
-		consumer: "not Java, MultiLang 1.14, 2",
+		consumer: "not Java, MultiLang 1.14 and 2",
 		stake:    exactStake,
 		change:   "nothing",
 		variants: []string{"1.14.10", "2.7.2"},
 		followed: []string{"multilang-*/extended/inside"},
-	},
-	{
-		who:      reads(notInJava, MultiLang, Record),
-		reader:   kclcompat.MultiLang(1, 14),
-		consumer: "not Java, MultiLang 1.14, 2",
-		stake:    "There is no such call.",
-		change:   "checkpoint without a number behind the batch; or with sequenceNumber and subSequenceNumber",
-		read:     "the daemon's messages: a checkpoint has a sequence number and a sub-sequence number, and no record",
 	},
 
 	// Go, without kplkit and on it.
@@ -344,22 +344,6 @@ var rowsToday = []row{
 		ignored:  []string{"harlow/sequence-number/inside"}, followed: []string{"harlow-kplkit/inside", "harlow/unaggregated"},
 	},
 	{
-		who:      reads(inGo, OnKplkit, Record, 0),
-		reader:   kclcompat.Kplkit(),
-		consumer: "Go, on kplkit",
-		stake:    "Nothing: the sequence number of a user record says where it is, inside an aggregate too.",
-		change:   "nothing; store r.SequenceNumber as the text that it is, or let vmwarekcl do it",
-		followed: []string{"sdk-go-kplkit/decoded", "sdk-go-kplkit/inside", "vmware-kplkit/decoded", "vmware-kplkit/inside", "harlow-kplkit/decoded", "harlow-kplkit/inside"},
-	},
-	{
-		who:      reads(inGo, OnKplkit, Extended),
-		reader:   kclcompat.Kplkit(),
-		consumer: "Go, on kplkit",
-		stake:    "Nothing.",
-		change:   "nothing",
-		followed: []string{"sdk-go-kplkit/inside", "vmware-kplkit/inside", "harlow-kplkit/inside"},
-	},
-	{
 		who:      reads(inGo, OnKplkit, NoArguments),
 		reader:   kclcompat.Kplkit(),
 		consumer: "Go, on kplkit",
@@ -375,5 +359,21 @@ var rowsToday = []row{
 		change:   "store r.SequenceNumber as the text that it is, which is row kplkit/record",
 		followed: []string{"sdk-go-kplkit/inside"},
 		read:     "seqnum.ParseExtended: a bare number is all of the stored record",
+	},
+	{
+		who:      reads(inGo, OnKplkit, Record, 0),
+		reader:   kclcompat.Kplkit(),
+		consumer: "Go, on kplkit",
+		stake:    "Nothing: the sequence number of a user record says where it is, inside an aggregate too.",
+		change:   "nothing; store r.SequenceNumber as the text that it is, or let vmwarekcl do it",
+		followed: []string{"sdk-go-kplkit/decoded", "sdk-go-kplkit/inside", "vmware-kplkit/decoded", "vmware-kplkit/inside", "harlow-kplkit/decoded", "harlow-kplkit/inside"},
+	},
+	{
+		who:      reads(inGo, OnKplkit, Extended),
+		reader:   kclcompat.Kplkit(),
+		consumer: "Go, on kplkit",
+		stake:    "Nothing.",
+		change:   "nothing",
+		followed: []string{"sdk-go-kplkit/inside", "vmware-kplkit/inside", "harlow-kplkit/inside"},
 	},
 }

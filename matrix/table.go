@@ -64,7 +64,7 @@ type Condition struct {
 func Conditions(s RuleSet) (conditions []Condition) {
 	for _, k := range s.conditions() {
 		runs := runsOf(k.runs, k.variants, Consumer{})
-		c := Condition{V: 1, Condition: k.id, What: k.name, Change: k.change, Evidence: evidenceOf(runs), Measured: measured("%s", runs)}
+		c := Condition{V: 1, Condition: k.id, What: k.what, Change: k.change, Evidence: evidenceOf(runs), Measured: measured("%s", runs)}
 		if k.read != "" {
 			c.Evidence = append(c.Evidence, Evidence{Kind: "read", ID: k.id, Source: k.read})
 		}

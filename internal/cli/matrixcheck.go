@@ -1,0 +1,134 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kplkit/kplkit/matrix"
+)
+
+// checkOptions are the flags of kplkit matrix check.
+type checkOptions struct {
+	ruleSet, producer                  string
+	consumer, via, version, checkpoint string
+}
+
+func newMatrixCheck(s Streams) *cobra.Command {
+	var o checkOptions
+	cmd := &cobra.Command{
+		Use:   "check --consumer LANGUAGE --via LIBRARY",
+		Short: "Tells what to do about the KPL's aggregation for one consumer",
+		Long: `Tells what to do about the KPL's aggregation for one producer and one consumer, what is at stake, what to change, and
+the runs that show it. Without --checkpoint it is the answer for the worst way to checkpoint.
+
+  --producer    java is the KPL; kplkit is 'kplkit put' and package producer; or any other language
+  --consumer    java, go, python, node, or any other language
+  --via         sdk        a loop of one's own over GetRecords or SubscribeToShard
+                kcl        the Java KCL (with --kcl VERSION)
+                multilang  its MultiLangDaemon, for any language (with --kcl VERSION)
+                vmware     vmware-go-kcl-v2 alone
+                harlow     harlow/kinesis-consumer alone
+                kplkit     any of the three in Go with deaggaws or vmwarekcl
+  --kcl         1.4, 1.4.0 and 1.4.x mean the same
+  --checkpoint  none             checkpoint() without arguments
+                sequence-number  checkpoint(sequence number)
+                record           checkpoint(record)
+                extended         checkpoint(sequence number, sub-sequence number)
+
+The exit code is 0 if there is nothing to do, or aggregates have to be taken apart with what is named; 3 if something
+has to change, can't be used, or is unknown; 2 for a value that does not exist.`,
+		Example: `  kplkit matrix check --consumer java --via kcl --kcl 1.14 --checkpoint sequence-number
+  kplkit matrix check --consumer go --via kplkit
+  kplkit matrix check --producer python --consumer java --via kcl --kcl 2.7 --json`,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			v, err := o.check()
+			if err != nil {
+				return usageError{err}
+			}
+			var out bytes.Buffer
+			if jsonFlag(cmd) {
+				encoder := json.NewEncoder(&out)
+				encoder.SetEscapeHTML(false)
+				err = encoder.Encode(v)
+			} else {
+				writeVerdict(&out, v)
+			}
+			if err == nil {
+				_, err = s.Out.Write(out.Bytes())
+			}
+			if err == nil && !v.Fine() {
+				return errFindings
+			}
+			return err
+		},
+	}
+	addRuleSet(cmd, &o.ruleSet)
+	f := cmd.Flags()
+	f.StringVar(&o.producer, "producer", "java", "`LANGUAGE` of the producer, java for the KPL, or kplkit")
+	f.StringVar(&o.consumer, "consumer", "", "`LANGUAGE` of the consumer")
+	f.StringVar(&o.via, "via", "", "`LIBRARY` that it reads by: sdk, kcl, multilang, vmware, harlow, kplkit")
+	f.StringVar(&o.version, "kcl", "", "`VERSION` of the KCL, for kcl and multilang")
+	f.StringVar(&o.checkpoint, "checkpoint", "", "`CALL` that it checkpoints with: none, sequence-number, record, extended")
+	completeValues(cmd, "producer", "java", "kplkit", "go", "python", "node")
+	completeValues(cmd, "consumer", "java", "go", "python", "node")
+	completeValues(cmd, "via", "sdk", "kcl", "multilang", "vmware", "harlow", "kplkit")
+	completeValues(cmd, "kcl", "1.3", "1.4", "1.14", "2.7", "3.5")
+	completeValues(cmd, "checkpoint", "none", "sequence-number", "record", "extended")
+	return cmd
+}
+
+// check answers. Where the producer decides alone no consumer has to be named.
+func (o checkOptions) check() (matrix.Verdict, error) {
+	set, errSet := matrix.ParseRuleSet(o.ruleSet)
+	p, errProducer := matrix.ParseProducer(o.producer)
+	if err := errors.Join(errSet, errProducer); err != nil {
+		return matrix.Verdict{}, err
+	}
+	if o.consumer == "" && o.via == "" && o.version == "" && o.checkpoint == "" {
+		if v := matrix.Check(set, p, matrix.Consumer{}); v.Aggregation == matrix.NotApplicable {
+			return v, nil
+		}
+	}
+	if o.consumer == "" {
+		return matrix.Verdict{}, errors.New("--consumer is missing: java, go, python, node or another language")
+	}
+	c, err := matrix.ParseConsumer(o.consumer, o.via, o.version, o.checkpoint)
+	if err != nil {
+		return matrix.Verdict{}, err
+	}
+	return matrix.Check(set, p, c), nil
+}
+
+var aggregationMeanings = map[matrix.Aggregation]string{
+	matrix.OK:                "leave aggregation on",
+	matrix.Deaggregate:       "leave aggregation on, and take aggregates apart",
+	matrix.DisableOrExtended: "turn aggregation off, or store extended sequence numbers",
+	matrix.Disable:           "turn aggregation off, or change the consumer",
+	matrix.NotApplicable:     "there is nothing to aggregate, or no such checkpoint",
+	matrix.Unknown:           "nobody has run it",
+}
+
+func writeVerdict(out *bytes.Buffer, v matrix.Verdict) {
+	usable := map[bool]string{true: "", false: "; the KPL is not usable"}[v.KPLUsable]
+	fmt.Fprintf(out, "%s: %s%s (row %s)\n", v.Aggregation, aggregationMeanings[v.Aggregation], usable, v.Rule)
+	for _, part := range [][2]string{{"At stake", v.AtStake}, {"Change", v.Change}, {"Reason", v.Reason}} {
+		fmt.Fprintf(out, "\n%s\n", part[0])
+		wrap(out, part[1], "  ")
+	}
+	if len(v.Evidence) == 0 {
+		return
+	}
+	fmt.Fprint(out, "\nEvidence\n")
+	for _, e := range v.Evidence {
+		if e.Kind == "run" {
+			fmt.Fprintf(out, "  %s  %-48s  %s\n", e.Date, e.ID, e.Counts)
+		} else {
+			wrap(out, fmt.Sprintf("read        %s: %s", e.ID, e.Source), "  ")
+		}
+	}
+}
