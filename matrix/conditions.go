@@ -111,11 +111,11 @@ var conditionsToday = []condition{
 	},
 	{
 		id:       "damaged/kcl-1",
-		who:      who{producers: format, vias: []Via{KCL}, before: Version{2, 0}},
+		who:      who{producers: format, vias: []Via{KCL}, from: Version{1, 4}, before: Version{2, 0}},
 		short:    "an aggregate with a bad index",
 		what:     "of an aggregate with a bad index the rest vanishes, its neighbours come",
 		change:   "the producer that writes it",
-		variants: []string{"1.3.0", "1.4.0", "1.14.10"},
+		variants: []string{"1.4.0", "1.14.10"},
 		runs:     []string{"kcl-*/damaged"},
 	},
 	{

@@ -2,10 +2,7 @@ package matrix
 
 import (
 	"cmp"
-	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 )
 
@@ -21,55 +18,40 @@ func WriteMarkdown(w io.Writer, s RuleSet) error {
 
 func table2015() string {
 	var b strings.Builder
-	b.WriteString("| row | producer | consumer | checkpoint | KPL usable | aggregation | measured: ignored | measured: followed |\n|---|---|---|---|---|---|---|---|\n")
+	heading(&b, "row", "producer", "consumer", "checkpoint", "KPL usable", "aggregation", "measured: ignored", "measured: followed", "what to do")
 	for _, r := range Rows(Year2015) {
 		usable := map[bool]string{true: "yes", false: "no"}[r.KPLUsable]
-		writeCells(&b, r.Rule, r.Producer, r.Consumer, r.Checkpoint, usable, string(r.Aggregation), r.Ignored, r.Followed)
+		cells(&b, r.Rule, r.Producer, r.Consumer, r.Checkpoint, usable, string(r.Aggregation), r.Ignored, r.Followed, r.Change)
 	}
 	return b.String()
 }
 
 func tableToday() string {
 	var b strings.Builder
-	b.WriteString("| consumer | checkpoint | aggregation | measured: ignored | measured: followed | what to do | row |\n|---|---|---|---|---|---|---|\n")
+	heading(&b, "consumer", "checkpoint", "aggregation", "measured: ignored", "measured: followed", "what to do", "row")
 	for _, r := range Rows(Today) {
-		writeCells(&b, r.About(), r.Checkpoint, string(r.Aggregation), r.Ignored, r.Followed, r.Change, r.Rule)
+		cells(&b, r.About(), r.Checkpoint, string(r.Aggregation), r.Ignored, r.Followed, r.Change, r.Rule)
 	}
 	return b.String()
 }
 
 func tableConditions() string {
 	var b strings.Builder
-	b.WriteString("| condition | what happens | measured | what to do |\n|---|---|---|---|\n")
+	heading(&b, "condition", "what happens", "measured", "what to do")
 	for _, c := range Conditions(Today) {
-		writeCells(&b, c.Condition, c.What, cmp.Or(c.Measured, "read"), c.Change)
+		cells(&b, c.Condition, c.What, cmp.Or(c.Measured, "read"), c.Change)
 	}
 	return b.String()
 }
 
-func tableEvidence() string {
-	var b strings.Builder
-	b.WriteString("| run | date | versions | what | put | raw | delivered | lost | twice | refused |\n|---|---|---|---|---|---|---|---|---|---|\n")
-	for _, e := range embedded() {
-		n := e.Counts
-		writeCells(&b, e.ID, e.Date, versionsOf(e), e.What, fmt.Sprint(n.Put), fmt.Sprint(n.Raw), fmt.Sprint(n.Delivered),
-			fmt.Sprint(n.Lost), fmt.Sprint(n.Twice), n.Refused)
-	}
-	return b.String()
+func heading(b *strings.Builder, names ...string) {
+	cells(b, names...)
+	b.WriteString(strings.Repeat("|---", len(names)) + "|\n")
 }
 
-// versionsOf returns the versions of a run in one line.
-func versionsOf(e Evidence) string {
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(e.Versions)) {
-		parts = append(parts, name+" "+e.Versions[name])
-	}
-	return strings.Join(parts, ", ")
-}
-
-func writeCells(b *strings.Builder, cells ...string) {
+func cells(b *strings.Builder, texts ...string) {
 	escape := strings.NewReplacer("|", `\|`, "<", "&lt;", "\n", " ")
-	for _, c := range cells {
+	for _, c := range texts {
 		b.WriteString("| " + cmp.Or(escape.Replace(c), "–") + " ")
 	}
 	b.WriteString("|\n")

@@ -183,7 +183,7 @@ func (r row) reasonFor(p Producer, c Consumer) string {
 
 // changeFor says it for the producer that there is.
 func changeFor(change string, p Producer) string {
-	disable := "setAggregationEnabled(false) on the KPL's KinesisProducerConfiguration"
+	disable := "KinesisProducerConfiguration.setAggregationEnabled(false)"
 	if p == Kplkit() {
 		disable = "producer.WithAggregation(producer.AggregateNever)"
 	}

@@ -63,6 +63,7 @@ type row struct {
 	stake    string // what happens when the advice is ignored, in words: the counts are the runs'
 	change   string // {disable} stands for how the producer turns aggregation off
 	reason   string // besides the rule's
+	page     string // what AWS's page says of it, where the runs say otherwise
 
 	// Runs, by id. A * in one stands for each of variants: releases of the KCL, or languages.
 	variants          []string

@@ -8,7 +8,7 @@ func kcl14(c Checkpoint) who {
 	}
 }
 
-// rows2015 are the seven rows of AWS's page "Integrating with the KPL", in our words, with runs of ours beside them. The
+// rows2015 are the seven rows of AWS's page "Integrating the KPL with Producer Code", in our words, with runs of ours beside them. The
 // page dates from KCL 1.4, and has no other version. Its row 6 names two ways out; the second is row 6-extended here.
 var rows2015 = []row{
 	{
@@ -59,6 +59,7 @@ var rows2015 = []row{
 		says:     OK,
 		consumer: "Java, KCL 1.4",
 		stake:    "Nothing, once the whole batch is processed. AWS's page does not have this condition: checkpoint() inside a batch loses the rest of the batch.",
+		page:     "no caveat",
 		change:   "nothing; call checkpoint() behind the loop over the batch, never inside it",
 		ignored:  []string{"kcl-1.4.0/none/inside-batch"}, followed: []string{"kcl-1.4.0/none/after-batch"},
 	},
@@ -68,9 +69,10 @@ var rows2015 = []row{
 		reader:   kclcompat.KCL(1, 4),
 		says:     DisableOrExtended,
 		consumer: "Java, KCL 1.4",
-		stake:    "User records of the aggregate that were done come again. AWS's page says must; the runs lose nothing, they repeat.",
+		stake:    "User records of the aggregate that were done come again; none is lost. AWS's page does not say which.",
+		page:     "aggregation has to be disabled, or extended sequence numbers used; what happens otherwise is not said",
 		change:   "checkpointer.checkpoint(r.getSequenceNumber(), ((UserRecord) r).getSubSequenceNumber()); or {disable}",
-		ignored:  []string{"kcl-1.4.0/sequence-number/inside"}, followed: []string{"kcl-1.4.0/extended/inside", "kcl-1.4.0/unaggregated/sequence-number"},
+		ignored:  []string{"kcl-1.4.0/sequence-number/inside", "kcl-1.4.0/sequence-number/last"}, followed: []string{"kcl-1.4.0/extended/inside", "kcl-1.4.0/unaggregated/sequence-number"},
 	},
 	{
 		id:       "row-6-extended",
