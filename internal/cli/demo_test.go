@@ -86,6 +86,15 @@ vmware-go-kcl-v2 on kplkit  every 10 records       10         10      0      1
 	if !strings.HasPrefix(out.String(), want) {
 		t.Errorf("%s\nwant it to start with\n%s", out, want)
 	}
+	for _, row := range []string{
+		"  vmware-go-kcl-v2 on kplkit  every 10 records  kplkit/record           ok\n",
+		"  vmware-go-kcl-v2 alone      every 10 records  vmware/sequence-number  disable\n",
+		"  vmware-go-kcl-v2 alone      after each batch  vmware/no-arguments     ok\n",
+	} {
+		if strings.Count(out.String(), row) != 1 {
+			t.Errorf("%s\nlacks %q", out, row)
+		}
+	}
 	for _, sentence := range []string{"What happened:", "What it means:", "What to type next:"} {
 		if strings.Count(out.String(), sentence) != 1 {
 			t.Errorf("%s\nlacks %q", out, sentence)

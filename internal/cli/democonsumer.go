@@ -9,12 +9,15 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+
+	"github.com/kplkit/kplkit/matrix"
 )
 
 // demoConsumer is one of the consumers that the demo compares, as this program sees it.
 type demoConsumer struct {
 	name               string // of its application, and of its lease table
 	worker, checkpoint string
+	plays              matrix.Consumer // the row of the usage matrix
 
 	times         []int // how often each user record was delivered
 	deliveries    int

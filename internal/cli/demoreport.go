@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"github.com/kplkit/kplkit/matrix"
 )
 
 // demoLine is a consumer in JSON, and demoSummary, the last line, the one on kplkit.
@@ -14,6 +16,7 @@ type demoLine struct {
 	Consumer   string `json:"consumer"`
 	Checkpoint string `json:"checkpoint"`
 	demoCounts
+	Row string `json:"row"` // of the usage matrix
 }
 
 type demoSummary struct {
@@ -41,7 +44,7 @@ func (d *demo) report(asJSON bool) error {
 func (d *demo) writeJSON(out *bytes.Buffer) {
 	encoder := json.NewEncoder(out)
 	for _, c := range d.consumers {
-		_ = encoder.Encode(demoLine{1, c.worker, c.checkpoint, c.counts()}) // a Buffer has no error
+		_ = encoder.Encode(demoLine{1, c.worker, c.checkpoint, c.counts(), c.verdict().Rule}) // a Buffer has no error
 	}
 	_ = encoder.Encode(demoSummary{1, d.consumers[0].counts()})
 }
@@ -58,7 +61,17 @@ func (d *demo) writeText(out *bytes.Buffer) {
 	if counts[0].Lost > 0 {
 		return // there is nothing to be proud of
 	}
+	fmt.Fprintf(out, "\nRows of the usage matrix that were just played ('%s matrix' has all):\n", programName())
+	for _, c := range d.consumers {
+		v := c.verdict()
+		fmt.Fprintf(out, "  %-26s  %-16s  %-22s  %s\n", c.worker, c.checkpoint, v.Rule, v.Aggregation)
+	}
 	fmt.Fprintf(out, demoSentences, counts[0].Put, len(d.ledger.sizes), counts[1].Lost, counts[2].Duplicated, counts[0].Duplicated, programName())
+}
+
+// verdict is what the usage matrix says of the consumer. The demo's producer writes as the KPL does.
+func (c *demoConsumer) verdict() matrix.Verdict {
+	return matrix.Check(matrix.Today, matrix.Kplkit(), c.plays)
 }
 
 // programName is how to call this program again.
