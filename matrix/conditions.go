@@ -30,6 +30,7 @@ var conditionsToday = []condition{
 	{
 		id:     "reshard/kplkit",
 		who:    who{producers: []string{"kplkit"}, vias: []Via{KCL, MultiLang}, from: Version{1, 4}},
+		short:  "a reshard",
 		what:   "a reshard loses nothing of what kplkit has acknowledged",
 		change: "nothing",
 		runs:   []string{"reshard/kplkit/kcl-2.7.2"},
@@ -163,6 +164,7 @@ var conditionsToday = []condition{
 	{
 		id:     "damaged/kplkit",
 		who:    who{producers: format, vias: []Via{OnKplkit}},
+		short:  "an aggregate with a bad index",
 		what:   "of an aggregate with a bad index every user record comes, one of them without its key",
 		change: "nothing",
 		runs:   []string{"sdk-go-kplkit/damaged", "vmware-kplkit/damaged", "harlow-kplkit/damaged"},

@@ -12,8 +12,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/kplkit/kplkit/kclcompat"
 )
 
 // RuleSet is a set of rows.
@@ -74,24 +72,6 @@ const (
 
 var severity = []Aggregation{OK, Deaggregate, DisableOrExtended, Disable, NotApplicable, Unknown}
 
-// Verdict is the answer for a producer and a consumer.
-type Verdict struct {
-	V              int         `json:"v"`
-	KPLUsable      bool        `json:"kpl_usable"`
-	Aggregation    Aggregation `json:"aggregation"`
-	AtStake        string      `json:"at_stake"`
-	Change         string      `json:"change"`
-	Reason         string      `json:"reason"`
-	Rule           string      `json:"rule"`                      // the row
-	CheckpointRule string      `json:"checkpoint_rule,omitempty"` // of kclcompat, where one decides
-	Evidence       []Evidence  `json:"evidence"`
-}
-
-// Fine reports whether nothing has to change but that the consumer de-aggregates with what is named.
-func (v Verdict) Fine() bool {
-	return v.KPLUsable && (v.Aggregation == OK || v.Aggregation == Deaggregate)
-}
-
 // Check answers for user records that p puts and c reads. Where no row covers them the answer is Unknown, and names the
 // nearest rows. Without a Checkpoint it is the worst of those that c can use.
 func Check(s RuleSet, p Producer, c Consumer) Verdict {
@@ -127,92 +107,6 @@ func (s RuleSet) worst(p Producer, c Consumer) (worst row, answers string, found
 		}
 	}
 	return worst, strings.Join(all, ", "), found
-}
-
-func (s RuleSet) verdict(r row, p Producer, c Consumer) Verdict {
-	ignored, followed := runsOf(r.ignored, r.variants, c), runsOf(r.followed, r.variants, c)
-	v := Verdict{
-		V: 1, KPLUsable: r.usable(), Aggregation: r.advice(), Rule: r.name(), CheckpointRule: r.rule().ID,
-		AtStake: r.stake + measured(" Measured: %s.", ignored) + measured(" With the advice followed: %s.", followed),
-		Change:  changeFor(r.change, p), Reason: r.reasonFor(p, c),
-	}
-	ids := slices.Concat(ignored, followed)
-	var besides []string
-	for _, k := range s.conditions() {
-		if c.Via == 0 || !k.who.covers(p, c) {
-			continue
-		}
-		runs := runsOf(k.runs, k.variants, c)
-		if k.short != "" {
-			besides = append(besides, k.short+measured(" (%s)", runs))
-		}
-		ids = append(ids, runs...)
-		if k.read != "" {
-			v.Evidence = append(v.Evidence, Evidence{Kind: "read", ID: k.id, Source: k.read})
-		}
-	}
-	if len(besides) > 0 {
-		v.AtStake += " Besides: " + strings.Join(besides, "; ") + "."
-	}
-	if r.read != "" {
-		v.Evidence = append(v.Evidence, Evidence{Kind: "read", ID: r.name(), Source: r.read})
-	}
-	v.Evidence = append(evidenceOf(ids), v.Evidence...)
-	return v
-}
-
-// usable reports whether the row's producers can use the KPL, or write its format.
-func (r row) usable() bool { return coversName(r.who.producers, "java") }
-
-func (r row) reasonFor(p Producer, c Consumer) string {
-	var parts []string
-	if p == Kplkit() && r.usable() {
-		parts = append(parts, "kplkit writes the KPL's format without the KPL.")
-	}
-	if r.reason != "" {
-		parts = append(parts, r.reason)
-	}
-	if rule := r.rule(); rule.ID != "" {
-		if c.Via != 0 { // of the version that is asked for
-			rule = kclcompat.RuleFor(rule.Style, c.reader())
-		}
-		parts = append(parts, fmt.Sprintf("Rule %s (%s): %s.", rule.ID, rule.Condition, rule.Why))
-	}
-	return strings.Join(parts, " ")
-}
-
-// changeFor says it for the producer that there is.
-func changeFor(change string, p Producer) string {
-	disable := "KinesisProducerConfiguration.setAggregationEnabled(false)"
-	if p == Kplkit() {
-		disable = "producer.WithAggregation(producer.AggregateNever)"
-	}
-	return strings.ReplaceAll(change, "{disable}", disable)
-}
-
-// measured tells how runs ended, each outcome once.
-func measured(format string, ids []string) string {
-	var outcomes []string
-	for _, e := range evidenceOf(ids) {
-		if outcome := e.Counts.String(); !slices.Contains(outcomes, outcome) {
-			outcomes = append(outcomes, outcome)
-		}
-	}
-	if len(outcomes) == 0 {
-		return ""
-	}
-	return fmt.Sprintf(format, strings.Join(outcomes, " / "))
-}
-
-// evidenceOf returns the runs of ids, each once. A test holds that they all exist.
-func evidenceOf(ids []string) []Evidence {
-	found := []Evidence{}
-	for i, id := range ids {
-		if e, ok := runOf(id); ok && !slices.Contains(ids[:i], id) {
-			found = append(found, e)
-		}
-	}
-	return found
 }
 
 func (s RuleSet) unknown(p Producer, c Consumer) Verdict {

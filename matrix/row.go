@@ -163,7 +163,7 @@ func versionOf(release string) (Version, bool) {
 type condition struct {
 	id       string
 	who      who
-	short    string // a few words for the verdicts that it puts something at stake for; empty where it does not
+	short    string // a few words for the verdicts; empty where it stands in the table alone
 	what     string // what happens
 	change   string
 	variants []string
