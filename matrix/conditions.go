@@ -44,6 +44,15 @@ var conditionsToday = []condition{
 		read:   `AWS, "Aggregation is not supported on service-managed streams"`,
 	},
 	{
+		id:       "later-batch",
+		who:      who{producers: format, vias: []Via{KCL}, checkpoints: []Checkpoint{NoArguments}},
+		short:    "a stop in a later batch",
+		what:     "stopped in a later batch than that of the last checkpoint(), it repeats what came since",
+		change:   "expect duplicates",
+		variants: []string{"1.3.0", "1.4.0", "1.14.10", "2.7.2", "3.5.1"},
+		runs:     []string{"kcl-*/none/later-batch"},
+	},
+	{
 		id:       "latest",
 		who:      who{producers: format, vias: []Via{KCL}},
 		short:    "LATEST and a stop before the first checkpoint",

@@ -135,7 +135,7 @@ var rowsToday = []row{
 		stake:    batchStake,
 		change:   batchChange,
 		variants: []string{"1.4.0", "1.14.10"},
-		ignored:  []string{"kcl-*/none/inside-batch"}, followed: []string{"kcl-*/none/after-batch", "kcl-*/none/later-batch"},
+		ignored:  []string{"kcl-*/none/inside-batch"}, followed: []string{"kcl-*/none/after-batch"},
 	},
 	{
 		who:      reads(inJava, KCL, SequenceNumber),
@@ -171,7 +171,7 @@ var rowsToday = []row{
 		stake:    batchStake,
 		change:   batchChange,
 		variants: []string{"2.7.2", "3.5.1"},
-		ignored:  []string{"kcl-*/none/inside-batch"}, followed: []string{"kcl-*/none/after-batch", "kcl-*/none/later-batch"},
+		ignored:  []string{"kcl-*/none/inside-batch"}, followed: []string{"kcl-*/none/after-batch"},
 	},
 	{
 		who:      reads(inJava, KCL, SequenceNumber),
