@@ -41,12 +41,15 @@ type Counts struct {
 
 // String tells how a run ended, in a few words.
 func (c Counts) String() string {
+	if c.Refused != "" && c.Delivered == 0 {
+		return "refused"
+	}
 	var parts []string
 	switch {
 	case c.Raw > 0:
 		parts = append(parts, fmt.Sprintf("%d of %d raw", c.Lost, c.Put))
-	case c.Refused != "" && c.Delivered == 0:
-		return "refused"
+	case c.Refused != "" && c.Lost > 0:
+		parts = append(parts, fmt.Sprintf("%d of %d stuck", c.Lost, c.Put)) // behind the error
 	case c.Lost > 0:
 		parts = append(parts, fmt.Sprintf("%d of %d lost", c.Lost, c.Put))
 	}
@@ -54,7 +57,7 @@ func (c Counts) String() string {
 		parts = append(parts, fmt.Sprintf("%d of %d twice", c.Twice, c.Put))
 	}
 	if c.Refused != "" {
-		parts = append(parts, "refused")
+		parts = append(parts, "an error")
 	}
 	if len(parts) == 0 {
 		return fmt.Sprintf("all %d once", c.Put)

@@ -37,7 +37,8 @@ func TestCounts(t *testing.T) {
 		"55 of 104 lost":                {Put: 104, Delivered: 49, Lost: 55},
 		"5 of 104 lost, 4 of 104 twice": {Put: 104, Delivered: 99, Lost: 5, Twice: 4},
 		"refused":                       {Put: 104, Lost: 104, Refused: "leaseCounter must not be null"},
-		"4 of 104 twice, refused":       {Put: 104, Delivered: 104, Twice: 4, Refused: "as it did not fall into acceptable range"},
+		"73 of 104 stuck, an error":     {Put: 104, Delivered: 31, Lost: 73, Refused: "panic"},
+		"4 of 104 twice, an error":      {Put: 104, Delivered: 104, Twice: 4, Refused: "as it did not fall into acceptable range"},
 	} {
 		if got := c.String(); got != want {
 			t.Errorf("%+v: %q, want %q", c, got, want)

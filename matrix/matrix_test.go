@@ -63,6 +63,7 @@ func TestCheck(t *testing.T) {
 		{"today", "java", "go", "vmware", "", "", true, Disable, "vmware/sequence-number"},
 		{"today", "java", "go", "vmware", "", "none", true, OK, "vmware/no-arguments"},
 		{"today", "java", "go", "harlow", "", "record", true, Disable, "harlow/sequence-number"},
+		{"today", "java", "go", "harlow", "", "none", true, Deaggregate, "harlow/no-arguments"},
 		{"today", "java", "go", "kplkit", "", "", true, OK, "kplkit/record"},
 		{"today", "kplkit", "go", "kplkit", "", "", true, OK, "kplkit/record"},
 		{"today", "java", "go", "kplkit", "", "sequence-number", true, DisableOrExtended, "kplkit/sequence-number"},
