@@ -1,17 +1,12 @@
 package producer_test
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/internal/kinesisfake"
@@ -63,75 +58,6 @@ func (l *ledger) Retry(why producer.Reason, userRecords int) {
 	l.retries[why] += userRecords
 }
 
-// watchedAPI knows how much is under way, and whether the producer must have noticed that the stream is service-managed.
-type watchedAPI struct {
-	*kinesis.Client
-	mu                                       sync.Mutex
-	requests, bytes, mostRequests, mostBytes int
-	described                                types.RecordDistributionStrategy
-	managedSince                             time.Time // zero: it is not, or not known to be
-	aggregates                               int       // sent to a stream that is known to be service-managed
-}
-
-func (a *watchedAPI) DescribeStreamSummary(ctx context.Context, in *kinesis.DescribeStreamSummaryInput, opts ...func(*kinesis.Options)) (*kinesis.DescribeStreamSummaryOutput, error) {
-	out, err := a.Client.DescribeStreamSummary(ctx, in, opts...)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if err == nil {
-		a.described = out.StreamDescriptionSummary.RecordDistributionStrategy
-		if a.described != types.RecordDistributionStrategyAuto {
-			a.managedSince = time.Time{}
-		}
-	}
-	return out, err
-}
-
-// ListShards ends a look at the stream.
-func (a *watchedAPI) ListShards(ctx context.Context, in *kinesis.ListShardsInput, opts ...func(*kinesis.Options)) (*kinesis.ListShardsOutput, error) {
-	defer func() {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		if a.described == types.RecordDistributionStrategyAuto && a.managedSince.IsZero() {
-			a.managedSince = time.Now()
-		}
-	}()
-	return a.Client.ListShards(ctx, in, opts...)
-}
-
-func (a *watchedAPI) PutRecords(ctx context.Context, in *kinesis.PutRecordsInput, opts ...func(*kinesis.Options)) (*kinesis.PutRecordsOutput, error) {
-	size, aggregates := 0, 0
-	for _, r := range in.Records {
-		size += len(r.Data) + len(aws.ToString(r.PartitionKey))
-		if deagg.HasMagic(r.Data) {
-			aggregates++
-		}
-	}
-	a.add(1, size, aggregates)
-	defer a.add(-1, -size, 0)
-	return a.Client.PutRecords(ctx, in, opts...)
-}
-
-func (a *watchedAPI) add(requests, bytes, aggregates int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.requests += requests
-	a.bytes += bytes
-	a.mostRequests, a.mostBytes = max(a.mostRequests, a.requests), max(a.mostBytes, a.bytes)
-	if !a.managedSince.IsZero() && time.Now().After(a.managedSince) {
-		a.aggregates += aggregates
-	}
-}
-
-// check holds what can be seen at the API: limits, and the strategy once it is known.
-func (a *watchedAPI) check(w *world) {
-	if a.mostBytes > maxBuffered || a.mostRequests > w.inFlight {
-		w.T.Errorf("%d requests under way at most, of %d bytes at most", a.mostRequests, a.mostBytes)
-	}
-	if a.aggregates > 0 {
-		w.T.Errorf("%d aggregates sent when the stream was known to be service-managed", a.aggregates)
-	}
-}
-
 // check holds what the package promises.
 func (w *world) check() {
 	if w.most > maxBuffered {
@@ -155,7 +81,7 @@ func (w *world) check() {
 		w.inOrder(kcl, stored)
 	}
 	w.positions(stored, all)
-	count(w, stored, len(read(deagg.KCL, all))-len(kcl), len(read(deagg.Lossless, all))-len(lossless))
+	totals.count(w, stored, len(read(deagg.KCL, all))-len(kcl), len(read(deagg.Lossless, all))-len(lossless))
 }
 
 // outcome holds that each record has one result, and returns those of what is stored.
@@ -229,62 +155,4 @@ func (w *world) positions(stored map[string]producer.Result, all map[string][]ki
 			w.T.Errorf("%.20s: it is not at %s %v", data, r.ShardID, r.Position)
 		}
 	}
-}
-
-// figures are what all worlds of a test run come to.
-type figures struct {
-	mu sync.Mutex
-
-	worlds, records, failed, shards, children, merges, expiries, switches, full int
-
-	twiceKCL, twiceLossless int
-	retries                 map[producer.Reason]int
-
-	time time.Duration // virtual
-}
-
-var totals = figures{retries: map[producer.Reason]int{}}
-
-func (f *figures) add(change func(*figures)) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	change(f)
-}
-
-func (f *figures) String() string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return fmt.Sprintf("%d worlds so far, %v of virtual time: %d records, %d of them failed; %d shards, %d splits, %d merges; %d times credentials expired, %d times AUTO and back, %d times the buffer was nearly full; user records sent again: %v; read besides after an answer was lost: %d under KCL, %d under Lossless",
-		f.worlds, f.time.Round(time.Minute), f.records, f.failed, f.shards, f.children/2, f.merges, f.expiries, f.switches, f.full, f.retries, f.twiceKCL, f.twiceLossless)
-}
-
-func count(w *world, stored map[string]producer.Result, twiceKCL, twiceLossless int) {
-	out, err := kinesis.NewFromConfig(w.Control()).ListShards(context.Background(), &kinesis.ListShardsInput{StreamName: aws.String("s")})
-	if err != nil {
-		w.T.Error(err)
-		return
-	}
-	totals.add(func(n *figures) {
-		n.worlds++
-		n.time += time.Since(w.born)
-		n.records += len(w.taken)
-		n.failed += len(w.taken) - len(stored)
-		n.twiceKCL += twiceKCL
-		n.twiceLossless += twiceLossless
-		if w.most > maxBuffered*9/10 {
-			n.full++
-		}
-		for why, records := range w.retries {
-			n.retries[why] += records
-		}
-		for _, s := range out.Shards {
-			n.shards++
-			switch {
-			case s.AdjacentParentShardId != nil:
-				n.merges++
-			case s.ParentShardId != nil:
-				n.children++
-			}
-		}
-	})
 }
