@@ -1,0 +1,63 @@
+package producer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+
+	"github.com/kplkit/kplkit/producer"
+)
+
+// stuck is an API whose PutRecords does not return before its context ends.
+type stuck struct{ *kinesis.Client }
+
+func (stuck) PutRecords(ctx context.Context, _ *kinesis.PutRecordsInput, _ ...func(*kinesis.Options)) (*kinesis.PutRecordsOutput, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// TestMemory: a full buffer, and the aggregates made of it, take no more than twice its limit; the allocator rounds up by
+// another eighth.
+func TestMemory(t *testing.T) {
+	const limit = 16 * mebibyte
+	for _, size := range []int{0, 100, 10_000} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			inBubble(t, 4, func(b *bench) {
+				before := heap()
+				p, err := producer.New(stuck{b.client}, "s", producer.WithMaxBuffered(limit), producer.WithRequestTimeout(time.Hour), producer.WithTimeToLive(time.Hour))
+				b.must(p, err)
+				n := 0
+				for ; ; n++ {
+					err := p.TryPut(producer.Record{PartitionKey: fmt.Sprint("key-", n), Data: make([]byte, size)}, func(producer.Record, producer.Result) {})
+					if errors.Is(err, producer.ErrWouldBlock) {
+						break
+					}
+					b.must(nil, err)
+				}
+				time.Sleep(time.Second)
+				grown := heap() - before
+				b.Logf("%d records in a buffer of %d bytes take %d", n, limit, grown)
+				if grown > 2*limit+limit/4 {
+					b.Error("which is too much")
+				}
+				ctx, cancel := context.WithCancel(b.ctx)
+				cancel()
+				if err := p.Close(ctx); err == nil {
+					b.Error("Close sent what can't be sent")
+				}
+			})
+		})
+	}
+}
+
+func heap() int {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
+}
