@@ -22,6 +22,7 @@ type lane struct {
 
 	encoder aggregator.Encoder
 	filling []*pending // what encoder holds
+	usual   int        // how many that were the last time
 	waiting []*stored
 	bytes   int // of waiting
 	flying  int // stored records under way, or not judged yet
@@ -78,6 +79,9 @@ func (n *lane) add(e *pending, linger time.Duration) {
 		n.close(linger)
 		_, _ = n.encoder.Add(e.Record) // an empty Encoder takes any record that was admitted
 	}
+	if n.filling == nil {
+		n.filling = make([]*pending, 0, n.usual)
+	}
 	n.filling = append(n.filling, e)
 }
 
@@ -113,7 +117,7 @@ func (n *lane) close(linger time.Duration) {
 		n.wait(s)
 	}
 	n.encoder.Reset()
-	n.filling = nil
+	n.filling, n.usual = nil, len(n.filling)
 }
 
 func (n *lane) wait(s *stored) {

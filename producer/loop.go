@@ -47,7 +47,7 @@ func (l *loop) run() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		l.mail = l.box.take()
+		l.mail = l.box.take(l.mail)
 		next := l.step(time.Now())
 		l.box.settle(l.settled, l.failed)
 		l.settled, l.failed = nil, 0

@@ -75,12 +75,13 @@ func (m *mailbox) put(e *pending) (ok bool) {
 	return ok
 }
 
-// take empties the mailbox. The settings stay.
-func (m *mailbox) take() mail {
+// take empties the mailbox. The settings stay. What was in it before is done with, and its room is used again.
+func (m *mailbox) take(before mail) mail {
+	clear(before.puts)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	in := m.in
-	m.in.puts, m.in.answers, m.in.listing = nil, nil, nil
+	m.in.puts, m.in.answers, m.in.listing = before.puts[:0], nil, nil
 	return in
 }
 
