@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"encoding/binary"
+	"flag"
 	"fmt"
 	"net/http"
 	"testing"
@@ -23,6 +24,8 @@ const (
 	putShards  = 4
 	putSize    = 100
 )
+
+var buffered = flag.Int("buffered", 64<<20, "bytes that kplkit may buffer in BenchmarkPut: WithMaxBuffered")
 
 // BenchmarkPut puts 1,000,000 records of 100 bytes into an embedded Kinesis of four shards, by turns with kplkit and
 // with a8m, each with its defaults and without a rate limit (a8m has none), from one goroutine. Both go through the
@@ -72,7 +75,7 @@ var putKey = func() (keys [1000]string) {
 }()
 
 func putByKplkit(b testing.TB, client *kinesis.Client) {
-	p, err := producer.New(client, "s", producer.WithRateLimit(0))
+	p, err := producer.New(client, "s", producer.WithRateLimit(0), producer.WithMaxBuffered(*buffered))
 	if err != nil {
 		b.Fatal(err)
 	}
