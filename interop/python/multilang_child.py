@@ -59,7 +59,10 @@ class Daemon:
         self.write(action="checkpoint", **position)
         if not select.select([sys.stdin], [], [], PATIENCE)[0]:
             return f"no answer to the checkpoint message in {PATIENCE}s"
-        return self.read().get("error") or ""
+        answer = self.read()
+        if answer["action"] != "checkpoint":  # such as shutdown, where the lease was lost meanwhile
+            return f"{answer['action']} in place of an answer to the checkpoint message"
+        return answer.get("error") or ""
 
     def checkpoint_all(self):
         """Asks for a checkpoint behind all that has been handed over."""

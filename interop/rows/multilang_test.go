@@ -35,6 +35,11 @@ func multilangParts() []part {
 		if version < "2" {
 			p.kpl = "0.14.13"
 		}
+		if version > "3" {
+			for i := range p.scenarios {
+				p.scenarios[i].play = (*stage).onLeaseTable
+			}
+		}
 		parts = append(parts, p)
 	}
 	return parts
@@ -53,38 +58,24 @@ func multilangScenarios(version string) []scenario {
 		"sequence-number", "at", inside, 0, exact)
 	plain.plain = true
 	if version == "1.3.0" || version == "1.4.0" {
-		// They know no message with these keys: they pass over it, and the record processor waits for ever. The second
-		// worker finds no checkpoint.
+		// They know no checkpoint message with these keys, and pass over it. Nothing is stored.
 		extended.what += "; no answer comes"
 		extended.refuses, extended.want = true, allTwice
 	}
 	if version != "1.3.0" {
 		return []scenario{decoded, afterBatch, insideBatch, number, extended, plain}
 	}
-	// It hands over stored records. The record processor takes them apart.
+	// It hands over aggregates: record processors take them apart.
 	number.want = restLost
 	scenarios := []scenario{afterBatch, insideBatch, number, extended, plain}
 	for i := range scenarios {
-		s := &scenarios[i]
-		s.what += "; the record processor takes aggregates apart"
-		s.settings = map[string]string{"ROW_SELF": "1"}
-		s.stops[0].settings = s.settings
+		selfDeaggregating(&scenarios[i])
 	}
-	return append(scenarios, scenario{id: "raw", what: "read to the end", want: aggregatesRaw})
+	return append(scenarios, scenario{id: "raw", what: "read to the end; the application does not de-aggregate", want: aggregatesLost})
 }
 
-// allTwice: nothing was stored, so that all comes again.
+// allTwice: no checkpoint was stored, so that all comes again.
 func allTwice(p *plan) (lost, twice int) { return 0, p.stops[len(p.stops)-1] + 1 }
-
-// aggregatesRaw: what was aggregated does not come out as user records.
-func aggregatesRaw(p *plan) (lost, twice int) {
-	for _, u := range p.users {
-		if u.of > 1 {
-			lost++
-		}
-	}
-	return lost, 0
-}
 
 // pythonVersion is the python3 command's own account, such as 3.11.7.
 var pythonVersion = sync.OnceValue(func() string {

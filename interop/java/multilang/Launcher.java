@@ -25,7 +25,7 @@ final class Launcher {
         settings.setProperty("AWSCredentialsProvider", arguments[1]);
         settings.setProperty("retrievalMode", "POLLING");
         settings.setProperty("metricsLevel", "NONE");
-        settings.setProperty("failoverTimeMillis", "1000");
+        settings.setProperty("failoverTimeMillis", "5000"); // no less: on a busy machine the lease would be lost before the stop
         settings.setProperty("idleTimeBetweenReadsInMillis", "200");
         settings.setProperty("shardSyncIntervalMillis", "1000");
         settings.setProperty("cleanupLeasesUponShardCompletion", "false");

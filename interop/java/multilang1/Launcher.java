@@ -38,7 +38,7 @@ final class Launcher {
                         Contract.APPLICATION, Contract.STREAM, anybody, Contract.WORKER)
                 .withInitialPositionInStream(InitialPositionInStream.valueOf(Contract.POSITION))
                 .withMaxRecords(Contract.MAX)
-                .withFailoverTimeMillis(1000)
+                .withFailoverTimeMillis(5000) // no less: on a busy machine the lease would be lost before the stop
                 .withIdleTimeBetweenReadsInMillis(200)
                 .withShardSyncIntervalMillis(1000)
                 .withCleanupLeasesUponShardCompletion(false);
