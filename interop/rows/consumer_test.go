@@ -19,6 +19,7 @@ import (
 //	ROW_CHECKPOINT_FILE             where consumers without a lease table keep their checkpoint
 //	ROW_CHECKPOINT                  none, sequence-number, record, extended, extended-beyond (a sub-sequence number of 99) or nothing
 //	ROW_AT                          data of the user record at which to stop hard; empty: go on until END is handed over
+//	ROW_ENDS                        how many END there are, if more than 1: one in each shard
 //	ROW_WHEN                        at: checkpoint and stop right there; batch: after the batch that holds it;
 //	                                later: checkpoint after each batch, stop at it
 //	ROW_MAX                         records per GetRecords
@@ -129,6 +130,15 @@ func (w *worker) wait(t *testing.T) outcome {
 		t.Logf("%s: %s\n%s", w.name, o.refused, w.log)
 	}
 	return o
+}
+
+// awaitRecord returns when the worker has been handed one.
+func (w *worker) awaitRecord(t *testing.T) {
+	select {
+	case <-w.handed:
+	case o := <-w.stopped:
+		t.Fatalf("%s has stopped: %+v\n%s", w.name, o, w.log)
+	}
 }
 
 // tail keeps the end of what is written to it.

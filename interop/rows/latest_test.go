@@ -1,7 +1,6 @@
 package rows
 
 import (
-	"fmt"
 	"testing"
 	"time"
 )
@@ -18,13 +17,13 @@ func (st *stage) playLatest(t *testing.T) ledger {
 	at := names(userRecords)[userRecords/2+4]
 	st.createStream(t, st.stream, 1)
 	crashed := st.begin(t, st.scenario.last, merged(st.scenario.settings, map[string]string{"ROW_AT": at}))
-	st.awaitIterators(t, 1)
+	st.awaitIterators(t, crashed, 1)
 	stored := st.put(t)
 	first := crashed.wait(t)
 	st.seen = append(st.seen, first.records...)
 	before := st.iterators.of(st.stream)
 	resumed := st.begin(t, st.scenario.last, st.scenario.settings)
-	st.awaitIterators(t, before+1)
+	st.awaitIterators(t, resumed, before+1)
 	st.putPlain(t, st.stream, end)
 	second := resumed.wait(t)
 	st.seen = append(st.seen, second.records...)
@@ -42,11 +41,16 @@ func (st *stage) playLatest(t *testing.T) ledger {
 	return l
 }
 
-// awaitIterators waits until n shard iterators of the stream have been given out.
-func (st *stage) awaitIterators(t *testing.T, n int) {
+// awaitIterators waits until a worker has asked for the stream's shard iterator number n.
+func (st *stage) awaitIterators(t *testing.T, w *worker, n int) {
 	for deadline := time.Now().Add(patience); st.iterators.of(st.stream) < n; time.Sleep(20 * time.Millisecond) {
+		select {
+		case o := <-w.stopped:
+			t.Fatalf("%s has stopped: %+v\n%s", w.name, o, w.log)
+		default:
+		}
 		if time.Now().After(deadline) {
-			t.Fatal(fmt.Sprintf("%s: nobody reads", st.stream))
+			t.Fatalf("%s does not read", w.name)
 		}
 	}
 }

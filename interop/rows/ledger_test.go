@@ -47,6 +47,14 @@ func newLedger(stored []string, delivered []event, refused string) ledger {
 	return l
 }
 
+// add adds what became of another stream's.
+func (l *ledger) add(m ledger) {
+	l.Put, l.Raw, l.Delivered, l.Lost, l.Twice = l.Put+m.Put, l.Raw+m.Raw, l.Delivered+m.Delivered, l.Lost+m.Lost, l.Twice+m.Twice
+	if l.Refused == "" {
+		l.Refused = m.Refused
+	}
+}
+
 // evidence is a part's file in the folder matrix/evidence.
 type evidence struct {
 	V        int               `json:"v"`

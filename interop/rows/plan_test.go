@@ -74,7 +74,10 @@ func newPlan(t *testing.T, stream []deagg.StoredRecord, s scenario) *plan {
 func (p *plan) at() userRecord { return p.users[p.stops[len(p.stops)-1]] }
 
 // behind counts the user records after the last stop in the same stored record.
-func (p *plan) behind() int { return p.at().of - 1 - p.at().sub }
+func (p *plan) behind() int { return p.behindStop(len(p.stops) - 1) }
+
+// behindStop counts those after any stop.
+func (p *plan) behindStop(i int) int { return p.users[p.stops[i]].of - 1 - p.users[p.stops[i]].sub }
 
 // batch is which GetRecords answer a user record is in, for a worker that starts when all is put.
 func (p *plan) batch(u userRecord) int { return u.stored / p.max }

@@ -16,12 +16,13 @@ const (
 // stage is where a scenario is played: a stream of its own.
 type stage struct {
 	*world
-	scenario scenario
-	stream   string
-	plan     *plan
-	workers  int
-	files    string  // a folder
-	seen     []event // what was delivered, by all workers
+	scenario    scenario
+	stream      string
+	application string // the lease table; "": named as the stream
+	plan        *plan
+	workers     int
+	files       string  // a folder
+	seen        []event // what was delivered, by all workers
 }
 
 // streamName returns a name that Kinesis, DynamoDB and a file can have.
@@ -83,10 +84,14 @@ func (st *stage) begin(t *testing.T, by program, settings map[string]string) *wo
 	if limit == 0 {
 		limit = all
 	}
+	application := st.application
+	if application == "" {
+		application = st.stream
+	}
 	common := map[string]string{
-		"ROW_KINESIS": st.kinesisURL, "ROW_DYNAMODB": st.dynamodbURL, "ROW_STREAM": st.stream, "ROW_APPLICATION": st.stream,
+		"ROW_KINESIS": st.kinesisURL, "ROW_DYNAMODB": st.dynamodbURL, "ROW_STREAM": st.stream, "ROW_APPLICATION": application,
 		"ROW_WORKER": fmt.Sprintf("worker-%d", st.workers), "ROW_CHECKPOINT": "nothing", "ROW_AT": "", "ROW_WHEN": "at",
-		"ROW_MAX": fmt.Sprint(limit), "ROW_POSITION": "TRIM_HORIZON", "ROW_SELF": "",
+		"ROW_MAX": fmt.Sprint(limit), "ROW_POSITION": "TRIM_HORIZON", "ROW_SELF": "", "ROW_ENDS": "1",
 		"ROW_CHECKPOINT_FILE": filepath.Join(st.files, "checkpoint"),
 	}
 	return by.start(t, merged(common, settings))

@@ -81,32 +81,38 @@ func (w *world) putPlain(t *testing.T, stream, data string) {
 	}
 }
 
-// readBack returns the stored records of a stream, shard by shard.
-func (w *world) readBack(t *testing.T, stream string) (stored []deagg.StoredRecord) {
-	shards, err := w.client.ListShards(t.Context(), &kinesis.ListShardsInput{StreamName: &stream})
+func (w *world) shards(t *testing.T, stream string) []types.Shard {
+	out, err := w.client.ListShards(t.Context(), &kinesis.ListShardsInput{StreamName: &stream})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, shard := range shards.Shards {
-		from, err := w.client.GetShardIterator(t.Context(), &kinesis.GetShardIteratorInput{
-			StreamName: &stream, ShardId: shard.ShardId, ShardIteratorType: types.ShardIteratorTypeTrimHorizon,
-		})
+	return out.Shards
+}
+
+// readBack returns the stored records of a stream of one shard.
+func (w *world) readBack(t *testing.T, stream string) []deagg.StoredRecord {
+	return w.readShard(t, stream, *w.shards(t, stream)[0].ShardId)
+}
+
+func (w *world) readShard(t *testing.T, stream, shard string) (stored []deagg.StoredRecord) {
+	from, err := w.client.GetShardIterator(t.Context(), &kinesis.GetShardIteratorInput{
+		StreamName: &stream, ShardId: &shard, ShardIteratorType: types.ShardIteratorTypeTrimHorizon,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for iterator := from.ShardIterator; iterator != nil; {
+		out, err := w.client.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: iterator})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for iterator := from.ShardIterator; iterator != nil; {
-			out, err := w.client.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: iterator})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, r := range out.Records {
-				stored = append(stored, deagg.StoredRecord{SequenceNumber: *r.SequenceNumber, PartitionKey: *r.PartitionKey, Data: r.Data})
-			}
-			iterator = out.NextShardIterator
-			if len(out.Records) == 0 {
-				break
-			}
+		for _, r := range out.Records {
+			stored = append(stored, deagg.StoredRecord{SequenceNumber: *r.SequenceNumber, PartitionKey: *r.PartitionKey, Data: r.Data})
 		}
+		if len(out.Records) == 0 {
+			break
+		}
+		iterator = out.NextShardIterator
 	}
 	return stored
 }

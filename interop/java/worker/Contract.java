@@ -18,8 +18,10 @@ final class Contract {
     static final int MAX = Integer.parseInt(setting("ROW_MAX"));
     private static final String AT = setting("ROW_AT");
     private static final String WHEN = setting("ROW_WHEN");
+    private static final int ENDS = Integer.parseInt(setting("ROW_ENDS"));
     private static final boolean SELF = setting("ROW_SELF").equals("1");
     private static final PrintStream OUT = System.out;
+    private static int ends; // seen so far
 
     private Contract() {}
 
@@ -40,17 +42,16 @@ final class Contract {
         String checkpoint(R record) throws Exception;
     }
 
-    /** Hands over a batch of one shard, and checkpoints and stops where the settings say. */
+    /** Hands over a batch of a shard, and checkpoints and stops where the settings say. */
     static synchronized <R> void process(List<R> batch, Kcl<R> kcl) {
         R stop = null;
-        boolean end = false;
         for (R record : batch) {
             byte[] stored = bytes(kcl.data(record));
             List<byte[]> users = SELF ? Aggregate.users(stored) : List.of(stored);
             for (int i = 0; i < users.size(); i++) {
                 byte[] data = users.get(i);
                 handOver(data, kcl.sequenceNumber(record), SELF ? i : kcl.subSequenceNumber(record));
-                end |= is(data, "END");
+                ends += is(data, "END") ? 1 : 0;
                 if (AT.isEmpty() || !is(data, AT)) {
                     continue;
                 }
@@ -69,7 +70,7 @@ final class Contract {
         if (stop != null) {
             stop("after the batch with " + AT);
         }
-        if (end) {
+        if (ends == ENDS) {
             stop("END");
         }
     }

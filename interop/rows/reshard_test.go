@@ -1,0 +1,210 @@
+package rows
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/deagg/hashkey"
+)
+
+// What is put into each stream of a reshard. Whether the KPL loses anything hangs on how it packs: hence three.
+const (
+	reshardStreams = 3
+	reshardRecords = 500
+	beforeSplits   = 170
+)
+
+// reshard is a producer that still holds the map of two shards when both are split, and what consumers deliver of
+// the user records that it said are stored. Those that start after the splits read the same streams.
+func reshard() part {
+	newKPL, oldKPL, ours := splitStreams{kpl: "1.0.7"}, splitStreams{kpl: "0.14.13"}, splitStreams{}
+	versions := func(kpl, consumer string) map[string]string {
+		v := map[string]string{"KPL": kpl, "KCL": consumer}
+		if kpl == "" {
+			delete(v, "KPL")
+		}
+		return v
+	}
+	return part{
+		name: "reshard", versions: map[string]string{"Java": javaVersion()},
+		scenarios: []scenario{
+			{id: "kpl-1.0.7/kcl-2.7.2", what: splitWhat + "a worker that starts afterwards", versions: versions("1.0.7", "2.7.2"), play: newKPL.readBy(kcl("2.7.2")), check: losesSome},
+			{id: "kpl-1.0.7/kcl-3.5.1", what: splitWhat + "a worker that starts afterwards", versions: versions("1.0.7", "3.5.1"), play: newKPL.readBy(kcl("3.5.1")), check: losesSome},
+			{id: "kpl-1.0.7/kcl-2.7.2-across", what: splitWhat + "a worker that runs meanwhile", versions: versions("1.0.7", "2.7.2"), play: across(kcl("2.7.2")), check: repeatsSome},
+			{id: "kpl-0.14.13/kcl-1.14.10", what: splitWhat + "a worker that starts afterwards", versions: versions("0.14.13", "1.14.10"), play: oldKPL.readBy(kcl("1.14.10")), check: losesNone},
+			{id: "kpl-1.0.7/kplkit", what: splitWhat + "kplkit's Decoder", versions: map[string]string{"KPL": "1.0.7"}, play: newKPL.decode(false), check: repeatsSome},
+			{id: "kpl-1.0.7/kplkit-ranges", what: splitWhat + "kplkit's Decoder, which knows the shards' hash ranges and ancestors", versions: map[string]string{"KPL": "1.0.7"}, play: newKPL.decode(true), check: losesNone},
+			{id: "kplkit/kcl-2.7.2", what: splitWhat + "a worker that starts afterwards", versions: versions("", "2.7.2"), play: ours.readBy(kcl("2.7.2")), check: exactly},
+			{id: "kplkit/kplkit-ranges", what: splitWhat + "kplkit's Decoder, which knows the shards' hash ranges and ancestors", play: ours.decode(true), check: exactly},
+		},
+	}
+}
+
+const splitWhat = "500 user records are put while both shards are split, three times; "
+
+// Expectations, where the KPL's timing decides how many.
+
+func losesSome(l ledger) bool   { return l.Lost > 0 }
+func losesNone(l ledger) bool   { return l.Lost == 0 }
+func repeatsSome(l ledger) bool { return l.Lost == 0 && l.Twice > 0 }
+func exactly(l ledger) bool     { return l.Lost == 0 && l.Twice == 0 }
+
+// splitStreams are streams whose shards were split while a producer put: the KPL or, without a version, kplkit's.
+type splitStreams struct {
+	kpl     string
+	once    sync.Once
+	streams []splitStream
+}
+
+type splitStream struct {
+	name   string
+	stored []string // what the producer said is stored
+}
+
+// written returns the streams, once they are all put.
+func (s *splitStreams) written(t *testing.T, st *stage) []splitStream {
+	s.once.Do(func() {
+		var p putter = newOurs(st.world)
+		if s.kpl != "" {
+			p = startKPL(st.test, s.kpl, st.kplPort)
+		}
+		for i := range reshardStreams {
+			name := fmt.Sprintf("%s--%d", st.stream, i)
+			st.createStream(t, name, 2)
+			s.streams = append(s.streams, splitStream{name, putAndSplit(t, st.world, p, name)})
+			st.endShards(t, name)
+		}
+	})
+	if len(s.streams) < reshardStreams {
+		t.Fatal("the streams were not written")
+	}
+	return s.streams
+}
+
+// putter puts user records, and returns those that are stored.
+type putter interface {
+	put(t *testing.T, stream string, plain bool, users []string) (stored []string)
+}
+
+// putAndSplit puts, splits all shards, and puts the rest.
+func putAndSplit(t *testing.T, w *world, p putter, stream string) (stored []string) {
+	users := names(reshardRecords)
+	stored = p.put(t, stream, false, users[:1]) // alone: the KPL has no shard map yet
+	stored = append(stored, p.put(t, stream, false, users[1:beforeSplits])...)
+	w.splitAll(t, stream)
+	return append(stored, p.put(t, stream, false, users[beforeSplits:])...)
+}
+
+// splitAll splits both shards in halves.
+func (w *world) splitAll(t *testing.T, stream string) {
+	quarters := hashkey.Equal(4)
+	for i, shard := range w.shards(t, stream) {
+		_, err := w.client.SplitShard(t.Context(), &kinesis.SplitShardInput{
+			StreamName: &stream, ShardToSplit: shard.ShardId, NewStartingHashKey: aws.String(quarters[2*i+1].Start().String()),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// endShards puts END into each open shard.
+func (w *world) endShards(t *testing.T, stream string) {
+	for _, shard := range w.openShards(t, stream) {
+		_, err := w.client.PutRecord(t.Context(), &kinesis.PutRecordInput{
+			StreamName: &stream, PartitionKey: aws.String("end"), ExplicitHashKey: shard.HashKeyRange.StartingHashKey, Data: []byte(end),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (w *world) openShards(t *testing.T, stream string) []types.Shard {
+	return slices.DeleteFunc(w.shards(t, stream), func(s types.Shard) bool { return s.SequenceNumberRange.EndingSequenceNumber != nil })
+}
+
+func rangeOf(t *testing.T, s types.Shard) hashkey.Range {
+	keys, err := hashkey.ParseRange(*s.HashKeyRange.StartingHashKey, *s.HashKeyRange.EndingHashKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+var endsOfFour = map[string]string{"ROW_ENDS": "4", "ROW_CHECKPOINT": "none", "ROW_WHEN": "later"}
+
+// readBy is a scenario: one worker for each stream.
+func (s *splitStreams) readBy(by program) func(*stage, *testing.T) ledger {
+	return func(st *stage, t *testing.T) (sum ledger) {
+		for _, stream := range s.written(t, st) {
+			o := st.reader(stream.name, by).work(t, by, endsOfFour)
+			sum.add(newLedger(stream.stored, o.records, o.refused))
+		}
+		return sum
+	}
+}
+
+// reader is a stage on a stream that others read, too: its application has a name of its own.
+func (st *stage) reader(stream string, by program) *stage {
+	return &stage{world: st.world, scenario: st.scenario, stream: stream, application: st.stream + "--" + stream}
+}
+
+// across is a scenario in which a worker runs while the stream is put and split.
+func across(by program) func(*stage, *testing.T) ledger {
+	return func(st *stage, t *testing.T) (sum ledger) {
+		p := startKPL(st.test, "1.0.7", st.kplPort)
+		for i := range reshardStreams {
+			reader := st.reader(fmt.Sprintf("%s--%d", st.stream, i), by)
+			st.createStream(t, reader.stream, 2)
+			w := reader.begin(t, by, endsOfFour)
+			st.putPlain(t, reader.stream, "awake")
+			w.awaitRecord(t)
+			stored := putAndSplit(t, st.world, p, reader.stream)
+			st.endShards(t, reader.stream)
+			o := w.wait(t)
+			sum.add(newLedger(stored, o.records, o.refused))
+		}
+		return sum
+	}
+}
+
+// decode is a scenario: our Decoder on each shard, with or without what ListShards tells of it.
+func (s *splitStreams) decode(ranges bool) func(*stage, *testing.T) ledger {
+	return func(st *stage, t *testing.T) (sum ledger) {
+		for _, stream := range s.written(t, st) {
+			var seen []event
+			shards := st.shards(t, stream.name)
+			for _, shard := range shards {
+				var d deagg.Decoder
+				if ranges {
+					d.HashRange, d.Ancestors = rangeOf(t, shard), ancestors(t, shards, shard)
+				}
+				for u := range d.UserRecords(st.readShard(t, stream.name, *shard.ShardId)...) {
+					seen = append(seen, event{Record: slices.Clone(u.Data)})
+				}
+			}
+			sum.add(newLedger(stream.stored, seen, ""))
+		}
+		return sum
+	}
+}
+
+// ancestors are the ranges of the shards that one came from, all the way up.
+func ancestors(t *testing.T, shards []types.Shard, of types.Shard) (ranges []hashkey.Range) {
+	for _, s := range shards {
+		if is(of.ParentShardId, s) || is(of.AdjacentParentShardId, s) {
+			ranges = append(append(ranges, rangeOf(t, s)), ancestors(t, shards, s)...)
+		}
+	}
+	return ranges
+}
+
+func is(id *string, s types.Shard) bool { return id != nil && *id == *s.ShardId }
