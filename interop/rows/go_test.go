@@ -20,7 +20,7 @@ func vmware() part {
 		plainRecords(),
 		broken("damaged", badIndex, true, fromBatchLost),
 		broken("damaged/md5", badMD5, false, exact),
-		broken("damaged/protobuf", badProtobuf, false, batchLost),
+		broken("damaged/protobuf", badProtobuf, false, damagedBatchLost),
 	}}
 }
 

@@ -124,13 +124,16 @@ func aggregatesLost(p *plan) (lost, twice int) {
 	return lost, 0
 }
 
+// readable tells user records from a damaged aggregate that is handed over as it is.
+func readable(u userRecord) bool { return !deagg.HasMagic([]byte(u.text)) }
+
 // damagedRestLost: of the damaged aggregate, what is before the bad index is delivered.
 func damagedRestLost(*plan) (lost, twice int) { return 2, 0 }
 
 // damagedBatchLost: with the damaged aggregate goes all that came in the same answer.
 func damagedBatchLost(p *plan) (lost, twice int) {
 	for _, u := range p.users {
-		if u.stored/p.max == p.damaged/p.max {
+		if p.batch(u) == p.damaged/p.max && readable(u) {
 			lost++
 		}
 	}

@@ -10,14 +10,14 @@ import (
 // sdkParts are loops on the AWS SDKs with the de-aggregator that there is for the language.
 func sdkParts() []part {
 	java, javaWithJAXB := sdkJava(), sdkJava("jaxb")
-	withJAXB := broken("damaged/with-jaxb", badIndex, false, twoLost)
+	withJAXB := broken("damaged/with-jaxb", badIndex, false, damagedRestLost)
 	withJAXB.last = javaWithJAXB
 	return []part{
 		sdkPart("sdk-java", java,
 			broken("damaged/without-jaxb", badIndex, true, fromBatchLost), withJAXB,
 			broken("damaged/md5", badMD5, false, exact), broken("damaged/protobuf", badProtobuf, false, exact)),
 		sdkPart("sdk-python", program{command: []string{filepath.Join(cache, "python", "bin", "python"), "../python/consume.py"}},
-			broken("damaged", badIndex, false, twoLost),
+			broken("damaged", badIndex, false, damagedRestLost),
 			broken("damaged/md5", badMD5, false, exact), broken("damaged/protobuf", badProtobuf, false, exact)),
 		sdkPart("sdk-node", program{command: []string{"node", filepath.Join(cache, "node", "consume.js")}},
 			broken("damaged", badIndex, false, exact),

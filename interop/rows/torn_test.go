@@ -8,7 +8,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
-	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/producer/aggregator"
 )
 
@@ -83,20 +82,7 @@ func (w *world) putTorn(t *testing.T, stream string, d damage) {
 	}
 }
 
-// readable tells user records from a damaged aggregate that is handed over as it is.
-func readable(u userRecord) bool { return !deagg.HasMagic([]byte(u.text)) }
-
-// batchLost: with the damaged aggregate goes all that came in the same answer.
-func batchLost(p *plan) (lost, twice int) {
-	for _, u := range p.users {
-		if p.batch(u) == p.damaged/p.max && readable(u) {
-			lost++
-		}
-	}
-	return lost, 0
-}
-
-// fromBatchLost: so does all that follows.
+// fromBatchLost: with the damaged aggregate goes all that came in the same answer, and all that follows.
 func fromBatchLost(p *plan) (lost, twice int) {
 	for _, u := range p.users {
 		if p.batch(u) >= p.damaged/p.max && readable(u) {
@@ -116,6 +102,3 @@ func fromBatchLostAgain(p *plan) (lost, twice int) {
 	}
 	return lost, twice
 }
-
-// twoLost: of the damaged aggregate, what is before the bad index is delivered.
-func twoLost(*plan) (lost, twice int) { return 2, 0 }
