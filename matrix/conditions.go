@@ -44,7 +44,7 @@ var conditionsToday = []condition{
 	},
 	{
 		id:     "service-managed",
-		who:    who{producers: format},
+		who:    who{producers: inJava, vias: []Via{KCL, MultiLang}},
 		short:  "service-managed streams, where the KCL drops aggregates",
 		what:   "on a service-managed stream (record distribution strategy AUTO) aggregates land in any shard, and the KCL drops them",
 		change: "no aggregation there: kplkit's producer sees it by itself, a KPL up to 1.0.7 does not",
