@@ -85,7 +85,7 @@ func (r row) reasonFor(p Producer, c Consumer) string {
 func changeFor(change string, p Producer) string {
 	disable := "KinesisProducerConfiguration.setAggregationEnabled(false)"
 	if p == Kplkit() {
-		disable = "producer.WithAggregation(producer.AggregateNever)"
+		disable = "kplkit put --no-aggregation, or producer.WithAggregation(producer.AggregateNever)"
 	}
 	return strings.ReplaceAll(change, "{disable}", disable)
 }
