@@ -66,6 +66,9 @@ func (l *loop) learn(now time.Time, found *listing) {
 		r.pause, r.wanted = min(2*r.pause, longestPause), true
 	}
 	l.arrange(stream, shards)
+	if found.description != nil && l.Producer.description.Swap(found.description) == nil {
+		close(l.described) // only now: a record that waited for it must find the loop knowing it, too
+	}
 	l.judgeAll(now, found.err == nil || found.forbidden)
 }
 

@@ -67,6 +67,12 @@ func TestLargeRecords(t *testing.T) {
 	inBubble(t, 1, func(b *bench) {
 		b.must(b.client.UpdateMaxRecordSize(b.ctx, &kinesis.UpdateMaxRecordSizeInput{StreamARN: aws.String(streamARN), MaxRecordSizeInKiB: aws.Int32(10240)}))
 		large := func(n int) producer.Record { return producer.Record{PartitionKey: "k", Data: make([]byte, n-1)} }
+		b.fault = func(_ int, r kinesisfake.Request) (f kinesisfake.Fault) {
+			if r.Operation == "ListShards" {
+				f.Delay = time.Second // the record must wait until the loop knows the stream
+			}
+			return f
+		}
 		p := b.producer(producer.WithMaxBuffered(20 * mebibyte))
 		if _, err := p.PutSync(b.ctx, large(10*mebibyte)); err != nil {
 			b.Error(err)

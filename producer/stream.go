@@ -46,17 +46,13 @@ func (p *Producer) list() {
 	defer func() { p.box.post(func(in *mail) { in.listing = l }) }()
 	ctx, cancel := context.WithTimeout(p.ctx, listTimeout)
 	defer cancel()
-	d, known := p.describe(ctx)
-	l.description = d
-	if known && p.description.Swap(d) == nil {
-		close(p.described)
-	}
+	l.description = p.describe(ctx)
 	l.shards, l.err = p.listShards(ctx)
 	l.forbidden = l.err != nil && classify(l.err) == permanent
 }
 
-// describe returns nil and false if it may succeed another time, and the usual stream if it may not.
-func (p *Producer) describe(ctx context.Context) (*description, bool) {
+// describe returns what was known before if it fails, or else the usual stream if it can't succeed another time.
+func (p *Producer) describe(ctx context.Context) *description {
 	in := &kinesis.DescribeStreamSummaryInput{}
 	in.StreamName, in.StreamARN = p.cfg.streamRef()
 	out, err := p.api.DescribeStreamSummary(ctx, in)
@@ -65,7 +61,7 @@ func (p *Producer) describe(ctx context.Context) (*description, bool) {
 		if known == nil && classify(err) == permanent {
 			known = &usualStream
 		}
-		return known, known != nil
+		return known
 	}
 	d := usualStream
 	if s := out.StreamDescriptionSummary; s != nil {
@@ -74,7 +70,7 @@ func (p *Producer) describe(ctx context.Context) (*description, bool) {
 			d.maxRecord = int(*s.MaxRecordSizeInKiB) * kibibyte
 		}
 	}
-	return &d, true
+	return &d
 }
 
 // listShards lists all shards, the closed ones, too.
