@@ -3,11 +3,11 @@ package rows
 // goParts are consumers in Go, by themselves and on kplkit.
 func goParts() []part {
 	return []part{
-		onKplkit("sdk-go-kplkit", "sdk-kplkit", false),
+		sdkOnKplkit(),
 		vmware(),
-		onKplkit("vmware-kplkit", "vmware-kplkit", true),
+		onKplkit("vmware-kplkit", "vmware-kplkit"),
 		harlow(),
-		onKplkit("harlow-kplkit", "harlow-kplkit", true),
+		onKplkit("harlow-kplkit", "harlow-kplkit"),
 	}
 }
 
@@ -38,19 +38,26 @@ func harlow() part {
 	return part{name: "harlow", kpl: "1.0.7", consumer: rowProgram("harlow"), tells: true, scenarios: append(scenarios, raw(), plainRecords())}
 }
 
-// onKplkit is a consumer on kplkit, which resumes wherever its checkpoint is. table says that it has a lease table.
-func onKplkit(name, consumer string, table bool) part {
-	p := part{name: name, kpl: "1.0.7", consumer: rowProgram(consumer), tells: true, scenarios: []scenario{
+// onKplkit is a consumer on kplkit, which resumes wherever its checkpoint is.
+func onKplkit(name, consumer string) part {
+	return part{name: name, kpl: "1.0.7", consumer: rowProgram(consumer), tells: true, scenarios: []scenario{
 		{id: "decoded", what: "read to the end", want: exact},
-		crash("inside", "checkpoint at the 5th of 10 user records of an aggregate, then stopped hard", "sequence-number", "at", inside, 0, exact),
-		crash("last", "checkpoint at an aggregate's last user record, then stopped hard", "sequence-number", "at", atLast, 0, exact),
+		crash("inside", "checkpoint at the 5th of 10 user records of an aggregate, then stopped hard", "record", "at", inside, 0, exact),
+		crash("last", "checkpoint at an aggregate's last user record, then stopped hard", "record", "at", atLast, 0, exact),
 		plainRecords(),
 		broken("damaged", badIndex, false, exact),
 		broken("damaged/md5", badMD5, false, exact),
 		broken("damaged/protobuf", badProtobuf, false, exact),
 	}}
-	if !table {
-		p.versions = map[string]string{"DynamoDB": ""}
-	}
+}
+
+// sdkOnKplkit keeps its checkpoint in a file, and may spoil it: the number alone stands for all of the stored record.
+func sdkOnKplkit() part {
+	p := onKplkit("sdk-go-kplkit", "sdk-kplkit")
+	p.versions = map[string]string{"DynamoDB": ""}
+	p.scenarios = append(p.scenarios,
+		crash("sequence-number/inside", "the number cut off from SEQUENCE:SUB, stored at the 5th of 10 user records of an aggregate, then stopped hard",
+			"sequence-number", "at", inside, 0, restLost),
+		crash("sequence-number/last", "the number, stored at an aggregate's last user record, then stopped hard", "sequence-number", "at", atLast, 0, exact))
 	return p
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -74,8 +75,12 @@ func (s settings) process(records []types.Record) (err error) {
 	for _, r := range records {
 		s.handed(r.Data, *r.SequenceNumber)
 		if s.checkpoints {
-			err := os.WriteFile(s.checkpointFile, []byte(*r.SequenceNumber), 0o644)
-			s.stored(*r.SequenceNumber, err)
+			checkpoint := *r.SequenceNumber
+			if s.bare {
+				checkpoint, _, _ = strings.Cut(checkpoint, ":")
+			}
+			err := os.WriteFile(s.checkpointFile, []byte(checkpoint), 0o644)
+			s.stored(checkpoint, err)
 			if err != nil {
 				return err
 			}

@@ -45,7 +45,7 @@ func (s settings) vmware() *config.KinesisClientLibConfiguration {
 
 type factory struct{ settings }
 
-func (f factory) CreateProcessor() interfaces.IRecordProcessor { return processor{f.settings} }
+func (f factory) CreateProcessor() interfaces.IRecordProcessor { return processor(f) }
 
 type processor struct{ settings }
 
