@@ -24,7 +24,7 @@ func (stuck) PutRecords(ctx context.Context, _ *kinesis.PutRecordsInput, _ ...fu
 // TestMemory: a full buffer, and the aggregates made of it, take no more than twice its limit; the allocator rounds up by
 // another eighth.
 func TestMemory(t *testing.T) {
-	const limit = 16 * mebibyte
+	const limit = 8 * mebibyte
 	for _, size := range []int{0, 100, 10_000} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			inBubble(t, 4, func(b *bench) {

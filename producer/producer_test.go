@@ -245,13 +245,13 @@ func TestFirstListing(t *testing.T) {
 				}
 				p := b.producer(producer.WithLogger(slog.New(slog.DiscardHandler)))
 				begin := time.Now()
-				r := b.put(p, 0, 5000)
+				r := b.put(p, 0, 2000)
 				b.must(nil, p.Flush(b.ctx))
 				if d := time.Since(begin); d > c.waits {
 					b.Errorf("it took %v, want %v at most", d, c.waits)
 				}
 				b.must(nil, p.Close(b.ctx))
-				b.check(r, 5000)
+				b.check(r, 2000)
 				if ours, _, plain := b.marks(); c.plain && ours != 0 || !c.plain && (ours < 3 || plain != 0) {
 					b.Errorf("%d aggregates, %d plain records", ours, plain)
 				}
