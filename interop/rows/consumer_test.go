@@ -30,6 +30,7 @@ import (
 type program struct {
 	command []string
 	env     []string
+	index   bool // its lease table has to be there, with an index: dynalite can't add one, as KCL 3 would
 }
 
 // event is a line. Which member is set tells which kind it is.

@@ -1,9 +1,13 @@
 package rows
 
+import "strings"
+
 // kcl is a worker of a version of the KCL, with the jars of more beside its own.
 func kcl(version string, more ...string) program {
 	command := append([]string{"java"}, javaFlags()...)
-	return program{command: append(command, "-cp", classPath("kcl-"+version, more...), "Worker")}
+	return program{
+		command: append(command, "-cp", classPath("kcl-"+version, more...), "Worker"), index: strings.HasPrefix(version, "3."),
+	}
 }
 
 func kclParts() []part {

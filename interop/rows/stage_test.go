@@ -2,7 +2,10 @@ package rows
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -79,14 +82,17 @@ func (st *stage) begin(t *testing.T, by program, settings map[string]string) *wo
 	if by.command == nil {
 		by = st.part.consumer
 	}
+	application := st.application
+	if application == "" {
+		application = st.stream
+	}
+	if st.workers == 0 && (by.index || st.scenario.needsIndex()) {
+		st.createLeaseTable(t, application)
+	}
 	st.workers++
 	limit := st.scenario.max
 	if limit == 0 {
 		limit = all
-	}
-	application := st.application
-	if application == "" {
-		application = st.stream
 	}
 	common := map[string]string{
 		"ROW_KINESIS": st.kinesisURL, "ROW_DYNAMODB": st.dynamodbURL, "ROW_STREAM": st.stream, "ROW_APPLICATION": application,
@@ -95,4 +101,35 @@ func (st *stage) begin(t *testing.T, by program, settings map[string]string) *wo
 		"ROW_CHECKPOINT_FILE": filepath.Join(st.files, "checkpoint"),
 	}
 	return by.start(t, merged(common, settings))
+}
+
+// needsIndex tells whether one of the workers does.
+func (s scenario) needsIndex() bool {
+	return s.last.index || slices.ContainsFunc(s.stops, func(stop stop) bool { return stop.by.index })
+}
+
+// createLeaseTable makes the table as KCL 3 does.
+func (w *world) createLeaseTable(t *testing.T, name string) {
+	const table = `{"TableName": %q, "BillingMode": "PAY_PER_REQUEST",
+		"AttributeDefinitions": [{"AttributeName": "leaseKey", "AttributeType": "S"}, {"AttributeName": "leaseOwner", "AttributeType": "S"}],
+		"KeySchema": [{"AttributeName": "leaseKey", "KeyType": "HASH"}],
+		"GlobalSecondaryIndexes": [{"IndexName": "LeaseOwnerToLeaseKeyIndex", "Projection": {"ProjectionType": "KEYS_ONLY"},
+			"KeySchema": [{"AttributeName": "leaseOwner", "KeyType": "HASH"}, {"AttributeName": "leaseKey", "KeyType": "RANGE"}]}]}`
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.dynamodbURL, strings.NewReader(fmt.Sprintf(table, name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Amz-Target", "DynamoDB_20120810.CreateTable")
+	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
+	r.Header.Set("X-Amz-Date", "20261126T000000Z")
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=a/20261126/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=a")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(answer.Body)
+		t.Fatalf("the lease table was not created: %s", text)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -25,15 +26,18 @@ func Start(t *testing.T, name string, command func(port string) *exec.Cmd) (addr
 		t.Fatalf("%s: %v (is it installed? run.sh does that)", name, err)
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() {
-		select {
-		case err := <-ended:
+	var stopping atomic.Bool
+	go func() {
+		err := cmd.Wait()
+		if !stopping.Load() {
 			t.Errorf("%s ended while it was needed: %v\n%.2000s", name, err, &complaints)
-		default:
-			cmd.Process.Kill()
-			<-ended
 		}
+		ended <- err
+	}()
+	t.Cleanup(func() {
+		stopping.Store(true)
+		cmd.Process.Kill()
+		<-ended
 	})
 	address = net.JoinHostPort("127.0.0.1", port)
 	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
@@ -44,7 +48,7 @@ func Start(t *testing.T, name string, command func(port string) *exec.Cmd) (addr
 		select {
 		case err := <-ended:
 			ended <- err // for the cleanup
-			t.Fatalf("%s ended: %v\n%.2000s", name, err, &complaints)
+			t.FailNow()
 		default:
 		}
 		if time.Now().After(deadline) {
@@ -55,10 +59,8 @@ func Start(t *testing.T, name string, command func(port string) *exec.Cmd) (addr
 
 // Dynalite starts the DynamoDB that run.sh has installed into the folder cache, and returns its address.
 func Dynalite(t *testing.T, cache string) (address string) {
-	program := filepath.Join(cache, "dynalite", "node_modules", "dynalite", "cli.js")
-	return Start(t, "dynalite", func(port string) *exec.Cmd {
-		return exec.Command("node", program, "--port", port, "--createTableMs", "0", "--deleteTableMs", "0", "--updateTableMs", "0")
-	})
+	program := filepath.Join(cache, "dynalite", "serve.js")
+	return Start(t, "dynalite", func(port string) *exec.Cmd { return exec.Command("node", program, port) })
 }
 
 // FreePort returns a port of this machine that nothing listens on.
