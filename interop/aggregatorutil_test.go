@@ -31,7 +31,7 @@ func TestAggregatorUtil(t *testing.T) {
 		e.Outcomes[outcome(stats)]++
 	}
 	checkVariety(t, e.Outcomes)
-	for _, p := range []peer{kcl1, kcl2} {
+	for _, p := range []peer{kcl1, kcl2, kcl3} {
 		c := e.comparison(p.name, p.versions(t))
 		theirs := p.deaggregate(t, stored)
 		for i, r := range stored {

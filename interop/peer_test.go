@@ -25,6 +25,7 @@ type peer struct {
 var (
 	kcl1    = peer{"KCL 1.14.10 UserRecord.deaggregate", java("kcl1")}
 	kcl2    = peer{"KCL 2.7.2 AggregatorUtil", java("kcl2")}
+	kcl3    = peer{"KCL 3.5.1 AggregatorUtil", java("kcl3")}
 	python  = peer{"Python aws_kinesis_agg", []string{".cache/python/bin/python", "python/deaggregate.py"}}
 	node    = peer{"Node aws-kinesis-agg", []string{"node", ".cache/node/deaggregate.js"}}
 	awslabs = peer{"awslabs' Go package", []string{".cache/awslabs/awslabs"}}

@@ -25,7 +25,7 @@ part() {
 	[[ " $all " = *" $1 "* ]] || return
 	case $1 in
 	decoders) tools='java javac mvn node npm python3' installs='kcl1 kcl2 python node awslabs' test=TestDecoders ;;
-	aggregatorutil) tools='java javac mvn' installs='kcl1 kcl2' test=TestAggregatorUtil ;;
+	aggregatorutil) tools='java javac mvn' installs='kcl1 kcl2 kcl3' test=TestAggregatorUtil ;;
 	dynamodb) tools='node npm' installs='dynalite' test=TestDynamoDB ;;
 	kinesis) tools='node npm' installs='kinesis-mock' test=TestKinesis ;;
 	kcl-[23].*) tools="$java_row" installs="dynalite kpl-1.0.7 jaxb $1" test=TestRows/$1 ;;
@@ -59,6 +59,7 @@ remedy() {
 install() {
 	case $1 in
 	kcl1 | kcl2) java_program "$1" java/Exchange.java java/"$1" ;;
+	kcl3) java_program "$1" java/Exchange.java java/kcl2 ;;
 	kcl-1.*) java_program "$1" java/worker java/worker1 ;;
 	kcl-*) java_program "$1" java/worker java/worker2 ;;
 	kpl-*) java_program "$1" java/kpl java/"$1" ;;
@@ -107,6 +108,7 @@ source_of() {
 	case $1 in
 	ferrokinesis) echo "$ferrokinesis" ;;
 	kcl1 | kcl2) cat java/Exchange.java java/"$1"/* ;;
+	kcl3) cat java/Exchange.java java/kcl2/* java/kcl3/* ;;
 	kcl-1.*) cat java/"$1"/* java/worker/* java/worker1/* ;;
 	kcl-*) cat java/"$1"/* java/worker/* java/worker2/* ;;
 	kpl-*) cat java/"$1"/* java/kpl/* ;;

@@ -37,7 +37,7 @@ final class Worker {
                 new KinesisClientLibConfiguration(Contract.APPLICATION, Contract.STREAM, anybody, Contract.WORKER)
                         .withInitialPositionInStream(InitialPositionInStream.valueOf(Contract.POSITION))
                         .withMaxRecords(Contract.MAX)
-                        .withFailoverTimeMillis(1000)
+                        .withFailoverTimeMillis(5000) // renewed in time even where the machine is busy
                         .withIdleTimeBetweenReadsInMillis(200)
                         .withShardSyncIntervalMillis(1000)
                         .withParentShardPollIntervalMillis(300)

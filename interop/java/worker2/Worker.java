@@ -83,7 +83,7 @@ final class Worker {
 
     private static LeaseManagementConfig leases(ConfigsBuilder c) {
         LeaseManagementConfig leases = c.leaseManagementConfig()
-                .failoverTimeMillis(1000)
+                .failoverTimeMillis(5000) // renewed in time even where the machine is busy
                 .shardSyncIntervalMillis(1000)
                 .leasesRecoveryAuditorExecutionFrequencyMillis(1000)
                 .cleanupLeasesUponShardCompletion(false);
