@@ -58,11 +58,13 @@ func TestRows(t *testing.T) {
 			if p.tells {
 				e.Versions = merged(e.Versions, p.consumer.versions(t))
 			}
-			t.Cleanup(func() { e.write(t) })
+			t.Cleanup(func() { e.report(t) })
 			for _, s := range p.scenarios {
 				t.Run(s.id, func(t *testing.T) {
 					t.Parallel()
-					e.add(s, w.run(t, s))
+					if l := w.run(t, s); !t.Failed() {
+						e.add(t, s, l)
+					}
 				})
 			}
 		})
