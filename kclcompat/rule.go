@@ -1,6 +1,7 @@
 package kclcompat
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -103,13 +104,10 @@ func (v version) condition(r Reader) string {
 }
 
 func (v version) source(b behaviour) string {
-	switch {
-	case v.release == "":
+	if v.release == "" {
 		return b.runs
-	case v.sampled != "":
-		return fmt.Sprintf("measured 2026-11-24, KCL %s: %s", v.release, v.sampled)
 	}
-	return fmt.Sprintf("measured 2026-11-24, KCL %s: %s", v.release, b.runs)
+	return fmt.Sprintf("measured %s, KCL %s: %s", cmp.Or(v.date, "2026-11-24"), v.release, cmp.Or(v.sampled, b.runs))
 }
 
 // String returns the rule as one sentence, as errors quote it.

@@ -295,6 +295,7 @@ func TestUnmeasuredVersions(t *testing.T) {
 		{KCL(3, 4), "kcl-3.0", "nearest older"},
 		{MultiLang(1, 13), "multilang-1.4", "nearest older"},
 		{MultiLang(2, 0), "multilang-2.7", "oldest"},
+		{MultiLang(3, 0), "multilang-3.1", "oldest"},
 	} {
 		as := parse(t, test.as)[0]
 		for _, s := range styles {
@@ -337,7 +338,7 @@ func TestParseReader(t *testing.T) {
 	}
 	for _, bad := range []string{"", "kcl", "kcl-", "kcl-2", "kcl-2.", "kcl-9.0", "kcl-2.7.2", "kcl--1.3", "kcl-+1.3", "multilang-9.1", "SDK", " sdk", "java"} {
 		_, err := ParseReader(bad)
-		if err == nil || !strings.Contains(err.Error(), "kcl-1.3, kcl-1.4") || !strings.Contains(err.Error(), "multilang-2.7, sdk, kplkit") {
+		if err == nil || !strings.Contains(err.Error(), "kcl-1.3, kcl-1.4") || !strings.Contains(err.Error(), "multilang-3.1, sdk, kplkit") {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}

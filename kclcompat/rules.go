@@ -89,24 +89,26 @@ type version struct {
 	release string // that was run; "" where nothing was
 	family  *family
 	sampled string // not every run was made with it: those that were
+	date    string // of the runs; "" is the first ones'
 }
 
 // versions are in order of age within a kind and a major version.
 var versions = []version{
-	{KCL(1, 3), "1.3.0", &kcl13, ""},
-	{KCL(1, 4), "1.4.0", &kcl14, ""},
-	{KCL(1, 14), "1.14.10", &kcl14, ""},
-	{KCL(1, 15), "1.15.3", &kcl14, "noargs-mid, seq-mid, record-mid, sub-mid; the rest from 1.14.10"},
-	{KCL(2, 6), "2.6.0", &kcl2, "noargs-mid, seq-mid, sub-mid; the rest from 2.7.2"},
-	{KCL(2, 7), "2.7.2", &kcl2, ""},
-	{KCL(3, 0), "3.0.0", &kcl2, "noargs-mid, seq-mid, sub-mid; the rest from 2.7.2 and 3.5.1"},
-	{KCL(3, 5), "3.5.1", &kcl2, ""},
-	{MultiLang(1, 3), "1.3.0", &multiLang13, ""},
-	{MultiLang(1, 4), "1.4.0", &multiLang14, ""},
-	{MultiLang(1, 14), "1.14.10", &multiLang114, ""},
-	{MultiLang(2, 7), "2.7.2", &multiLang114, ""},
-	{SDK(), "", &sdkReaders, ""},
-	{Kplkit(), "", &kplkitReaders, ""},
+	{KCL(1, 3), "1.3.0", &kcl13, "", ""},
+	{KCL(1, 4), "1.4.0", &kcl14, "", ""},
+	{KCL(1, 14), "1.14.10", &kcl14, "", ""},
+	{KCL(1, 15), "1.15.3", &kcl14, "noargs-mid, seq-mid, record-mid, sub-mid; the rest from 1.14.10", ""},
+	{KCL(2, 6), "2.6.0", &kcl2, "noargs-mid, seq-mid, sub-mid; the rest from 2.7.2", ""},
+	{KCL(2, 7), "2.7.2", &kcl2, "", ""},
+	{KCL(3, 0), "3.0.0", &kcl2, "noargs-mid, seq-mid, sub-mid; the rest from 2.7.2 and 3.5.1", ""},
+	{KCL(3, 5), "3.5.1", &kcl2, "", ""},
+	{MultiLang(1, 3), "1.3.0", &multiLang13, "", ""},
+	{MultiLang(1, 4), "1.4.0", &multiLang14, "", ""},
+	{MultiLang(1, 14), "1.14.10", &multiLang114, "", ""},
+	{MultiLang(2, 7), "2.7.2", &multiLang114, "", ""},
+	{MultiLang(3, 1), "3.1.3", &multiLang114, "multilang-3.1.3 in matrix/evidence; the rest from 2.7.2", "2026-11-26"},
+	{SDK(), "", &sdkReaders, "", ""},
+	{Kplkit(), "", &kplkitReaders, "", ""},
 }
 
 // fleet is what comes on top when readers of both sides resume from one lease table, as in an upgrade and its way back.

@@ -58,7 +58,7 @@ func TestCheck(t *testing.T) {
 		{"today", "java", "rust", "multilang", "2.7", "extended", true, OK, "multilang-1.14/sub-sequence-number"},
 		{"today", "java", "rust", "multilang", "2.7", "record", true, NotApplicable, "multilang-1.14/record"},
 		{"today", "java", "rust", "multilang", "2.7", "", true, DisableOrExtended, "multilang-1.14/sequence-number"},
-		{"today", "java", "python", "multilang", "3.5", "none", true, Unknown, "unknown"},
+		{"today", "java", "python", "multilang", "3.5", "none", true, OK, "multilang-1.14/no-arguments"},
 		{"today", "java", "python", "kcl", "2.7", "none", true, Unknown, "unknown"},
 		{"today", "java", "go", "vmware", "", "", true, Disable, "vmware/sequence-number"},
 		{"today", "java", "go", "vmware", "", "none", true, OK, "vmware/no-arguments"},
@@ -97,7 +97,7 @@ func TestUnknownNamesTheNearest(t *testing.T) {
 		c    Consumer
 		want string
 	}{
-		{Consumer{Language: "python", Via: MultiLang, KCL: Version{3, 5}, Checkpoint: Extended}, "multilang-1.14/sub-sequence-number"},
+		{Consumer{Language: "python", Via: MultiLang, KCL: Version{4, 0}, Checkpoint: Extended}, "multilang-1.14/sub-sequence-number"},
 		{Consumer{Language: "ruby", Via: SDK}, "sdk/java, sdk/python, sdk/node"},
 		{Consumer{Language: "java", Via: OnKplkit}, "kplkit/record"},
 	} {

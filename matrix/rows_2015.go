@@ -91,7 +91,7 @@ var rows2015 = []row{
 		says:     Disable,
 		consumer: "not Java, MultiLang 1.3",
 		stake:    "The child gets aggregates as they are stored: raw bytes instead of user records.",
-		change:   "{disable}; or the MultiLangDaemon of KCL 1.14 or 2.7",
+		change:   "{disable}; or the MultiLangDaemon of KCL 1.14 or newer",
 		reason:   "The daemon of KCL 1.3 does not take aggregates apart.",
 		ignored:  []string{"multilang-1.3.0/raw"}, followed: []string{"multilang-1.3.0/unaggregated/sequence-number"},
 	},
