@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/kplkit/kplkit/deagg/hashkey"
 	"github.com/kplkit/kplkit/internal/aggpb"
 	"github.com/kplkit/kplkit/internal/kinesisfake"
 	"github.com/kplkit/kplkit/internal/wire"
@@ -25,9 +26,10 @@ type ledger struct {
 
 	mu       sync.Mutex
 	holds    map[string][]string // the user records of a stored record, by its data
-	acks     []string            // the user records that a producer has acknowledged
-	shards   map[string][]entry  // in order, as far as stored
-	counted  map[string]int      // stored records of a shard that are in shards
+	ranges   map[string]hashkey.Range
+	acks     []string           // the user records that a producer has acknowledged
+	shards   map[string][]entry // in order, as far as stored
+	counted  map[string]int     // stored records of a shard that are in shards
 	past     map[seqnum.Number]bool
 	acked    map[string]int // of each shard: the user records before the last acknowledged checkpoint
 	sessions []*session
@@ -40,6 +42,7 @@ type entry struct {
 	data      string
 	arrived   time.Time
 	past      bool // it was there before the application was
+	mixed     bool // it comes or does not, with the rest of its stored record
 	delivered int
 }
 
@@ -55,7 +58,7 @@ type session struct {
 
 func newLedger(w *world) *ledger {
 	return &ledger{
-		world: w, holds: map[string][]string{}, shards: map[string][]entry{}, counted: map[string]int{},
+		world: w, holds: map[string][]string{}, ranges: map[string]hashkey.Range{}, shards: map[string][]entry{}, counted: map[string]int{},
 		past: map[seqnum.Number]bool{}, acked: map[string]int{},
 	}
 }
@@ -76,22 +79,36 @@ func (l *ledger) acknowledged(r producer.Record, res producer.Result) {
 }
 
 // holdsOf returns the user records of a stored record: as its writer has told, or of a producer's as protobuf reads it.
-func (l *ledger) holdsOf(r kinesisfake.Record) (holds []string) {
+// mixed tells that not all of them belong to the shard: the producer stores them again, and a reader that knows the
+// shard's range passes over them.
+func (l *ledger) holdsOf(shard string, r kinesisfake.Record) (holds []string, mixed bool) {
 	if holds, ok := l.holds[string(r.Data)]; ok {
-		return holds
+		return holds, false
 	}
 	body, ok := strings.CutPrefix(string(r.Data), wire.Magic)
 	if !ok {
-		return []string{string(r.Data)}
+		return []string{string(r.Data)}, false
 	}
 	var a aggpb.AggregatedRecord
 	if err := proto.Unmarshal([]byte(body[:len(body)-md5.Size]), &a); err != nil {
 		panic(err)
 	}
+	keys := l.rangeOf(shard)
 	for _, u := range a.Records {
 		holds = append(holds, string(u.Data))
+		mixed = mixed || !keys.Contains(hashkey.Of(a.PartitionKeyTable[*u.PartitionKeyIndex]))
 	}
-	return holds
+	return holds, mixed
+}
+
+// rangeOf returns the hash keys of a shard, which never change.
+func (l *ledger) rangeOf(shard string) hashkey.Range {
+	if !l.ranges[shard].IsValid() {
+		for _, s := range l.world.leases.listShards() {
+			l.ranges[*s.ShardId], _ = hashkey.ParseRange(*s.HashKeyRange.StartingHashKey, *s.HashKeyRange.EndingHashKey)
+		}
+	}
+	return l.ranges[shard]
 }
 
 // look takes in what was stored since. The caller holds l.mu.
@@ -102,10 +119,10 @@ func (l *ledger) look() {
 			if err != nil {
 				panic(err)
 			}
-			holds := l.holdsOf(r)
+			holds, mixed := l.holdsOf(shard, r)
 			for i, data := range holds {
 				l.shards[shard] = append(l.shards[shard], entry{
-					at: seqnum.At(n, int64(i)), last: i == len(holds)-1, data: data, arrived: r.ArrivalTime, past: l.past[n],
+					at: seqnum.At(n, int64(i)), last: i == len(holds)-1, data: data, arrived: r.ArrivalTime, past: l.past[n], mixed: mixed,
 				})
 			}
 		}
@@ -161,17 +178,25 @@ func before(entries []entry, text string) int {
 	return n
 }
 
-// storedBetween returns how many stored records the user records from one position up to another belong to.
-func (l *ledger) storedBetween(shard, from, to string) int {
+// storedBetween returns how many stored records the user records from one position up to another belong to, but for mixed
+// ones that were passed over; and how many of them are mixed, which this or that worker may have passed over.
+func (l *ledger) storedBetween(shard, from, to string) (stored, mixed int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.look()
-	entries, stored := l.shards[shard], map[seqnum.Number]bool{}
-	for i := before(entries, from); i < before(entries, to); i++ {
-		n, _ := entries[i].at.Number()
-		stored[n] = true
+	entries, seen := l.shards[shard], map[seqnum.Number]bool{}
+	for _, e := range entries[before(entries, from):max(before(entries, from), before(entries, to))] {
+		n, _ := e.at.Number()
+		if seen[n] || e.mixed && e.delivered == 0 {
+			continue
+		}
+		seen[n] = true
+		stored++
+		if e.mixed {
+			mixed++
+		}
 	}
-	return len(stored)
+	return stored, mixed
 }
 
 // begin notes that a worker starts to process a shard at a position.
@@ -191,13 +216,16 @@ func (l *ledger) deliver(s *session, number, data string, sub int64) {
 	l.look()
 	entries := l.shards[s.shard]
 	i := s.next
+	for i < len(entries) && entries[i].mixed && !entries[i].is(number) {
+		i++
+	}
+	s.next = i
 	if i >= len(entries) {
 		l.world.T.Errorf("%v: %s from %q: record %d, beyond the end: %s %.40q", s.process, s.shard, s.start, i, number, data)
 		return
 	}
 	e := &entries[i]
-	n, _ := e.at.Number()
-	if n.String() != number || e.data != data || sub >= 0 && sub != e.at.SubSequenceNumber() {
+	if !e.is(number) || e.data != data || sub >= 0 && sub != e.at.SubSequenceNumber() {
 		l.world.T.Errorf("%v: %s from %q: record %d is %s:%d %.40q, not %v %.40q", s.process, s.shard, s.start, i, number, sub, data, e.at, e.data)
 	}
 	switch {
@@ -208,6 +236,12 @@ func (l *ledger) deliver(s *session, number, data string, sub int64) {
 	}
 	e.delivered++
 	s.next++
+}
+
+// is tells whether e is of the stored record with that number.
+func (e *entry) is(number string) bool {
+	n, _ := e.at.Number()
+	return n.String() == number
 }
 
 // acknowledge notes that a checkpoint has succeeded.
@@ -232,7 +266,7 @@ func (l *ledger) missing(shard string) (n int, first string) {
 	defer l.mu.Unlock()
 	l.look()
 	for i, e := range l.shards[shard] {
-		if e.delivered > 0 || e.past {
+		if e.delivered > 0 || e.past || e.mixed {
 			continue
 		}
 		if n++; n == 1 {

@@ -217,7 +217,7 @@ func (l *loop) processOne(s *session, cp *kclcompat.Checkpointer, u deagg.UserRe
 		return
 	}
 	done, written := result.Done.String(), result.Written.String()
-	repeats := ledger.storedBetween(s.shard, written, done)
+	repeats, _ := ledger.storedBetween(s.shard, written, done)
 	if allowed := len(l.store.readers) - 1; repeats > allowed || repeats > 0 != result.Held() {
 		l.world.T.Errorf("%v: %s: done %s, written %s, %v: a crash repeats %d stored records", l.process, s.shard, done, written, result.Effect, repeats)
 	}

@@ -207,7 +207,7 @@ func (l *leases) moved(p *process, shard string, before, after leaseItem) {
 
 // repeats checks that a rollback at this moment would repeat at most one aggregate.
 func (l *leases) repeats(p *process, shard string, now leaseItem) {
-	if n := l.world.ledger.storedBetween(shard, now.Checkpoint, now.position()); n > 1 {
+	if n, mixed := l.world.ledger.storedBetween(shard, now.Checkpoint, now.position()); n-mixed > 1 {
 		l.fail(p, shard, "a rollback would repeat %d stored records: %q for %q", n, now.Checkpoint, now.position())
 	}
 	if l.world.ledger.before(shard, now.Checkpoint) > l.world.ledger.before(shard, now.position()) {
