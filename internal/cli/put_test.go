@@ -228,6 +228,9 @@ func TestPutStatusLine(t *testing.T) {
 	if got, want := putStatusLine(c, 50, 100), "[=======        ] 123 put, 4.6 MB, 62/s, 1 retried, 2 failed"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
+	if got, want := putStatusLine(putCounts{}, 200, 100), "[===============] 0 put, 0.0 MB, 0/s, 0 retried, 0 failed"; got != want {
+		t.Errorf("of a file that has grown: %q, want %q", got, want)
+	}
 	if got, want := putStatusLine(putCounts{}, 50, 0), "0 put, 0.0 MB, 0/s, 0 retried, 0 failed"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}

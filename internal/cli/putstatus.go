@@ -113,7 +113,7 @@ func putStatusLine(c putCounts, read, size int64) string {
 	var bar string
 	if size > 0 {
 		const width = 15
-		done := int(width * read / size)
+		done := int(width * min(read, size) / size) // a log that is written to meanwhile ends behind its size
 		bar = fmt.Sprintf("[%s%s] ", strings.Repeat("=", done), strings.Repeat(" ", width-done))
 	}
 	return bar + fmt.Sprintf("%d put, %.1f MB, %.0f/s, %d retried, %d failed",
