@@ -53,7 +53,10 @@ func (c Counts) String() string {
 	case c.Lost > 0:
 		parts = append(parts, fmt.Sprintf("%d of %d lost", c.Lost, c.Put))
 	}
-	if c.Twice > 0 {
+	switch {
+	case c.Twice > 0 && len(parts) > 0:
+		parts = append(parts, fmt.Sprintf("%d twice", c.Twice))
+	case c.Twice > 0:
 		parts = append(parts, fmt.Sprintf("%d of %d twice", c.Twice, c.Put))
 	}
 	if c.Refused != "" {

@@ -33,12 +33,12 @@ func TestReadPart(t *testing.T) {
 
 func TestCounts(t *testing.T) {
 	for want, c := range map[string]Counts{
-		"all 104 once":                  {Put: 104, Delivered: 104},
-		"55 of 104 lost":                {Put: 104, Delivered: 49, Lost: 55},
-		"5 of 104 lost, 4 of 104 twice": {Put: 104, Delivered: 99, Lost: 5, Twice: 4},
-		"refused":                       {Put: 104, Lost: 104, Refused: "leaseCounter must not be null"},
-		"73 of 104 stuck, an error":     {Put: 104, Delivered: 31, Lost: 73, Refused: "panic"},
-		"4 of 104 twice, an error":      {Put: 104, Delivered: 104, Twice: 4, Refused: "as it did not fall into acceptable range"},
+		"all 104 once":              {Put: 104, Delivered: 104},
+		"55 of 104 lost":            {Put: 104, Delivered: 49, Lost: 55},
+		"5 of 104 lost, 4 twice":    {Put: 104, Delivered: 99, Lost: 5, Twice: 4},
+		"refused":                   {Put: 104, Lost: 104, Refused: "leaseCounter must not be null"},
+		"73 of 104 stuck, an error": {Put: 104, Delivered: 31, Lost: 73, Refused: "panic"},
+		"4 of 104 twice, an error":  {Put: 104, Delivered: 104, Twice: 4, Refused: "as it did not fall into acceptable range"},
 	} {
 		if got := c.String(); got != want {
 			t.Errorf("%+v: %q, want %q", c, got, want)

@@ -122,7 +122,7 @@ func writeMatrixToday(out *bytes.Buffer) {
 	fmt.Fprint(out, "\nnone is checkpoint() once the whole batch is processed; ignored, it was called inside a batch.\n")
 	fmt.Fprint(out, "\nBesides, whatever the checkpoint:\n")
 	for _, c := range matrix.Conditions(matrix.Today) {
-		fmt.Fprintf(out, "  %-24s  %s\n", c.Condition, cmp.Or(c.Measured, "read, not run"))
+		fmt.Fprintf(out, "  %-27s  %s\n", c.Condition, cmp.Or(c.Measured, "read, not run"))
 		wrap(out, c.What+". What to do: "+c.Change+".", "      ")
 	}
 	fmt.Fprintf(out, "\nFor a consumer of yours, and what to do: %s matrix check --help\n", programName())
