@@ -14,8 +14,8 @@ var conditionsToday = []condition{
 	{
 		id:     "reshard/kpl-0.14",
 		who:    who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{1, 4}},
-		what:   "a KPL up to 0.15.10 stores all of such an aggregate again, and the KCL loses none",
-		change: "nothing",
+		what:   "a KPL up to 0.15.10 stores all of such an aggregate again: the KCL loses none, and many come again",
+		change: "expect duplicates",
 		runs:   []string{"reshard/kpl-0.14.13/kcl-1.14.10"},
 	},
 	{
