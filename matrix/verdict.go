@@ -30,7 +30,7 @@ func (s RuleSet) verdict(r row, p Producer, c Consumer) Verdict {
 	ignored, followed := runsOf(r.ignored, r.variants, c), runsOf(r.followed, r.variants, c)
 	v := Verdict{
 		V: 1, KPLUsable: r.usable(), Aggregation: r.advice(), Rule: r.name(), CheckpointRule: r.rule().ID,
-		AtStake: r.stake + measured(" Measured: %s.", ignored) + measured(" With the advice followed: %s.", followed),
+		AtStake: r.stake + measured(" Measured where the advice was ignored: %s.", ignored) + measured(" Measured where it was followed: %s.", followed),
 		Change:  changeFor(r.change, p), Reason: r.reasonFor(p, c),
 	}
 	besides, runs, read := s.besides(p, c)
