@@ -126,7 +126,10 @@ func readPart(name string, text []byte) (runs []Evidence, err error) {
 	if p.V != 1 || p.Part != name || p.Date == "" || len(p.Versions) == 0 || len(p.Runs) == 0 {
 		return nil, fmt.Errorf("matrix: evidence/%s.json: want v 1, part %s, a date, versions and runs", name, name)
 	}
-	for _, r := range p.Runs {
+	for i, r := range p.Runs {
+		if i > 0 && r.ID <= p.Runs[i-1].ID {
+			return nil, fmt.Errorf("matrix: evidence/%s.json: run %q comes after %q: want each once, in order", name, r.ID, p.Runs[i-1].ID)
+		}
 		if r.ID == "" || r.Lost != r.Put-r.Delivered {
 			return nil, fmt.Errorf("matrix: evidence/%s.json: run %q: lost %d is not put %d - delivered %d", name, r.ID, r.Lost, r.Put, r.Delivered)
 		}

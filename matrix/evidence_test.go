@@ -23,7 +23,7 @@ func TestReadPart(t *testing.T) {
 		t.Errorf("a run's own versions are another's, too: %v", runs[0].Versions)
 	}
 	for _, change := range [][2]string{
-		{`"v":1`, `"v":2`}, {"2026-11-26", ""}, {`"lost":55`, `"lost":54`}, {"kcl-9.9.9", "kcl-9.9.8"}, {`"id":"raw"`, `"id":""`}, {"{", "["},
+		{`"v":1`, `"v":2`}, {"2026-11-26", ""}, {`"lost":55`, `"lost":54`}, {"kcl-9.9.9", "kcl-9.9.8"}, {`"id":"raw"`, `"id":""`}, {`"id":"raw"`, `"id":"none/inside-batch"`}, {`"id":"raw"`, `"id":"a"`}, {"{", "["},
 	} {
 		if runs, err := readPart("kcl-9.9.9", []byte(strings.Replace(somePart, change[0], change[1], 1))); err == nil {
 			t.Errorf("with %q for %q it is read as %v", change[1], change[0], runs)
