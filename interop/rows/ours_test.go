@@ -3,7 +3,9 @@ package rows
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/kplkit/kplkit/producer"
 )
@@ -24,9 +26,11 @@ func (o *ours) put(t *testing.T, stream string, _ bool, users []string) (stored 
 			t.Fatal(err)
 		}
 		o.producers[stream] = p
+		awake(t, p)
 		o.world.test.Cleanup(func() { p.Close(context.Background()) })
 	}
 	var mu sync.Mutex
+	aggregated := 0
 	for _, user := range users {
 		r := producer.Record{PartitionKey: "key-" + user, Data: []byte(user)}
 		err := p.Put(t.Context(), r, func(r producer.Record, result producer.Result) {
@@ -34,6 +38,9 @@ func (o *ours) put(t *testing.T, stream string, _ bool, users []string) (stored 
 			defer mu.Unlock()
 			if result.Err == nil {
 				stored = append(stored, string(r.Data))
+				if !result.Position.Whole() {
+					aggregated++
+				}
 			} else {
 				t.Errorf("%s is not stored: %v", r.Data, result.Err)
 			}
@@ -47,5 +54,32 @@ func (o *ours) put(t *testing.T, stream string, _ bool, users []string) (stored 
 	}
 	mu.Lock()
 	defer mu.Unlock()
+	if len(users) > perAggregate && aggregated < len(users)/2 {
+		t.Errorf("%d of %d user records are in aggregates", aggregated, len(users))
+	}
 	return stored
+}
+
+// awake returns when the producer knows the shards: before that it puts plain, and there is nothing to see.
+func awake(t *testing.T, p *producer.Producer) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		var aggregated atomic.Bool
+		for range 2 {
+			err := p.Put(t.Context(), producer.Record{PartitionKey: "awake", Data: []byte("awake")}, func(_ producer.Record, r producer.Result) {
+				if r.Err == nil && !r.Position.Whole() {
+					aggregated.Store(true)
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := p.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if aggregated.Load() {
+			return
+		}
+	}
+	t.Fatal("the producer does not aggregate")
 }

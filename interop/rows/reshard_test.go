@@ -41,6 +41,7 @@ func reshard() part {
 			{id: "kpl-0.14.13/kcl-1.14.10", what: splitWhat + "a worker that starts afterwards", versions: versions("0.14.13", "1.14.10"), play: oldKPL.readBy(kcl("1.14.10")), check: losesNone},
 			{id: "kpl-1.0.7/kplkit", what: splitWhat + "kplkit's Decoder", versions: map[string]string{"KPL": "1.0.7"}, play: newKPL.decode(false), check: repeatsSome},
 			{id: "kpl-1.0.7/kplkit-ranges", what: splitWhat + "kplkit's Decoder, which knows the shards' hash ranges and ancestors", versions: map[string]string{"KPL": "1.0.7"}, play: newKPL.decode(true), check: losesNone},
+			{id: "kpl-0.14.13/kplkit-ranges", what: splitWhat + "kplkit's Decoder, which knows the shards' hash ranges and ancestors", versions: map[string]string{"KPL": "0.14.13"}, play: oldKPL.decode(true), check: losesNone},
 			{id: "kplkit/kcl-2.7.2", what: splitWhat + "a worker that starts afterwards", versions: versions("", "2.7.2"), play: ours.readBy(kcl("2.7.2")), check: exactly},
 			{id: "kplkit/kplkit-ranges", what: splitWhat + "kplkit's Decoder, which knows the shards' hash ranges and ancestors", play: ours.decode(true), check: exactly},
 		},
