@@ -5,6 +5,6 @@
 // back from the stream to choose where to stop, delivered by a worker that is stopped hard there, and delivered by
 // another worker that goes on from the checkpoint. What every worker was handed is counted in a ledger.
 //
-// A consumer is a program in any language. It gets its settings in the environment (the struct settings) and writes
-// JSON lines (the struct event).
+// A consumer is a program in any language. It gets its settings in the environment (the type program lists them) and
+// writes JSON lines (the type event).
 package rows

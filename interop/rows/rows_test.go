@@ -39,8 +39,8 @@ type scenario struct {
 // stop is a worker that is stopped hard.
 type stop struct {
 	at         place
-	checkpoint string // its style, as in settings
-	when       string // as in settings
+	checkpoint string // ROW_CHECKPOINT
+	when       string // ROW_WHEN
 	by         program
 	settings   map[string]string
 }
