@@ -93,6 +93,7 @@ func newEvidence(p part) *evidence {
 func (e *evidence) add(t *testing.T, s scenario, l ledger) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.Runs = slices.DeleteFunc(e.Runs, func(r evidenceRun) bool { return r.ID == s.id }) // read from the file
 	e.Runs = append(e.Runs, evidenceRun{ID: s.id, What: s.what, Versions: s.versions, ledger: l})
 	if *evidenceDir == "" {
 		return
