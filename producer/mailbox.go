@@ -2,7 +2,6 @@ package producer
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 )
@@ -18,7 +17,7 @@ type mailbox struct {
 	settled []*outcome
 	ended   bool // the loop: nothing more will be settled
 	seq     uint64
-	groups  []*group // the last one takes what is put
+	groups  []*group // of records that are not done; the last one takes what is put
 	aborted error
 	failed  int // records that were given up by Close
 }
@@ -37,7 +36,7 @@ type mail struct {
 type group struct {
 	records int
 	sealed  bool
-	done    chan struct{} // closed when it is sealed and all its records are done
+	done    chan struct{} // closed when it is sealed and all records of it, and of the groups before it, are done
 }
 
 func newMailbox() *mailbox {
@@ -85,24 +84,25 @@ func (m *mailbox) take(before mail) mail {
 	return in
 }
 
-// flush lets the loop send everything until finish is called, and returns the groups of what was put so far.
-func (m *mailbox) flush() (groups []*group, finish func()) {
+// flush lets the loop send everything until finish is called. What it returns is closed when all that was put so far is
+// done.
+func (m *mailbox) flush() (done <-chan struct{}, finish func()) {
 	m.post(func(in *mail) {
 		in.flushing++
 		last := m.groups[len(m.groups)-1]
 		last.sealed = true
 		m.groups = append(m.groups, newGroup())
-		groups = slices.Clone(m.groups[:len(m.groups)-1])
-		m.dropFinished(last)
+		m.dropFinished()
+		done = last.done
 	})
-	return groups, func() { m.post(func(in *mail) { in.flushing-- }) }
+	return done, func() { m.post(func(in *mail) { in.flushing-- }) }
 }
 
-// dropFinished closes a group whose records are all done. The lock is held.
-func (m *mailbox) dropFinished(g *group) {
-	if g.sealed && g.records == 0 {
-		close(g.done)
-		m.groups = slices.DeleteFunc(m.groups, func(h *group) bool { return h == g })
+// dropFinished closes the groups whose records are all done, up to the first that has others. The lock is held.
+func (m *mailbox) dropFinished() {
+	for m.groups[0].sealed && m.groups[0].records == 0 { // the last one is not sealed
+		close(m.groups[0].done)
+		m.groups = m.groups[1:]
 	}
 }
 
@@ -160,5 +160,5 @@ func (m *mailbox) finish(e *pending) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e.group.records--
-	m.dropFinished(e.group)
+	m.dropFinished()
 }

@@ -151,16 +151,14 @@ func (p *Producer) Flush(ctx context.Context) error {
 		return fmt.Errorf("producer: %w", ErrClosed)
 	default:
 	}
-	groups, finish := p.box.flush()
+	done, finish := p.box.flush()
 	defer finish()
-	for _, g := range groups {
-		select {
-		case <-g.done:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	return nil
 }
 
 // Close refuses further records, sends what is buffered and ends the Producer. When ctx is done before, requests under
