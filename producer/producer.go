@@ -61,6 +61,9 @@ type Producer struct {
 // each bad option.
 func New(api API, stream string, opts ...Option) (*Producer, error) {
 	cfg, err := newConfig(stream, opts)
+	if api == nil {
+		err = errors.Join(errors.New("api: nil, want a *kinesis.Client"), err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("producer: %w", err)
 	}

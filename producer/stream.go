@@ -64,10 +64,13 @@ func (p *Producer) describe(ctx context.Context) *description {
 		return known
 	}
 	d := usualStream
+	if out == nil {
+		return &d
+	}
 	if s := out.StreamDescriptionSummary; s != nil {
 		d.serviceManaged = s.RecordDistributionStrategy == types.RecordDistributionStrategyAuto
-		if s.MaxRecordSizeInKiB != nil {
-			d.maxRecord = int(*s.MaxRecordSizeInKiB) * kibibyte
+		if kib := s.MaxRecordSizeInKiB; kib != nil && *kib > 0 {
+			d.maxRecord = int(*kib) * kibibyte
 		}
 	}
 	return &d
@@ -80,16 +83,27 @@ func (p *Producer) listShards(ctx context.Context) (*shardMap, error) {
 	var shards []types.Shard
 	for {
 		out, err := p.api.ListShards(ctx, in)
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
+		case out == nil:
+			return nil, errNoAnswer
 		}
 		shards = append(shards, out.Shards...)
-		if out.NextToken == nil {
+		switch next := deref(out.NextToken); {
+		case next == "":
 			return newShardMap(shards)
+		case next == deref(in.NextToken):
+			return nil, errEndless
+		case ctx.Err() != nil: // an API that goes on all the same must not hold up Close
+			return nil, ctx.Err()
 		}
 		in = &kinesis.ListShardsInput{NextToken: out.NextToken}
 	}
 }
+
+// errEndless is a listing without an end.
+var errEndless = errors.New("ListShards answers with the token that it was asked with")
 
 // errIncomplete is a listing that a reshard got into.
 var errIncomplete = errors.New("the open shards listed do not cover all hash keys once")

@@ -1,0 +1,139 @@
+package producer_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"github.com/kplkit/kplkit/producer"
+)
+
+// oddAPI answers as no Kinesis does.
+type oddAPI struct {
+	put      func(context.Context, *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error)
+	list     func(context.Context, *kinesis.ListShardsInput) (*kinesis.ListShardsOutput, error)
+	describe func(context.Context) (*kinesis.DescribeStreamSummaryOutput, error)
+}
+
+func (a *oddAPI) PutRecords(ctx context.Context, in *kinesis.PutRecordsInput, _ ...func(*kinesis.Options)) (*kinesis.PutRecordsOutput, error) {
+	if a.put == nil {
+		return allStored(in), nil
+	}
+	return a.put(ctx, in)
+}
+
+func (a *oddAPI) ListShards(ctx context.Context, in *kinesis.ListShardsInput, _ ...func(*kinesis.Options)) (*kinesis.ListShardsOutput, error) {
+	if a.list == nil {
+		return &kinesis.ListShardsOutput{Shards: oneShard}, nil
+	}
+	return a.list(ctx, in)
+}
+
+func (a *oddAPI) DescribeStreamSummary(ctx context.Context, _ *kinesis.DescribeStreamSummaryInput, _ ...func(*kinesis.Options)) (*kinesis.DescribeStreamSummaryOutput, error) {
+	if a.describe == nil {
+		return &kinesis.DescribeStreamSummaryOutput{StreamDescriptionSummary: &types.StreamDescriptionSummary{}}, nil
+	}
+	return a.describe(ctx)
+}
+
+var oneShard = []types.Shard{{
+	ShardId:      aws.String("shard-0"),
+	HashKeyRange: &types.HashKeyRange{StartingHashKey: aws.String("0"), EndingHashKey: aws.String("340282366920938463463374607431768211455")},
+}}
+
+func allStored(in *kinesis.PutRecordsInput) *kinesis.PutRecordsOutput {
+	out := &kinesis.PutRecordsOutput{}
+	for i := range in.Records {
+		out.Records = append(out.Records, types.PutRecordsResultEntry{ShardId: aws.String("shard-0"), SequenceNumber: aws.String(fmt.Sprint(i + 1))})
+	}
+	return out
+}
+
+// answer returns a PutRecords whose answers are changed.
+func answer(change func(*kinesis.PutRecordsOutput)) func(context.Context, *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error) {
+	return func(_ context.Context, in *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error) {
+		out := allStored(in)
+		change(out)
+		return out, nil
+	}
+}
+
+// limit returns a DescribeStreamSummary of a stream that says to take so much.
+func limit(kib int32) func(context.Context) (*kinesis.DescribeStreamSummaryOutput, error) {
+	return func(context.Context) (*kinesis.DescribeStreamSummaryOutput, error) {
+		return &kinesis.DescribeStreamSummaryOutput{StreamDescriptionSummary: &types.StreamDescriptionSummary{MaxRecordSizeInKiB: &kib}}, nil
+	}
+}
+
+// TestOddAnswers: whatever the answers are, each record has one result, and is stored only if an answer says so.
+func TestOddAnswers(t *testing.T) {
+	for name, c := range map[string]struct {
+		api    oddAPI
+		stored bool
+	}{
+		"description nil": {oddAPI{describe: func(context.Context) (*kinesis.DescribeStreamSummaryOutput, error) { return nil, nil }}, true},
+		"of 0 KiB":        {oddAPI{describe: limit(0)}, true},
+		"of -1 KiB":       {oddAPI{describe: limit(-1)}, true},
+		"of 1 KiB":        {oddAPI{describe: limit(1)}, true},
+		"list nil":        {oddAPI{list: func(context.Context, *kinesis.ListShardsInput) (*kinesis.ListShardsOutput, error) { return nil, nil }}, true},
+		"shard without anything": {oddAPI{list: func(context.Context, *kinesis.ListShardsInput) (*kinesis.ListShardsOutput, error) {
+			return &kinesis.ListShardsOutput{Shards: make([]types.Shard, 1)}, nil
+		}}, true},
+		"the same token for ever": {oddAPI{list: func(context.Context, *kinesis.ListShardsInput) (*kinesis.ListShardsOutput, error) {
+			return &kinesis.ListShardsOutput{Shards: oneShard, NextToken: aws.String("next")}, nil
+		}}, true},
+		"new tokens for ever": {oddAPI{list: func(_ context.Context, in *kinesis.ListShardsInput) (*kinesis.ListShardsOutput, error) {
+			time.Sleep(time.Millisecond)
+			return &kinesis.ListShardsOutput{NextToken: aws.String(aws.ToString(in.NextToken) + "+")}, nil
+		}}, true},
+		"nil":                  {oddAPI{put: func(context.Context, *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error) { return nil, nil }}, false},
+		"too many entries":     {oddAPI{put: answer(func(out *kinesis.PutRecordsOutput) { out.Records = append(out.Records, out.Records...) })}, false},
+		"too few entries":      {oddAPI{put: answer(func(out *kinesis.PutRecordsOutput) { out.Records = out.Records[1:] })}, false},
+		"entries without both": {oddAPI{put: answer(func(out *kinesis.PutRecordsOutput) { clear(out.Records) })}, false},
+		"no shard":             {oddAPI{put: answer(func(out *kinesis.PutRecordsOutput) { out.Records[0].ShardId = nil })}, true},
+		"no such shard":        {oddAPI{put: answer(func(out *kinesis.PutRecordsOutput) { out.Records[0].ShardId = aws.String("nowhere") })}, true},
+		"no sequence number":   {oddAPI{put: answer(func(out *kinesis.PutRecordsOutput) { out.Records[0].SequenceNumber = aws.String("x") })}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, err := producer.New(&c.api, "s", producer.WithTimeToLive(3*time.Second))
+				if err != nil {
+					t.Fatal(err)
+				}
+				const n = 100
+				results := [2]int{}
+				for i := range n {
+					err := p.Put(t.Context(), producer.Record{PartitionKey: fmt.Sprint(i), Data: make([]byte, 50)}, func(_ producer.Record, r producer.Result) {
+						if r.Err != nil {
+							results[0]++
+						} else {
+							results[1]++
+						}
+					})
+					if err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(time.Millisecond) // for the stream to be known
+				}
+				if err := p.Close(t.Context()); err != nil {
+					t.Error(err)
+				}
+				if c.stored && results != [2]int{0, n} || !c.stored && results != [2]int{n, 0} {
+					t.Errorf("%d failed, %d stored", results[0], results[1])
+				}
+			})
+		})
+	}
+}
+
+func TestNoAPI(t *testing.T) {
+	if _, err := producer.New(nil, "s"); err == nil {
+		t.Error("no error")
+	}
+}
