@@ -139,12 +139,18 @@ func (l *loop) refused(now time.Time, s *stored, err error, own bool) {
 	case l.aborted:
 		l.fail(s.records, ErrClosed, err)
 		return
-	case why == permanent, why == Isolated && own:
+	case why == permanent, why == Isolated && own && len(s.records) == 1:
 		l.fail(s.records, ErrRefused, err)
 		return
 	}
 	n := s.lane
 	n.lastError = err
+	apart := why == Isolated && own // an aggregate: what the stream does not take as a whole, it may take one by one
+	if apart {
+		for _, e := range s.records {
+			e.misfits = maxMisfits
+		}
+	}
 	if why == Isolated {
 		s.alone = true
 		l.lister.wanted = true // the stream may take less than it did
@@ -156,7 +162,7 @@ func (l *loop) refused(now time.Time, s *stored, err error, own bool) {
 	switch {
 	case len(rest) == 0:
 		return
-	case n.retired || len(rest) < len(s.records):
+	case n.retired || apart || len(rest) < len(s.records):
 		l.requeue(rest)
 	default:
 		n.waiting = slices.Insert(n.waiting, 0, s)

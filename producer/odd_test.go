@@ -3,6 +3,7 @@ package producer_test
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/kplkit/kplkit/producer"
 )
@@ -130,6 +132,43 @@ func TestOddAnswers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAggregateRefused: user records of an aggregate that the stream takes no longer are put one by one.
+func TestAggregateRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var refused atomic.Int32
+		api := &oddAPI{describe: limit(4 << 10), put: func(_ context.Context, in *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error) {
+			for _, r := range in.Records {
+				if len(r.Data) > mebibyte {
+					refused.Add(1)
+					return nil, &smithy.GenericAPIError{Code: "ValidationException"}
+				}
+			}
+			return allStored(in), nil
+		}}
+		p, err := producer.New(api, "s", producer.WithMaxAggregate(4*mebibyte, 1000))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored := 0
+		for range 100 {
+			err := p.Put(t.Context(), producer.Record{PartitionKey: "k", Data: make([]byte, 50_000)}, func(_ producer.Record, r producer.Result) {
+				if r.Err == nil {
+					stored++
+				} else {
+					t.Log(r.Err)
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		if err := p.Close(t.Context()); err != nil || stored != 100 || refused.Load() == 0 {
+			t.Errorf("%v, %d of 100 stored, %d requests refused", err, stored, refused.Load())
+		}
+	})
 }
 
 func TestNoAPI(t *testing.T) {

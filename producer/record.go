@@ -19,7 +19,7 @@ type pending struct {
 	seq      uint64 // the order of the Puts
 	arrived  time.Time
 	attempts int
-	misfits  int // how often its aggregate had to be taken apart
+	misfits  int // how often its aggregate had to be taken apart; maxMisfits if it was refused
 	group    *group
 }
 
