@@ -23,6 +23,7 @@ type lane struct {
 	encoder aggregator.Encoder
 	filling []*pending // what encoder holds
 	usual   int        // how many that were the last time
+	lean    bool       // encoder keeps no memory between aggregates
 	waiting []*stored
 	bytes   int // of waiting
 	flying  int // stored records under way, or not judged yet
@@ -116,8 +117,14 @@ func (n *lane) close(linger time.Duration) {
 		}
 		n.wait(s)
 	}
-	n.encoder.Reset()
+	n.resetEncoder()
 	n.filling, n.usual = nil, len(n.filling)
+}
+
+func (n *lane) resetEncoder() {
+	if n.encoder.Reset(); n.lean {
+		n.encoder = aggregator.Encoder{MaxBytes: n.encoder.MaxBytes, MaxCount: n.encoder.MaxCount}
+	}
 }
 
 func (n *lane) wait(s *stored) {
@@ -131,7 +138,7 @@ func (n *lane) takeUnsent() (records []*pending) {
 		records = append(records, s.records...)
 	}
 	records = append(records, n.filling...)
-	n.encoder.Reset()
+	n.resetEncoder()
 	n.filling, n.waiting, n.bytes = nil, nil, 0
 	return records
 }

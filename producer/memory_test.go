@@ -8,8 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
+	"github.com/kplkit/kplkit/deagg/hashkey"
 	"github.com/kplkit/kplkit/producer"
 )
 
@@ -60,4 +63,53 @@ func heap() int {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int(m.HeapAlloc)
+}
+
+// TestManyShards: what was filled for each of many shards, one after the other, is not kept.
+func TestManyShards(t *testing.T) {
+	const n = 256
+	shards, stored := make([]types.Shard, n), map[string]*string{}
+	for i, r := range hashkey.Equal(n) {
+		shards[i] = types.Shard{ShardId: aws.String(fmt.Sprint("shard-", i)), HashKeyRange: &types.HashKeyRange{
+			StartingHashKey: aws.String(r.Start().String()), EndingHashKey: aws.String(r.End().String()),
+		}}
+		stored[r.Start().String()] = shards[i].ShardId
+	}
+	api := &oddAPI{
+		list: func(context.Context, *kinesis.ListShardsInput) (*kinesis.ListShardsOutput, error) {
+			return &kinesis.ListShardsOutput{Shards: shards}, nil
+		},
+		put: func(_ context.Context, in *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error) {
+			out := allStored(in)
+			for i, r := range in.Records {
+				out.Records[i].ShardId = stored[*r.ExplicitHashKey]
+			}
+			return out, nil
+		},
+	}
+	p, err := producer.New(api, "s", producer.WithMaxBuffered(2*mebibyte))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before := heap()
+	for _, s := range shards {
+		for range 50 {
+			r := producer.Record{PartitionKey: "k", ExplicitHashKey: *s.HashKeyRange.StartingHashKey, Data: make([]byte, 1000)}
+			if err := p.Put(t.Context(), r, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := p.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if kept := int64(heap() - before); kept > 4*mebibyte {
+		t.Errorf("%.1f MiB kept", float64(kept)/mebibyte)
+	}
+	if err := p.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
 }
