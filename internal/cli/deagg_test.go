@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -108,6 +109,19 @@ func TestLive(t *testing.T) {
 			t.Errorf("exit code %d: %s", got, &errs)
 		}
 		stdin.Close()
+	}
+}
+
+// An interrupt ends waiting for somebody to write to a pipe with a name.
+func TestInterruptedOpening(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "pipe")
+	if err := exec.Command("mkfifo", name).Run(); err != nil {
+		t.Skip(err)
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	if code := Run(ctx, []string{"deagg", name}, Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}); code != exitFailed {
+		t.Errorf("exit code %d", code)
 	}
 }
 

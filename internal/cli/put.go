@@ -53,7 +53,8 @@ came before is put. A stream that does not exist ends the run before anything is
 refuses everything ends it, too. What is unsent is told as a whole then, with --json also line by line.
 
 An interrupt ends reading, too; what was read is sent for 2 seconds more, and where to go on is told. A second one ends
-the program at once. What failed may be stored all the same where no answer came, and so come twice when put again.`,
+the program at once. What failed may be stored all the same where no answer came, and so come twice when put again.
+Where nobody reads stdout any more, everything is put all the same, and the exit code is 1.`,
 		Example: `  kplkit put orders user-records.jsonl.gz
   kplkit deagg capture.jsonl.gz | kplkit put orders --endpoint-url http://127.0.0.1:4567
   kplkit put logs --lines --partition-key host-1 --strict-order access.log`,
@@ -63,7 +64,8 @@ the program at once. What failed may be stored all the same where no answer came
 				return usageError{err}
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-			context.AfterFunc(ctx, stop) // a second interrupt ends the process at once
+			context.AfterFunc(ctx, stop)   // a second interrupt ends the process at once
+			signal.Ignore(syscall.SIGPIPE) // that nobody reads the report must not cost records
 			return runPut(ctx, s, o, args[0], args[1:], jsonFlag(cmd))
 		},
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"math/rand/v2"
 	"strings"
@@ -135,7 +136,7 @@ func (p *putting) records(ctx context.Context, src *source) (result error) {
 		}
 		if at := new(lineError); ctx.Err() == nil && errors.As(err, &at) {
 			read := p.next(place{file: at.file, line: at.line})
-			if read.n == 1 {
+			if read.n == 1 && !errors.As(err, new(*fs.PathError)) {
 				at.err = fmt.Errorf("%w (lines of text need --lines)", at.err)
 			}
 			p.failed(read, endsReading(at.err))

@@ -29,7 +29,7 @@ func openSource(ctx context.Context, name string, stdin io.Reader, beforeRead fu
 			s.size = regularSize(f)
 		}
 	} else {
-		f, err := os.Open(name)
+		f, err := openFile(ctx, name)
 		if err != nil {
 			return nil, err
 		}
@@ -49,6 +49,25 @@ func openSource(ctx context.Context, name string, stdin io.Reader, beforeRead fu
 		s.Reader = unzipped{unzip}
 	}
 	return s, nil
+}
+
+// openFile gives up waiting when ctx is done: a pipe with a name opens only once somebody writes to it.
+func openFile(ctx context.Context, name string) (*os.File, error) {
+	type result struct {
+		f   *os.File
+		err error
+	}
+	opened := make(chan result, 1)
+	go func() {
+		f, err := os.Open(name)
+		opened <- result{f, err}
+	}()
+	select {
+	case r := <-opened:
+		return r.f, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // Close closes the file; stdin is not ours to close.
