@@ -36,7 +36,7 @@ var (
 
 // API is what a Producer needs of a *kinesis.Client. PutRecords has to be allowed; where ListShards is not, nothing is
 // aggregated; where DescribeStreamSummary is not, the stream is taken to place records by partition key and to take
-// records of 1 MiB.
+// records of 1 MiB. A call has to return when its context is done: Close waits for it.
 type API interface {
 	PutRecords(context.Context, *kinesis.PutRecordsInput, ...func(*kinesis.Options)) (*kinesis.PutRecordsOutput, error)
 	ListShards(context.Context, *kinesis.ListShardsInput, ...func(*kinesis.Options)) (*kinesis.ListShardsOutput, error)

@@ -39,7 +39,8 @@ finds all of it; else it is put again.
 
 In: JSON lines with partition_key, explicit_hash_key (null or absent for none) and data (base64), as 'kplkit deagg'
 writes them, from files or stdin (-), packed by gzip or not. With --lines each line of text is the data of a user
-record, without its line end (LF or CRLF); an empty one, too.
+record, without its line end (LF or CRLF); an empty one, too. Stored records have to go through 'kplkit deagg' first: an
+aggregate that is put as a user record may not come out as one.
 
 Out: a summary, with --json as one line {"v":1,"summary":{…}}, always the last one: put and failed together are what
 was read; unsent are those of the failed that were given up when the run was ended; retried is how often a user record
