@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"cmp"
 	crand "crypto/rand"
 	"fmt"
 	"math/rand/v2"
@@ -130,7 +131,7 @@ func (l *loop) requeue(records []*pending) {
 			records = append(records, n.takeUnsent()...)
 		}
 	}
-	slices.SortFunc(records, func(a, b *pending) int { return int(int64(a.seq - b.seq)) })
+	slices.SortFunc(records, func(a, b *pending) int { return cmp.Compare(a.seq, b.seq) })
 	for _, e := range records {
 		l.place(e)
 	}
