@@ -24,9 +24,9 @@ func TestAfterClose(t *testing.T) {
 		b.must(nil, p.Close(b.ctx))
 		b.check(r, 10)
 		_, sync := p.PutSync(b.ctx, record(1))
-		keyless := p.Put(b.ctx, producer.Record{PartitionKey: "k", Data: make([]byte, mebibyte-1)}, nil)
+		large := p.Put(b.ctx, producer.Record{PartitionKey: "k", Data: make([]byte, mebibyte-1)}, nil)
 		for name, err := range map[string]error{
-			"Put": p.Put(b.ctx, record(1), nil), "TryPut": p.TryPut(record(1), nil), "PutSync": sync, "Flush": p.Flush(b.ctx), "a large one": keyless,
+			"Put": p.Put(b.ctx, record(1), nil), "TryPut": p.TryPut(record(1), nil), "PutSync": sync, "Flush": p.Flush(b.ctx), "a large one": large,
 		} {
 			if !errors.Is(err, producer.ErrClosed) {
 				b.Errorf("%s: %v", name, err)

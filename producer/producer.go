@@ -81,14 +81,15 @@ func New(api API, stream string, opts ...Option) (*Producer, error) {
 // partition key, or of more than 1 MiB), until the stream is known. Its error says that the record is not taken: a bad
 // record, ErrClosed, or ctx is done.
 //
-// done, which may be nil, is called exactly once for a record that was taken, never before Put has it. All calls are
-// made by one goroutine, one after the other, without a lock: it must not block, and neither Put, PutSync, Flush nor
-// Close may be called in it (TryPut may). A panic in it is logged and goes no further.
+// done, which may be nil, is called exactly once for a record that was taken, and never for another one; it may be called
+// before Put returns. All calls are made by one goroutine, one after the other, without a lock: it must not block, and
+// neither Put, PutSync, Flush nor Close may be called in it (TryPut may). A panic in it is logged and goes no further.
 func (p *Producer) Put(ctx context.Context, r Record, done func(Record, Result)) error {
 	if needsDescription(r) {
 		select {
 		case <-p.described:
 		case <-p.ended:
+			return fmt.Errorf("producer: %w", ErrClosed)
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -108,6 +109,8 @@ func (p *Producer) TryPut(r Record, done func(Record, Result)) error {
 	if needsDescription(r) {
 		select {
 		case <-p.described:
+		case <-p.ended:
+			return fmt.Errorf("producer: %w", ErrClosed)
 		default:
 			return fmt.Errorf("producer: %w, or the stream is not known yet", ErrWouldBlock)
 		}

@@ -132,10 +132,13 @@ func TestUnknownStream(t *testing.T) {
 			b.Errorf("Put: %v", err)
 		}
 		go func() { time.Sleep(time.Second); p.Close(b.ctx) }()
-		if err := p.Put(b.ctx, r, nil); err == nil {
-			b.Error("Put succeeded after Close")
+		if err := p.Put(b.ctx, r, nil); !errors.Is(err, producer.ErrClosed) {
+			b.Errorf("Put while it closes: %v", err)
 		}
 		b.must(nil, p.Close(b.ctx))
+		if err := p.TryPut(r, nil); !errors.Is(err, producer.ErrClosed) {
+			b.Errorf("TryPut after Close: %v", err)
+		}
 	})
 }
 
