@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
-	kinesisv1 "github.com/aws/aws-sdk-go/service/kinesis"
+	kinesisv1 "github.com/aws/aws-sdk-go/service/kinesis" //lint:ignore SA1019 a8m knows no other
 
 	"github.com/kplkit/kplkit/internal/kinesisfake"
 	"github.com/kplkit/kplkit/producer"
