@@ -6,7 +6,7 @@ import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 
-/** What rows_test.go asks of a consumer: settings in the environment, JSON lines on standard output, hard stops. */
+/** What consumer_test.go asks of a consumer: settings in the environment, JSON lines on standard output, hard stops. */
 final class Contract {
     static final String KINESIS = setting("ROW_KINESIS");
     static final String DYNAMODB = setting("ROW_DYNAMODB");
