@@ -117,7 +117,7 @@ func runPut(ctx context.Context, s Streams, o putOptions, stream string, names [
 		return err
 	}
 	client := kinesis.NewFromConfig(cfg)
-	if err := awaitStream(ctx, client, stream); err != nil {
+	if err := checkStream(ctx, client, stream); err != nil {
 		if ctx.Err() != nil {
 			return errInterrupted
 		}
@@ -126,8 +126,8 @@ func runPut(ctx context.Context, s Streams, o putOptions, stream string, names [
 	return newPutting(s, o, asJSON).run(ctx, client, stream, names)
 }
 
-// awaitStream calls the stream before anything is read: what is wrong with all records is told once, and at once.
-func awaitStream(ctx context.Context, client *kinesis.Client, stream string) error {
+// checkStream calls the stream before anything is read: what is wrong with all records is told once, and at once.
+func checkStream(ctx context.Context, client *kinesis.Client, stream string) error {
 	in := &kinesis.DescribeStreamSummaryInput{StreamName: &stream}
 	if strings.HasPrefix(stream, "arn:") {
 		in = &kinesis.DescribeStreamSummaryInput{StreamARN: &stream}
