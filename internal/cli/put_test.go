@@ -185,12 +185,13 @@ func TestPutInterrupted(t *testing.T) {
 		return kinesisfake.Fault{}
 	})
 	ctx, interrupt := context.WithCancel(t.Context())
+	in, stdin := io.Pipe()
 	go func() {
+		_, _ = io.WriteString(stdin, "one\ntwo\n")
+		_, _ = io.WriteString(stdin, "thr") // is read once both lines are put
 		<-reached
 		interrupt()
 	}()
-	in, stdin := io.Pipe()
-	go func() { _, _ = io.WriteString(stdin, "one\ntwo\n") }()
 	var out, errs bytes.Buffer
 	code := Run(ctx, []string{"put", "s", "--endpoint-url", url, "--lines", "--json", "--linger", "0s"}, Streams{In: in, Out: &out, Err: &errs})
 	c, before := summaryOf(t, out.String())
