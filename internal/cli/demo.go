@@ -43,8 +43,9 @@ The worker of each is a process, which is killed (SIGKILL) in the middle of an a
 it. Another process takes over. Every user record is told to this program before it counts as processed, so what is
 lost and what comes twice is exact.
 
-Out: a table and three sentences; with --json one line for each consumer, and a summary of the one on kplkit. The exit
-code is 1 if that one lost anything. No AWS account is used, and nothing is left behind.`,
+Out: a table, the rows of the usage matrix that were played, and three sentences; with --json one line for each consumer,
+and a summary of the one on kplkit. The exit code is 1 if that one lost anything. No AWS account is used, and nothing is
+left behind.`,
 		Example: "  kplkit demo\n  kplkit demo --json",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
