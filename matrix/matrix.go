@@ -118,8 +118,11 @@ func (s RuleSet) unknown(p Producer, c Consumer) Verdict {
 			s, c, p, strings.Join(s.nearest(p, c), ", ")),
 		Rule: string(Unknown),
 	}
-	if c.Via == SDK || c.Via == OnKplkit {
+	switch {
+	case c.Via == SDK || c.Via == OnKplkit:
 		v.Change = "let another program take aggregates apart: JSON lines of stored records | kplkit deagg; or " + v.Change
+	case c.Via == KCL && c.Language != "java":
+		v.Change = "say how it reaches the KCL: through its MultiLangDaemon is --via multilang, on the JVM is --consumer java; or " + v.Change
 	}
 	return v
 }

@@ -23,7 +23,8 @@ func newMatrixCheck(s Streams) *cobra.Command {
 		Use:   "check --consumer LANGUAGE --via LIBRARY",
 		Short: "Tells what to do about the KPL's aggregation for one consumer",
 		Long: `Tells what to do about the KPL's aggregation for one producer and one consumer, what is at stake, what to change, and
-the runs that show it. Without --checkpoint it is the answer for the worst way to checkpoint.
+the runs that show it. Without --checkpoint it is the answer for the worst way to checkpoint; for a loop of one's own on
+the SDK, and on kplkit, it is the one for the checkpoint that is named.
 
   --producer    java is the KPL; kplkit is 'kplkit put' and package producer; or any other language
   --consumer    java, go, python, node, or any other language
