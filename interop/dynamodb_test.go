@@ -17,7 +17,7 @@ import (
 // internal/dynamofake's TestConformance.
 func TestDynamoDB(t *testing.T) {
 	e := newEvidence("dynamodb", 0)
-	c := e.comparison("dynalite", map[string]string{"dynalite": npmVersion(t, "dynalite", "dynalite")})
+	c := e.comparison("dynalite", map[string]string{"dynalite": servers.NPMVersion(t, ".cache", "dynalite", "dynalite")})
 	address := servers.Dynalite(t, ".cache")
 	outcomes := runConformance(t, "KPLKIT_DYNAMODB_ENDPOINT=http://"+address)
 	for test, outcome := range outcomes {

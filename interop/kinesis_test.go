@@ -48,7 +48,7 @@ var (
 	kinesisMock = emulator{
 		"kinesis-mock",
 		func(t *testing.T) map[string]string {
-			return map[string]string{"kinesis-local": npmVersion(t, "kinesis-mock", "kinesis-local")}
+			return map[string]string{"kinesis-local": servers.NPMVersion(t, ".cache", "kinesis-mock", "kinesis-local")}
 		},
 		func(t *testing.T) string {
 			return "http://" + servers.Start(t, "kinesis-mock", func(port string) *exec.Cmd {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -80,17 +79,4 @@ func (p peer) deaggregate(t *testing.T, stored []storedRecord) map[string][]user
 		}
 		users[u.SequenceNumber] = append(users[u.SequenceNumber], u)
 	}
-}
-
-// npmVersion returns the version of an npm package among those installed for a part.
-func npmVersion(t *testing.T, part, name string) string {
-	text, err := os.ReadFile(filepath.Join(".cache", part, "node_modules", name, "package.json"))
-	if err != nil {
-		t.Fatalf("%v (is it installed? run.sh does that)", err)
-	}
-	var about struct{ Version string }
-	if err := json.Unmarshal(text, &about); err != nil {
-		t.Fatal(err)
-	}
-	return about.Version
 }

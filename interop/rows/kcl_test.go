@@ -104,9 +104,14 @@ var selfSettings = map[string]string{"ROW_SELF": "1"}
 // selfDeaggregating makes all workers of a run de-aggregate.
 func selfDeaggregating(s *scenario) {
 	s.what += "; the application de-aggregates"
-	s.settings = selfSettings
+	s.setAll(selfSettings)
+}
+
+// setAll gives settings to all workers of a run.
+func (s *scenario) setAll(settings map[string]string) {
+	s.settings = settings
 	for i := range s.stops {
-		s.stops[i].settings = selfSettings
+		s.stops[i].settings = settings
 	}
 }
 
@@ -122,7 +127,7 @@ func unaggregated() scenario {
 func damaged(id string, by program, w want) scenario {
 	return scenario{
 		id: id, what: "one aggregate has a bad key index; checkpoint() after a later batch, stopped, resumed",
-		damaged: true, max: 3, stops: []stop{{at: place{after: 2}, checkpoint: "none", when: "batch", by: by}}, last: by, want: w,
+		damage: badIndex, max: 3, stops: []stop{{at: place{after: 2}, checkpoint: "none", when: "batch", by: by}}, last: by, want: w,
 	}
 }
 

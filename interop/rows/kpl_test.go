@@ -31,6 +31,7 @@ type kpl struct {
 	mu      sync.Mutex
 	in      io.Writer
 	waiting map[string]chan result // by stream and data
+	awake   map[string]bool        // streams whose shards it knows
 	ended   chan struct{}
 	log     *tail
 }
@@ -44,7 +45,7 @@ func startKPL(t *testing.T, version, port string) *kpl {
 	cmd := exec.CommandContext(t.Context(), "java", append(javaFlags(), "-cp", classPath(name), "Put")...)
 	cmd.Env = append(os.Environ(), anyone...)
 	cmd.Env = append(cmd.Env, "ROW_KPL_PORT="+port)
-	k := &kpl{waiting: map[string]chan result{}, ended: make(chan struct{}), log: new(tail)}
+	k := &kpl{waiting: map[string]chan result{}, awake: map[string]bool{}, ended: make(chan struct{}), log: new(tail)}
 	cmd.Stderr = k.log
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -84,6 +85,9 @@ func (k *kpl) read(out io.Reader) {
 
 // put puts user records, and waits for all results. It returns the data of those that the KPL says are stored.
 func (k *kpl) put(t *testing.T, stream string, plain bool, users []string) (stored []string) {
+	if !plain {
+		stored = k.wake(t, stream)
+	}
 	results := k.begin(t, stream, plain, users)
 	for i, r := range results {
 		if got := k.wait(t, r); got.err == "" {
@@ -91,6 +95,26 @@ func (k *kpl) put(t *testing.T, stream string, plain bool, users []string) (stor
 		} else {
 			t.Logf("%s is not stored: %s", users[i], got.err)
 		}
+	}
+	return stored
+}
+
+// wake puts pairs until one shares a stored record: before the KPL has listed a stream's shards it puts plain. It returns
+// what is stored: nothing if the stream was put to before.
+func (k *kpl) wake(t *testing.T, stream string) (stored []string) {
+	k.mu.Lock()
+	awake := k.awake[stream]
+	k.awake[stream] = true
+	k.mu.Unlock()
+	for i := 0; !awake; i++ {
+		pair := []string{fmt.Sprintf("a%03d", i), fmt.Sprintf("b%03d", i)}
+		results := k.begin(t, stream, false, pair)
+		a, b := k.wait(t, results[0]), k.wait(t, results[1])
+		if a.err != "" || b.err != "" || i == 999 {
+			t.Fatalf("the KPL does not aggregate: %+v %+v\n%s", a, b, k.log)
+		}
+		stored = append(stored, pair...)
+		awake = a.sequenceNumber == b.sequenceNumber
 	}
 	return stored
 }

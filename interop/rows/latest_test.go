@@ -30,9 +30,10 @@ func (st *stage) playLatest(t *testing.T) ledger {
 	l := newLedger(stored, st.seen, first.refused+second.refused)
 
 	after := 0 // how many are stored behind the user record at which the first worker stopped
-	for i, u := range newPlan(t, st.readBack(t, st.stream), scenario{}).users {
+	users := newPlan(t, st.readBack(t, st.stream), scenario{}).users
+	for i, u := range users {
 		if u.text == at {
-			after = userRecords - 1 - i
+			after = len(users) - 2 - i // the last one is END
 		}
 	}
 	if after == 0 || l.Lost != after || l.Twice != 0 {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/interop/servers"
 )
 
 var evidenceDir = flag.String("evidence", "", "write what was found to this folder")
@@ -60,7 +61,7 @@ type evidence struct {
 	V        int               `json:"v"`
 	Part     string            `json:"part"`
 	Date     string            `json:"date"`
-	Seed     int               `json:"seed"`
+	Seed     int               `json:"seed"` // 0: nothing is drawn
 	Versions map[string]string `json:"versions"`
 	Runs     []evidenceRun     `json:"runs"`
 
@@ -75,13 +76,13 @@ type evidenceRun struct {
 	ledger
 }
 
-func newEvidence(p part) *evidence {
-	versions := merged(map[string]string{"Kinesis": "kplkit", "DynamoDB": "dynalite 4.0.0"}, p.versions)
+func newEvidence(t *testing.T, p part) *evidence {
+	versions := merged(map[string]string{"Kinesis": "kplkit", "DynamoDB": "dynalite " + servers.NPMVersion(t, cache, "dynalite", "dynalite")}, p.versions)
 	if p.kpl != "" {
 		versions["KPL"] = p.kpl
 	}
 	maps.DeleteFunc(versions, func(_, version string) bool { return version == "" }) // what it does without
-	e := &evidence{V: 1, Part: p.name, Date: time.Now().UTC().Format(time.DateOnly), Seed: 1, Versions: versions}
+	e := &evidence{V: 1, Part: p.name, Date: time.Now().UTC().Format(time.DateOnly), Versions: versions}
 	for _, s := range p.scenarios {
 		e.scenarios = append(e.scenarios, s.id)
 	}

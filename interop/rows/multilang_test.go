@@ -22,7 +22,7 @@ func multilang(version string) program {
 		command = append(command, "-cp", classPath(name), "Launcher",
 			"software.amazon.kinesis.multilang.MultiLangDaemon", "DefaultCredentialsProvider", filepath.Join(cache, name))
 	}
-	return program{command: command, env: []string{"ROW_CHILD=python3 ../python/multilang_child.py"}}
+	return program{command: command, env: []string{"ROW_CHILD=python3 ../python/multilang_child.py"}, index: strings.HasPrefix(version, "3.")}
 }
 
 func multilangParts() []part {
@@ -34,11 +34,6 @@ func multilangParts() []part {
 		}
 		if version < "2" {
 			p.kpl = "0.14.13"
-		}
-		if version > "3" {
-			for i := range p.scenarios {
-				p.scenarios[i].play = (*stage).onLeaseTable
-			}
 		}
 		parts = append(parts, p)
 	}

@@ -35,6 +35,8 @@ func reshard() part {
 	return part{
 		name: "reshard", versions: map[string]string{"Java": javaVersion()},
 		scenarios: []scenario{
+			{id: "kpl-1.0.7/kcl-1.4.0", what: splitWhat + "a worker that starts afterwards", versions: versions("1.0.7", "1.4.0"), play: newKPL.readBy(kcl("1.4.0")), check: losesSome},
+			{id: "kpl-1.0.7/kcl-1.14.10", what: splitWhat + "a worker that starts afterwards", versions: versions("1.0.7", "1.14.10"), play: newKPL.readBy(kcl("1.14.10")), check: losesNone},
 			{id: "kpl-1.0.7/kcl-2.7.2", what: splitWhat + "a worker that starts afterwards", versions: versions("1.0.7", "2.7.2"), play: newKPL.readBy(kcl("2.7.2")), check: losesSome},
 			{id: "kpl-1.0.7/kcl-3.5.1", what: splitWhat + "a worker that starts afterwards", versions: versions("1.0.7", "3.5.1"), play: newKPL.readBy(kcl("3.5.1")), check: losesSome},
 			{id: "kpl-1.0.7/kcl-2.7.2-across", what: splitWhat + "a worker that runs meanwhile", versions: versions("1.0.7", "2.7.2"), play: across(kcl("2.7.2")), check: repeatsSome},
@@ -97,8 +99,7 @@ type putter interface {
 // putAndSplit puts, splits all shards, and puts the rest.
 func putAndSplit(t *testing.T, w *world, p putter, stream string) (stored []string) {
 	users := names(reshardRecords)
-	stored = p.put(t, stream, false, users[:1]) // alone: the KPL has no shard map yet
-	stored = append(stored, p.put(t, stream, false, users[1:beforeSplits])...)
+	stored = p.put(t, stream, false, users[:beforeSplits])
 	w.splitAll(t, stream)
 	return append(stored, p.put(t, stream, false, users[beforeSplits:])...)
 }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -29,7 +30,7 @@ func rowOne() part {
 	}
 	for i := range part.scenarios {
 		if strings.HasPrefix(part.scenarios[i].id, "python-aggregator") {
-			part.scenarios[i].versions = map[string]string{"KCL": "2.7.2", "aws_kinesis_agg": "1.2.3"}
+			part.scenarios[i].versions = map[string]string{"KCL": "2.7.2", "aws_kinesis_agg": aggregatorVersion()}
 		}
 	}
 	return part
@@ -45,6 +46,16 @@ func readFourShards(by func(*world) putter) func(*stage, *testing.T) ledger {
 		return newLedger(stored, o.records, o.refused)
 	}
 }
+
+// aggregatorVersion is that of the aws_kinesis_agg that run.sh has installed.
+var aggregatorVersion = sync.OnceValue(func() string {
+	const ask = "import importlib.metadata; print(importlib.metadata.version('aws_kinesis_agg'))"
+	out, err := exec.Command(filepath.Join(cache, "python", "bin", "python"), "-c", ask).Output()
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(out))
+})
 
 // python puts what aws_kinesis_agg makes of user records.
 type python struct {

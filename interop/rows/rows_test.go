@@ -24,7 +24,7 @@ type part struct {
 type scenario struct {
 	id, what string
 	plain    bool                            // put without aggregation
-	damaged  bool                            // there is a damaged aggregate in the middle
+	damage   damage                          // of an aggregate in the middle; "": there is none
 	stops    []stop                          // one worker each
 	last     program                         // reads to the end: the part's consumer if empty
 	max      int                             // stored records per GetRecords: enough for all if 0
@@ -54,7 +54,7 @@ func TestRows(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, p)
-			e := newEvidence(p)
+			e := newEvidence(t, p)
 			if p.tells {
 				e.Versions = merged(e.Versions, p.consumer.versions(t))
 			}

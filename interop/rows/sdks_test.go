@@ -54,12 +54,8 @@ func sdkPart(name string, consumer program, broken ...scenario) part {
 
 // deaggregating makes the loop, or harlow, take aggregates apart.
 func deaggregating(scenarios []scenario) []scenario {
-	self := map[string]string{"ROW_SELF": "1"}
 	for i := range scenarios {
-		scenarios[i].settings = self
-		for j := range scenarios[i].stops {
-			scenarios[i].stops[j].settings = self
-		}
+		scenarios[i].setAll(selfSettings)
 	}
 	return scenarios
 }

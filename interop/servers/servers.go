@@ -3,7 +3,9 @@ package servers
 
 import (
 	"bytes"
+	"encoding/json"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -71,4 +73,17 @@ func FreePort(t *testing.T) string {
 	}
 	defer l.Close()
 	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+}
+
+// NPMVersion returns the version of an npm package among those that run.sh has installed for a part into the folder cache.
+func NPMVersion(t *testing.T, cache, part, name string) string {
+	text, err := os.ReadFile(filepath.Join(cache, part, "node_modules", name, "package.json"))
+	if err != nil {
+		t.Fatalf("%v (is it installed? run.sh does that)", err)
+	}
+	var about struct{ Version string }
+	if err := json.Unmarshal(text, &about); err != nil {
+		t.Fatal(err)
+	}
+	return about.Version
 }
