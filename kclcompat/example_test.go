@@ -63,5 +63,5 @@ func ExampleRefuseHeld() {
 func ExampleRuleFor() {
 	rule := kclcompat.RuleFor(kclcompat.SequenceNumber, kclcompat.KCL(1, 4))
 	fmt.Println(rule)
-	// Output: rule kcl-1.4/sequence-number (kcl-1.4 resumes): repeats inside an aggregate, repeats at its last user record: checkpoint(sequence number) stores sub-sequence number 0, and it resumes behind the aggregate's first user record [measured 2026-11-24, KCL 1.4.0: seq-first, seq-mid, seq-last]
+	// Output: rule kcl-1.4/sequence-number (kcl-1.4 resumes): repeats inside an aggregate, repeats at its last user record: checkpoint(sequence number) stores sub-sequence number 0, and it resumes behind the aggregate's first user record [measured 2026-11-26, KCL 1.4.0: sequence-number/first, sequence-number/inside, sequence-number/last]
 }

@@ -107,7 +107,7 @@ func (v version) source(b behaviour) string {
 	if v.release == "" {
 		return b.runs
 	}
-	return fmt.Sprintf("measured %s, KCL %s: %s", cmp.Or(v.date, "2026-11-24"), v.release, cmp.Or(v.sampled, b.runs))
+	return fmt.Sprintf("measured %s, KCL %s: %s", cmp.Or(v.date, "2026-11-26"), v.release, cmp.Or(v.sampled, b.runs))
 }
 
 // String returns the rule as one sentence, as errors quote it.

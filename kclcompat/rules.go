@@ -34,40 +34,40 @@ const (
 
 var (
 	kcl13 = family{"kcl-1.3", resumesAfter, [4]behaviour{
-		{Loses, Exact, whyBatch, "noargs-mid, noargs-end"},
-		{Loses, Exact, whyAfter, "seq-first, seq-mid, seq-last"},
-		{Loses, Exact, "1.3 has no such call, and of one made by a newer worker it ignores the sub-sequence number: " + whyAfter, "hand-over from 1.4.0 with a sub-sequence number, which a UserRecord stores alike"},
-		{Loses, Exact, "1.3 has no such call, and of one made by a newer worker it ignores the sub-sequence number: " + whyAfter, "hand-over from 1.4.0 with a sub-sequence number"},
+		{Loses, Exact, whyBatch, "none/inside-batch, none/after-batch"},
+		{Loses, Exact, whyAfter, "sequence-number/first, sequence-number/inside, sequence-number/last"},
+		{Loses, Exact, "1.3 has no such call, and of one made by a newer worker it ignores the sub-sequence number: " + whyAfter, "hand-over/1.4.0-to-1.3.0/extended, which a UserRecord stores alike"},
+		{Loses, Exact, "1.3 has no such call, and of one made by a newer worker it ignores the sub-sequence number: " + whyAfter, "hand-over/1.4.0-to-1.3.0/extended"},
 	}}
 	kcl14 = family{"kcl-1.4", resumesAt, [4]behaviour{
-		{Loses, Exact, whyBatch, "noargs-mid, noargs-end"},
-		{Repeats, Repeats, whySubZero, "seq-first, seq-mid, seq-last"},
-		{Exact, Exact, "of a UserRecord the sub-sequence number is stored, of any other record it is 0; it resumes behind that user record", "record-mid, record-last, plainrecord-mid"},
-		{Exact, Exact, whyKeepsSub, "sub-mid, sub-last, sub-99"},
+		{Loses, Exact, whyBatch, "none/inside-batch, none/after-batch"},
+		{Repeats, Repeats, whySubZero, "sequence-number/first, sequence-number/inside, sequence-number/last"},
+		{Exact, Exact, "of a UserRecord the sub-sequence number is stored, of any other record it is 0; it resumes behind that user record", "record/inside, record/last; of another record than a UserRecord plainrecord-mid, 2026-11-24"},
+		{Exact, Exact, whyKeepsSub, "extended/inside, extended/last, extended/beyond"},
 	}}
 	kcl2 = family{"kcl-2", resumesAt, [4]behaviour{
-		{Loses, Exact, whyBatch, "noargs-mid, noargs-end"},
-		{Repeats, Repeats, whySubZero, "seq-first, seq-mid, seq-last"},
-		{Repeats, Repeats, "checkpoint(record) takes the SDK's Record, which has no sub-sequence number: 0 is stored, and it resumes behind the aggregate's first user record", "record-mid, record-last"},
-		{Exact, Exact, whyKeepsSub, "sub-mid, sub-last, sub-99"},
+		{Loses, Exact, whyBatch, "none/inside-batch, none/after-batch"},
+		{Repeats, Repeats, whySubZero, "sequence-number/first, sequence-number/inside, sequence-number/last"},
+		{Repeats, Repeats, "checkpoint(record) takes the SDK's Record, which has no sub-sequence number: 0 is stored, and it resumes behind the aggregate's first user record", "record/inside, record/last"},
+		{Exact, Exact, whyKeepsSub, "extended/inside, extended/last, extended/beyond"},
 	}}
 	multiLang13 = family{"multilang-1.3", resumesAfter, [4]behaviour{
-		{Loses, Exact, whyBatch, "transcript with checkpoint null"},
-		{Loses, Exact, "the child gets whole aggregates; " + whyAfter, "transcript with an aggregate's number"},
-		{Refuses, Refuses, whyNoRecord, "transcripts"},
-		{Refuses, Refuses, whyHangs, "child that sends sequenceNumber"},
+		{Loses, Exact, whyBatch, "none/inside-batch, none/after-batch"},
+		{Loses, Exact, "the child gets whole aggregates; " + whyAfter, "sequence-number/inside"},
+		{Refuses, Refuses, whyNoRecord, "what daemon and child say to each other"},
+		{Refuses, Refuses, whyHangs, "extended/inside"},
 	}}
 	multiLang14 = family{"multilang-1.4", resumesAt, [4]behaviour{
-		{Loses, Exact, whyBatch, "transcript with checkpoint null"},
-		{Repeats, Repeats, whySubZero, "transcript with an aggregate's number"},
-		{Refuses, Refuses, whyNoRecord, "transcripts"},
-		{Refuses, Refuses, whyHangs, "child that sends sequenceNumber"},
+		{Loses, Exact, whyBatch, "none/inside-batch, none/after-batch"},
+		{Repeats, Repeats, whySubZero, "sequence-number/inside"},
+		{Refuses, Refuses, whyNoRecord, "what daemon and child say to each other"},
+		{Refuses, Refuses, whyHangs, "extended/inside"},
 	}}
 	multiLang114 = family{"multilang-1.14", resumesAt, [4]behaviour{
-		{Loses, Exact, whyBatch, "transcript with null"},
-		{Repeats, Repeats, whySubZero, "transcript without a sub-sequence number"},
-		{Refuses, Refuses, whyNoRecord, "transcripts"},
-		{Exact, Exact, whyKeepsSub, "transcript with a sub-sequence number"},
+		{Loses, Exact, whyBatch, "none/inside-batch, none/after-batch"},
+		{Repeats, Repeats, whySubZero, "sequence-number/inside"},
+		{Refuses, Refuses, whyNoRecord, "what daemon and child say to each other"},
+		{Exact, Exact, whyKeepsSub, "extended/inside"},
 	}}
 	sdkReaders = family{"sdk", resumesAfter, [4]behaviour{
 		{Loses, Exact, "a batch is marked as done as a whole", "Lambda's batch handling, AWS's documentation"},
@@ -89,7 +89,7 @@ type version struct {
 	release string // that was run; "" where nothing was
 	family  *family
 	sampled string // not every run was made with it: those that were
-	date    string // of the runs; "" is the first ones'
+	date    string // of the runs; "" for those in matrix/evidence
 }
 
 // versions are in order of age within a kind and a major version.
@@ -97,16 +97,16 @@ var versions = []version{
 	{KCL(1, 3), "1.3.0", &kcl13, "", ""},
 	{KCL(1, 4), "1.4.0", &kcl14, "", ""},
 	{KCL(1, 14), "1.14.10", &kcl14, "", ""},
-	{KCL(1, 15), "1.15.3", &kcl14, "noargs-mid, seq-mid, record-mid, sub-mid; the rest from 1.14.10", ""},
-	{KCL(2, 6), "2.6.0", &kcl2, "noargs-mid, seq-mid, sub-mid; the rest from 2.7.2", ""},
+	{KCL(1, 15), "1.15.3", &kcl14, "noargs-mid, seq-mid, record-mid, sub-mid; the rest from 1.14.10", "2026-11-24"},
+	{KCL(2, 6), "2.6.0", &kcl2, "noargs-mid, seq-mid, sub-mid; the rest from 2.7.2", "2026-11-24"},
 	{KCL(2, 7), "2.7.2", &kcl2, "", ""},
-	{KCL(3, 0), "3.0.0", &kcl2, "noargs-mid, seq-mid, sub-mid; the rest from 2.7.2 and 3.5.1", ""},
+	{KCL(3, 0), "3.0.0", &kcl2, "noargs-mid, seq-mid, sub-mid; the rest from 2.7.2 and 3.5.1", "2026-11-24"},
 	{KCL(3, 5), "3.5.1", &kcl2, "", ""},
 	{MultiLang(1, 3), "1.3.0", &multiLang13, "", ""},
 	{MultiLang(1, 4), "1.4.0", &multiLang14, "", ""},
 	{MultiLang(1, 14), "1.14.10", &multiLang114, "", ""},
 	{MultiLang(2, 7), "2.7.2", &multiLang114, "", ""},
-	{MultiLang(3, 1), "3.1.3", &multiLang114, "multilang-3.1.3 in matrix/evidence; the rest from 2.7.2", "2026-11-26"},
+	{MultiLang(3, 1), "3.1.3", &multiLang114, "none/inside-batch, none/after-batch, sequence-number/inside, extended/inside", ""},
 	{SDK(), "", &sdkReaders, "", ""},
 	{Kplkit(), "", &kplkitReaders, "", ""},
 }
@@ -125,13 +125,13 @@ var fleets = []fleet{
 		"fleet-1.3-and-newer", Reader.ignoresSub, Reader.storesSub, Loses, Repeats,
 		"workers of KCL 1.3 and of 1.4 or newer take over each other's leases",
 		"1.3 resumes after the stored record, whatever the sub-sequence number, and leaves a stale one beside its own checkpoint; a newer worker then skips as far as the stale number says, or, where none is stored, comes back to the first user record",
-		"measured 2026-11-24, KCL 1.3.0 with 1.4.0, 1.14.10 and 2.7.2: hand-over and stale sub-sequence number",
+		"measured 2026-11-26, KCL 1.3.0 with 1.4.0 and 2.7.2: hand-over in matrix/evidence",
 	},
 	{
 		"fleet-3.5-and-older", Reader.beforeSingleTable, Reader.singleTable, Refuses, Refuses,
 		"workers of KCL 3.1 or newer and of an older version use one lease table",
 		"the newer ones keep leader, migration and worker items in the lease table, and the older ones do not start on it; only the phase CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X_PHASE1 writes none (read, not measured)",
-		"measured 2026-11-24, KCL 3.5.1 with 1.4.0, 1.14.10 and 2.7.2, not with other versions: every worker gave up; in which version after 3.0.0 it began was not measured",
+		"measured 2026-11-26, KCL 3.5.1 with 2.7.2 (hand-over in matrix/evidence), and 2026-11-24 with 1.4.0 and 1.14.10, not with other versions: every worker gave up; in which version after 3.0.0 it began was not measured",
 	},
 }
 

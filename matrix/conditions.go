@@ -1,28 +1,46 @@
 package matrix
 
+const reshardLoses = "a reshard while the KPL still has the old shards loses records that it has acknowledged: they share an aggregate with strays, and the KCL drops that whole"
+
 // conditionsToday are rows, too, but no answers: what comes on top of a consumer's row, whatever its checkpoint.
 var conditionsToday = []condition{
 	{
 		id:       "reshard/kpl",
-		who:      who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{1, 4}},
+		who:      who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{2, 0}},
 		short:    "a reshard while a KPL newer than 0.15.10 still has the old shards",
-		what:     "a reshard while the KPL still has the old shards loses records that it has acknowledged: they share an aggregate with strays, and the KCL drops that whole",
+		what:     reshardLoses,
 		change:   "kplkit put STREAM or package producer; or a consumer on kplkit",
 		variants: []string{"2.7.2", "3.5.1"},
 		runs:     []string{"reshard/kpl-1.0.7/kcl-*"},
 	},
 	{
+		id:     "reshard/kpl-to-kcl-1.4",
+		who:    who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{1, 4}, before: Version{1, 14}},
+		short:  "a reshard while a KPL newer than 0.15.10 still has the old shards",
+		what:   reshardLoses,
+		change: "kplkit put STREAM or package producer; or a consumer on kplkit",
+		runs:   []string{"reshard/kpl-1.0.7/kcl-1.4.0"},
+	},
+	{
+		id:     "reshard/kpl-to-kcl-1.14",
+		who:    who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{1, 14}, before: Version{2, 0}},
+		short:  "a reshard while the KPL still has the old shards",
+		what:   "a worker of KCL 1.14 that starts at TRIM_HORIZON after a split delivered strays: nothing was lost, and many came again. Told the shard's range, its UserRecord.deaggregate does drop such aggregates",
+		change: "expect duplicates, and do not count on them: the rule that drops is there",
+		runs:   []string{"reshard/kpl-1.0.7/kcl-1.14.10"},
+	},
+	{
 		id:     "reshard/kpl-0.14",
-		who:    who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{1, 4}},
+		who:    who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{1, 14}, before: Version{2, 0}},
 		what:   "a KPL up to 0.15.10 stores all of such an aggregate again: the KCL loses none, and many come again",
 		change: "expect duplicates",
 		runs:   []string{"reshard/kpl-0.14.13/kcl-1.14.10"},
 	},
 	{
 		id:     "reshard/kpl-across",
-		who:    who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{1, 14}},
+		who:    who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{2, 0}},
 		short:  "a split that the worker runs across",
-		what:   "a worker of KCL 1.14 or newer that runs across the split does not know the new shard, and delivers strays",
+		what:   "a worker of KCL 2.7 that runs across the split does not know the new shard, and delivers strays",
 		change: "expect duplicates",
 		runs:   []string{"reshard/kpl-1.0.7/kcl-2.7.2-across"},
 	},
@@ -45,7 +63,7 @@ var conditionsToday = []condition{
 	{
 		id:     "reshard/kplkit-to-kplkit",
 		who:    who{producers: []string{"kplkit"}, vias: []Via{OnKplkit}},
-		what:   "a consumer on kplkit that knows the shards' hash ranges gets each record once of what kplkit put; without them it gets some twice",
+		what:   "a consumer on kplkit that knows the shards' hash ranges gets each record once of what kplkit put",
 		change: "deaggaws.WithHashRanges(), where the KPL or kplkit alone write",
 		runs:   []string{"reshard/kplkit/kplkit-ranges"},
 	},

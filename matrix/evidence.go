@@ -56,6 +56,8 @@ func (c Counts) String() string {
 	switch {
 	case c.Twice > 0 && len(parts) > 0:
 		parts = append(parts, fmt.Sprintf("%d twice", c.Twice))
+	case c.Twice > c.Put:
+		parts = append(parts, fmt.Sprintf("%d repeats of %d", c.Twice, c.Put))
 	case c.Twice > 0:
 		parts = append(parts, fmt.Sprintf("%d of %d twice", c.Twice, c.Put))
 	}

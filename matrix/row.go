@@ -117,7 +117,7 @@ func (r row) advice() Aggregation {
 	return Disable
 }
 
-// runs returns the full ids of runs, for the variant of a consumer, or for all where it has none.
+// runsOf returns the full ids of runs, for the variant of a consumer, or for all where it has none.
 func runsOf(ids, variants []string, c Consumer) (full []string) {
 	chosen := variants
 	if v := variantFor(variants, c); v != "" {

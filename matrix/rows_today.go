@@ -55,7 +55,7 @@ var rowsToday = []row{
 		says:     Deaggregate,
 		consumer: "Python, SDK",
 		stake:    rawStake,
-		change:   "pip install aws_kinesis_agg; iter_deaggregate_records(records); store a sequence number only behind an aggregate's last user record",
+		change:   "pip install aws_kinesis_agg; deaggregate_records(records); store a sequence number only behind an aggregate's last user record",
 		reason:   "The SDK does not know the KPL's format.",
 		ignored:  []string{"sdk-python/raw"}, followed: []string{"sdk-python/deaggregated", "sdk-python/sequence-number/last"},
 	},
