@@ -99,7 +99,7 @@ func writeMatrixJSON(out *bytes.Buffer, set matrix.RuleSet) error {
 }
 
 func writeMatrix2015(out *bytes.Buffer) {
-	const line = "%-14s %-29s  %-15s %-3s %-19s %s\n"
+	const line = "%-14s %-29s %-15s %-3s %-19s %s\n"
 	fmt.Fprintf(out, line, "ROW", "PRODUCER: CONSUMER", "CHECKPOINT", "KPL", "AGGREGATION", "IF IGNORED")
 	for _, r := range matrix.Rows(matrix.Year2015) {
 		usable := map[bool]string{true: "yes", false: "no"}[r.KPLUsable]
