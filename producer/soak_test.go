@@ -124,6 +124,7 @@ func (s *soak) DescribeStreamSummary(ctx context.Context, in *kinesis.DescribeSt
 func (s *soak) run() {
 	ctx := context.Background()
 	s.must(s.client.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: aws.String("s"), ShardCount: aws.Int32(3)}))
+	s.must(nil, s.awaitActive(ctx))
 	p, err := producer.New(s, "s", producer.WithObserver(s.observed), producer.WithRateLimit(0),
 		producer.WithTimeToLive(time.Hour),
 		producer.WithMaxAggregate(51_200, 50), producer.WithMaxBatch(100_000, 500)) // small, for many requests
@@ -180,12 +181,16 @@ func (s *soak) reshard() {
 	}
 }
 
+// awaitActive waits until the stream is neither CREATING nor UPDATING.
+func (s *soak) awaitActive(ctx context.Context) error {
+	return kinesis.NewStreamExistsWaiter(s.client, func(o *kinesis.StreamExistsWaiterOptions) { o.MinDelay = 5 * time.Millisecond }).
+		Wait(ctx, &kinesis.DescribeStreamInput{StreamName: aws.String("s")}, time.Minute)
+}
+
 // reshardOnce splits a shard or merges two, as soon as the stream is ACTIVE.
 func (s *soak) reshardOnce(rnd *rand.Rand) {
 	ctx, stream := context.Background(), aws.String("s")
-	err := kinesis.NewStreamExistsWaiter(s.client, func(o *kinesis.StreamExistsWaiterOptions) { o.MinDelay = 5 * time.Millisecond }).
-		Wait(ctx, &kinesis.DescribeStreamInput{StreamName: stream}, time.Minute)
-	if err != nil {
+	if err := s.awaitActive(ctx); err != nil {
 		s.Error(err)
 		return
 	}
