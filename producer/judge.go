@@ -139,7 +139,10 @@ func (l *loop) refused(now time.Time, s *stored, err error, own bool) {
 	case l.aborted:
 		l.fail(s.records, ErrClosed, err)
 		return
-	case why == permanent, why == Isolated && own && len(s.records) == 1:
+	case why == permanent:
+		l.fail(s.records, ErrUnusable, err)
+		return
+	case why == Isolated && own && len(s.records) == 1:
 		l.fail(s.records, ErrRefused, err)
 		return
 	}

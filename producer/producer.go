@@ -31,8 +31,16 @@ var (
 	ErrWouldBlock = errors.New("the buffer is full")                        // of TryPut
 	ErrClosed     = errors.New("the producer is closed")                    // of Put and Flush, and of what Close could not send
 	ErrExpired    = errors.New("not stored within the time to live")        // wraps the last attempt's error, too
-	ErrRefused    = errors.New("the service refuses it, now and always so") // no such stream, no permission, bad request
+	ErrRefused    = errors.New("the service refuses it, now and always so") // a bad request, or ErrUnusable
 )
+
+// ErrUnusable is an ErrRefused that any record would get: no such stream, no permission.
+var ErrUnusable error = unusable{}
+
+type unusable struct{}
+
+func (unusable) Error() string { return ErrRefused.Error() }
+func (unusable) Unwrap() error { return ErrRefused }
 
 // API is what a Producer needs of a *kinesis.Client. PutRecords has to be allowed; where ListShards is not, nothing is
 // aggregated; where DescribeStreamSummary is not, the stream is taken to place records by partition key and to take

@@ -103,7 +103,7 @@ func TestRefusedStream(t *testing.T) {
 				begin, p := time.Now(), b.producer(producer.WithLogger(slog.New(slog.DiscardHandler)))
 				res, err := p.PutSync(b.ctx, record(1))
 				var api smithy.APIError
-				if !errors.Is(err, producer.ErrRefused) || !errors.As(err, &api) || api.ErrorCode() != code {
+				if !errors.Is(err, producer.ErrUnusable) || !errors.Is(err, producer.ErrRefused) || !errors.As(err, &api) || api.ErrorCode() != code {
 					b.Errorf("%v", err)
 				}
 				if d := time.Since(begin); d > 200*time.Millisecond || res.Attempts != 1 || b.count("PutRecords") != 1 {

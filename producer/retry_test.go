@@ -132,7 +132,7 @@ func TestIsolated(t *testing.T) {
 		p := b.producer(producer.WithAggregation(producer.AggregateNever), producer.WithObserver(o))
 		r := b.put(p, 0, 10)
 		b.must(nil, p.Close(b.ctx))
-		if res := r.by["7"][0]; !errors.Is(res.Err, producer.ErrRefused) || res.Attempts != 2 {
+		if res := r.by["7"][0]; !errors.Is(res.Err, producer.ErrRefused) || errors.Is(res.Err, producer.ErrUnusable) || res.Attempts != 2 {
 			b.Errorf("record 7: %+v", res)
 		}
 		delete(r.by, "7")

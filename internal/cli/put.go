@@ -153,18 +153,6 @@ func where(client *kinesis.Client) string {
 	return o.Region
 }
 
-// refusesAll tells whether the service refuses whatever may come, and not only one record.
-func refusesAll(err error) bool {
-	if !errors.Is(err, producer.ErrRefused) {
-		return false
-	}
-	switch apiErrorCode(err) {
-	case "ValidationException", "InvalidArgumentException", "SerializationException", "RequestEntityTooLargeException":
-		return false
-	}
-	return true
-}
-
 // apiErrorCode is what the service calls an error, or "".
 func apiErrorCode(err error) string {
 	var api smithy.APIError

@@ -235,11 +235,12 @@ func (p *putting) failed(at place, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.counts.Failed++
-	if refusesAll(err) && p.refused == nil {
+	unusable := errors.Is(err, producer.ErrUnusable)
+	if unusable && p.refused == nil {
 		p.refused = err
 		p.stop()
 	}
-	if refusesAll(err) || errors.Is(err, producer.ErrClosed) || errors.Is(err, context.Canceled) {
+	if unusable || errors.Is(err, producer.ErrClosed) || errors.Is(err, context.Canceled) {
 		if p.counts.Unsent++; p.unsent.n == 0 || at.n < p.unsent.n {
 			p.unsent = at
 		}
