@@ -14,6 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/deagg/hashkey"
@@ -168,7 +169,7 @@ func lineage(t *testing.T, client *kinesis.Client, stream string) (map[string]ha
 	}
 	ranges, ancestors := map[string]hashkey.Range{}, map[string][]hashkey.Range{}
 	for _, s := range out.Shards { // parents come first
-		ranges[*s.ShardId], _ = hashkey.ParseRange(*s.HashKeyRange.StartingHashKey, *s.HashKeyRange.EndingHashKey)
+		ranges[*s.ShardId] = rangeOf(s)
 		for _, id := range []*string{s.ParentShardId, s.AdjacentParentShardId} {
 			if id != nil {
 				ancestors[*s.ShardId] = append(ancestors[*s.ShardId], append(ancestors[*id], ranges[*id])...)
@@ -176,6 +177,11 @@ func lineage(t *testing.T, client *kinesis.Client, stream string) (map[string]ha
 		}
 	}
 	return ranges, ancestors
+}
+
+func rangeOf(s types.Shard) hashkey.Range {
+	r, _ := hashkey.ParseRange(*s.HashKeyRange.StartingHashKey, *s.HashKeyRange.EndingHashKey) // the Kinesis wrote it
+	return r
 }
 
 func numbers(from, n int) (data []string) {

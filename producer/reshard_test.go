@@ -22,12 +22,16 @@ func (b *bench) split(shard int) {
 	b.Helper()
 	id := fmt.Sprintf("shardId-%012d", shard)
 	ranges, _ := lineage(b.T, b.client, "s")
-	start, _ := new(big.Int).SetString(ranges[id].Start().String(), 10)
-	end, _ := new(big.Int).SetString(ranges[id].End().String(), 10)
-	middle := start.Add(start, end).Rsh(start, 1)
 	b.must(b.client.SplitShard(b.ctx, &kinesis.SplitShardInput{
-		StreamName: aws.String("s"), ShardToSplit: &id, NewStartingHashKey: aws.String(middle.String()),
+		StreamName: aws.String("s"), ShardToSplit: &id, NewStartingHashKey: aws.String(middle(ranges[id])),
 	}))
+}
+
+// middle is the hash key that halves a range.
+func middle(r hashkey.Range) string {
+	start, _ := new(big.Int).SetString(r.Start().String(), 10)
+	end, _ := new(big.Int).SetString(r.End().String(), 10)
+	return start.Add(start, end).Rsh(start, 1).String()
 }
 
 func (b *bench) merge(shard, next int) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"flag"
-	"math/big"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -199,17 +198,13 @@ func (s *soak) reshardOnce(rnd *rand.Rand) {
 		s.Error(err)
 		return
 	}
-	key := func(decimal *string) *big.Int { k, _ := new(big.Int).SetString(*decimal, 10); return k }
-	slices.SortFunc(out.Shards, func(a, b types.Shard) int {
-		return key(a.HashKeyRange.StartingHashKey).Cmp(key(b.HashKeyRange.StartingHashKey))
-	})
+	slices.SortFunc(out.Shards, func(a, b types.Shard) int { return rangeOf(a).Start().Compare(rangeOf(b).Start()) })
 	i, merge := rnd.IntN(len(out.Shards)-1), len(out.Shards) > 7 || len(out.Shards) > 2 && rnd.IntN(2) == 0
 	if merge {
 		_, err = s.client.MergeShards(ctx, &kinesis.MergeShardsInput{StreamName: stream, ShardToMerge: out.Shards[i].ShardId, AdjacentShardToMerge: out.Shards[i+1].ShardId})
 	} else {
-		keys := out.Shards[i].HashKeyRange
-		middle := new(big.Int).Add(key(keys.StartingHashKey), key(keys.EndingHashKey))
-		_, err = s.client.SplitShard(ctx, &kinesis.SplitShardInput{StreamName: stream, ShardToSplit: out.Shards[i].ShardId, NewStartingHashKey: aws.String(middle.Rsh(middle, 1).String())})
+		shard := out.Shards[i]
+		_, err = s.client.SplitShard(ctx, &kinesis.SplitShardInput{StreamName: stream, ShardToSplit: shard.ShardId, NewStartingHashKey: aws.String(middle(rangeOf(shard)))})
 	}
 	switch {
 	case err != nil:
