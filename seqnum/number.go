@@ -27,6 +27,7 @@ import (
 	"math/bits"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // ErrSyntax is wrapped by every error about a text or binary form.
@@ -137,6 +138,17 @@ func (n Number) ShardIndex() (int, bool) {
 		return 0, false
 	}
 	return int(uint32(w[0] >> 4)), true
+}
+
+// ShardCreated returns when the shard that gave out n was created, to the second, which a version-2 number keeps in its
+// bits 148 to 183. A shard's id and this second are the shard: one of a stream that was deleted and made anew has an id
+// that was used before, and a later second. Of any other version it reports false. The result is UTC, so that == works.
+func (n Number) ShardCreated() (time.Time, bool) {
+	w, ok := n.bits()
+	if !ok || w[2]>>(184-128) != 2 {
+		return time.Time{}, false
+	}
+	return time.Unix(int64(w[2]>>(148-128)&(1<<36-1)), 0).UTC(), true
 }
 
 // AppendText appends the decimal digits of n, nothing for the zero Number.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -41,6 +42,13 @@ func ExampleNumber_ShardIndex() {
 	shard, ok := n.ShardIndex()
 	fmt.Println(n.Version(), shard, ok)
 	// Output: 2 6 true
+}
+
+func ExampleNumber_ShardCreated() {
+	n, _ := seqnum.Parse("49590338271490256608559692538361571095921575989136588898")
+	created, ok := n.ShardCreated()
+	fmt.Println(created.Format(time.DateTime), ok)
+	// Output: 2018-11-21 04:57:38 true
 }
 
 // slowParse is the oracle: the API's rule in words of math/big.
@@ -74,20 +82,24 @@ func checkNumbers(t rapid.TB, a, b string) {
 	if bytes.Compare(mb, nb) != x.Cmp(y) {
 		t.Fatalf("the binary forms of %v and %v compare as %d", m, n, bytes.Compare(mb, nb))
 	}
-	version, shard, isV2 := slowVersion(x)
+	version, shard, created, isV2 := slowVersion(x)
 	gotShard, ok := m.ShardIndex()
 	if m.Version() != version || ok != isV2 || ok && gotShard != shard {
 		t.Fatalf("%v: version %d, shard %d %v; want %d, %d %v", m, m.Version(), gotShard, ok, version, shard, isV2)
 	}
+	if got, ok := m.ShardCreated(); ok != isV2 || ok && got.Unix() != created {
+		t.Fatalf("%v: its shard was created at %d %v, want %d %v", m, got.Unix(), ok, created, isV2)
+	}
 }
 
-func slowVersion(x *big.Int) (version, shard int, isV2 bool) {
+func slowVersion(x *big.Int) (version, shard int, created int64, isV2 bool) {
 	if x.BitLen() > 188 {
-		return 0, 0, false
+		return 0, 0, 0, false
 	}
 	version = int(new(big.Int).Rsh(x, 184).Int64())
 	shard = int(new(big.Int).And(new(big.Int).Rsh(x, 4), big.NewInt(math.MaxUint32)).Int64())
-	return version, shard, version == 2
+	created = new(big.Int).And(new(big.Int).Rsh(x, 148), big.NewInt(1<<36-1)).Int64()
+	return version, shard, created, version == 2
 }
 
 func drawNumber(t *rapid.T, label string) string {

@@ -20,6 +20,9 @@ func (s *Server) deleteStream(in *deleteStreamInput) (any, error) {
 	}
 	s.begin(st, deleting, func(time.Time) {
 		delete(s.streams, st.name)
+		for _, sh := range st.shards {
+			s.born = max(s.born, sh.start.created)
+		}
 		for _, c := range st.consumers {
 			c.endSubscriptions(notFound("Stream %s under account %s not found.", st.name, accountID))
 		}

@@ -1,8 +1,10 @@
 package kinesisfake
 
 import (
+	"math"
 	"math/big"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -16,7 +18,7 @@ func TestSequenceLayout(t *testing.T) {
 			created: rapid.Int64Range(0, 1<<36-1).Draw(t, "created"),
 			place:   rapid.Uint64().Draw(t, "place"),
 			at:      rapid.Int64Range(0, 1<<36-1).Draw(t, "at"),
-			shard:   int(rapid.Uint32().Draw(t, "shard")),
+			shard:   int(rapid.Uint32Range(0, math.MaxInt32).Draw(t, "shard")), // an int may have 32 bits
 		}
 		want := new(big.Int)
 		for _, part := range []struct {
@@ -31,6 +33,9 @@ func TestSequenceLayout(t *testing.T) {
 		n := seqnum.MustParse(q.String())
 		if shard, ok := n.ShardIndex(); !ok || shard != q.shard || n.Version() != 2 {
 			t.Fatalf("seqnum reads shard %d, %v, version %d of %+v", shard, ok, n.Version(), q)
+		}
+		if created, ok := n.ShardCreated(); !ok || created != time.Unix(q.created, 0).UTC() {
+			t.Fatalf("seqnum reads a shard created at %v, %v, of %+v", created, ok, q)
 		}
 		if back, ok := parseSequence(q.String()); !ok || back != q {
 			t.Fatalf("%+v comes back as %+v", q, back)

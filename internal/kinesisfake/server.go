@@ -45,6 +45,7 @@ type Server struct {
 
 	mu      sync.Mutex // never held while waiting
 	streams map[string]*stream
+	born    int64 // the latest creation second of a deleted stream's shards: shards of new streams are younger
 }
 
 // New returns a Server without streams.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kplkit/kplkit/internal/kinesisfake"
+	"github.com/kplkit/kplkit/seqnum"
 )
 
 const half = "170141183460469231731687303715884105728"
@@ -262,4 +263,21 @@ func TestStatusDelay(t *testing.T) {
 			t.Errorf("still listed: %q", out.StreamNames)
 		}
 	})
+}
+
+// TestStreamMadeAnew: a shard of a stream that was deleted and made anew in the same second has the same id and another,
+// later creation second, so that numbers of the two tell them apart.
+func TestStreamMadeAnew(t *testing.T) {
+	w := inProcess(t, kinesisfake.Options{})
+	var last time.Time
+	for range 3 {
+		w.create("s", 1)
+		put := w.put("s", "k", "d")
+		created, ok := seqnum.MustParse(*put.SequenceNumber).ShardCreated()
+		if !ok || !created.After(last) || *put.ShardId != *id(0) {
+			t.Errorf("%s was created at %v, %v, after one of %v", *put.ShardId, created, ok, last)
+		}
+		last = created
+		must1(w.DeleteStream(w.ctx, &kinesis.DeleteStreamInput{StreamName: aws.String("s")}))
+	}
 }

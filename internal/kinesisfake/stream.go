@@ -20,6 +20,7 @@ const (
 type stream struct {
 	name       string
 	created    time.Time
+	born       int64 // the earliest creation second of its shards
 	retention  time.Duration
 	recordSize int // the most bytes of a record's data and partition key
 	onDemand   bool
@@ -129,7 +130,7 @@ func (st *stream) settle(now time.Time) {
 // addShard opens a shard with the hash keys and parents.
 func (st *stream) addShard(keys hashkey.Range, at time.Time, parents ...*shard) {
 	sh := &shard{id: shardID(len(st.shards)), number: len(st.shards), hashRange: keys, created: at}
-	sh.start = sequence{created: at.Unix(), at: at.Unix(), shard: sh.number}
+	sh.start = sequence{created: max(at.Unix(), st.born), at: at.Unix(), shard: sh.number}
 	for _, p := range parents {
 		sh.parents = append(sh.parents, p.id)
 		sh.start.created = max(sh.start.created, p.start.created+1) // numbers grow from parent to child
