@@ -23,6 +23,8 @@ type Faults struct {
 	Throttle     float64 // the service refuses it: throughput or limit exceeded
 	Errors       []Error // other refusals
 
+	Slow []Slow // operations that take long now and then
+
 	FailEntry float64 // of each entry of a PutRecords request: it fails, the others do not
 	Cut       float64 // of each subscription: it breaks within its first minute
 
@@ -35,6 +37,13 @@ type Error struct {
 	Operation string // such as "GetRecords"; "" for all
 	Code      string // such as "ExpiredIteratorException"
 	Rate      float64
+}
+
+// Slow is an operation that takes long.
+type Slow struct {
+	Operation string
+	Rate      float64
+	Longest   time.Duration // on the way there, besides the latency
 }
 
 // Usual returns faults that let a patient client get its work done, and a careless one not.
@@ -56,6 +65,7 @@ type fate struct {
 	there, back time.Duration // on the way
 	outcome     outcome
 	code        string        // of outcome refused
+	silent      bool          // no answer ever comes
 	cut         time.Duration // when its subscription breaks; never if 0
 	jitter      *rand.Rand    // for the parts of a subscription
 }
@@ -80,6 +90,11 @@ func (f *Faults) draw(rnd *rand.Rand, operation string) fate {
 	d.outcome, d.code = f.outcome(rnd.Float64(), operation)
 	if rnd.Float64() < f.Cut {
 		d.cut = time.Duration(rnd.Int64N(int64(time.Minute)))
+	}
+	for _, s := range f.Slow {
+		if s.Operation == operation && rnd.Float64() < s.Rate {
+			d.there += time.Duration(rnd.Int64N(int64(s.Longest)))
+		}
 	}
 	return d
 }

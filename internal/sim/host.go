@@ -23,6 +23,13 @@ type Host struct {
 	stalled time.Time             // requests wait until then
 	expired time.Time             // until then its credentials are refused
 	outages map[Service]time.Time // by service: until then nothing comes back
+	silent  map[Service]silence   // by service: what is sent until then is never answered
+	skew    time.Duration         // how far its wall clock runs ahead
+}
+
+type silence struct {
+	until   time.Time
+	arrives bool
 }
 
 // AWS returns the host's configuration: credentials, region, in-process HTTP client, and a retryer of four attempts
@@ -93,6 +100,22 @@ func (h *Host) Outage(s Service, d time.Duration) {
 	h.trace("cut off from " + string(s) + " for " + d.String())
 }
 
+// Silence has a service never answer what the host sends for a time: the client waits until it gives up. The host is cut
+// off one-way: what it sends arrives, or the service is cut off from it both ways.
+func (h *Host) Silence(s Service, d time.Duration, arrives bool) {
+	h.mu.Lock()
+	if h.silent == nil {
+		h.silent = map[Service]silence{}
+	}
+	h.silent[s] = silence{time.Now().Add(d), arrives}
+	h.mu.Unlock()
+	h.trace("hears nothing of " + string(s) + " for " + d.String())
+}
+
+// Skew puts the host's wall clock ahead, or back. It shows in the times that the host exchanges with DynamoDB in text,
+// such as a LeaseTimeout. Call it before the first request.
+func (h *Host) Skew(d time.Duration) { h.skew = d }
+
 // Expire lets the host's credentials be expired for a time: every request is refused, by every service.
 func (h *Host) Expire(d time.Duration) {
 	h.mu.Lock()
@@ -114,6 +137,12 @@ func (h *Host) suffer(s Service, d *fate) {
 	if time.Now().Before(h.outages[s]) {
 		d.outcome = dropped
 		if d.jitter.IntN(2) == 0 {
+			d.outcome = lostResponse
+		}
+	}
+	if d.silent = time.Now().Before(h.silent[s].until); d.silent {
+		d.outcome = dropped
+		if h.silent[s].arrives {
 			d.outcome = lostResponse
 		}
 	}

@@ -47,6 +47,9 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, r.Context().Err()
 	}
 	response, err := c.arrive()
+	if c.silent {
+		return nil, c.waitInVain(response)
+	}
 	if !c.travel(c.back) {
 		if response != nil {
 			response.Body.Close()
@@ -69,6 +72,9 @@ func (t transport) newCall(r *http.Request) (*call, error) {
 		}
 	}
 	service, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	if Service(service) == DynamoDB {
+		c.body = shifted(c.body, t.skew)
+	}
 	c.service, c.operation = Service(service), operation
 	rnd, mark := t.world.generatorFor(t.name, operation, c.body)
 	c.mark, c.fate = mark, t.world.faults.draw(rnd, operation)
@@ -81,6 +87,19 @@ func (c *call) travel(d time.Duration) bool {
 	arrived := c.host.world.sleepUnique(c.Context().Done(), d)
 	c.host.Live()
 	return arrived
+}
+
+// waitInVain waits until the client gives up.
+func (c *call) waitInVain(response *http.Response) error {
+	if response != nil {
+		response.Body.Close()
+	}
+	select {
+	case <-c.Context().Done():
+	case <-c.host.dead:
+	}
+	c.host.Live()
+	return c.Context().Err()
 }
 
 // arrive is what happens at the service.
@@ -131,6 +150,9 @@ func (c *call) serve() (*http.Response, error) {
 		return response, nil
 	}
 	cancel()
+	if err == nil && c.service == DynamoDB && c.host.skew != 0 {
+		err = unskew(response, c.host.skew)
+	}
 	return response, err
 }
 

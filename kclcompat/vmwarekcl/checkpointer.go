@@ -123,7 +123,9 @@ func (c *Checkpointer) CheckpointSequence(shard *par.ShardStatus) error {
 	if h == nil {
 		return fmt.Errorf("vmwarekcl: shard %s: %w", shard.ID, kclcompat.ErrLeaseLost)
 	}
-	it, err := c.table.get(h.ctx, shard.ID)
+	ctx, cancel := c.during(context.Background(), h)
+	defer cancel()
+	it, err := c.table.get(ctx, shard.ID)
 	if err != nil {
 		return c.orLost(h, err)
 	}
@@ -134,11 +136,11 @@ func (c *Checkpointer) CheckpointSequence(shard *par.ShardStatus) error {
 	if at.Whole() {
 		finished = seqnum.After(n)
 	}
-	return c.write(context.Background(), h, at, finished)
+	return c.write(ctx, h, at, finished)
 }
 
 // write stores a checkpoint. finished goes into the attribute that workers without kplkit read, the exact position
-// beside it where they differ. It takes no longer than the lease lasts.
+// beside it where they differ. It ends with the lease, and takes no longer than one lasts.
 func (c *Checkpointer) write(ctx context.Context, h *holding, at, finished seqnum.Extended) error {
 	if !c.holds(h) {
 		return fmt.Errorf("vmwarekcl: shard %s: %w", h.shardID, kclcompat.ErrLeaseLost)
@@ -159,7 +161,7 @@ func (c *Checkpointer) write(ctx context.Context, h *holding, at, finished seqnu
 	if exact != base {
 		u.set(positionKey, base+"|"+exact)
 	}
-	ctx, cancel := h.during(ctx)
+	ctx, cancel := c.during(ctx, h)
 	defer cancel()
 	err := c.table.update(ctx, h.shardID, u)
 	if conditionFailed(err) {
@@ -170,19 +172,19 @@ func (c *Checkpointer) write(ctx context.Context, h *holding, at, finished seqnu
 	}
 	c.with(h.shardID, func(*shardState) {
 		if h.writes == number {
-			h.base, h.position, h.failures = base, exact, 0
+			h.base, h.position = base, exact
 		}
 	})
 	return nil
 }
 
-// during returns a context that also ends with the lease.
-func (h *holding) during(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	unlink := context.AfterFunc(h.ctx, func() { cancel(kclcompat.ErrLeaseLost) })
+// during returns a context that also ends with the lease, or after a failover time: the lease may be renewed meanwhile.
+func (c *Checkpointer) during(ctx context.Context, h *holding) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, c.failover())
+	unlink := context.AfterFunc(h.ctx, cancel)
 	return ctx, func() {
 		unlink()
-		cancel(nil)
+		cancel()
 	}
 }
 
@@ -253,15 +255,9 @@ func (c *Checkpointer) RemoveLeaseOwner(shardID string) error {
 	if h.ended != nil {
 		h.ended()
 	}
-	failures := ""
-	c.with(shardID, func(s *shardState) {
-		*s = shardState{warned: s.warned}
-		if h.failures > 0 {
-			failures = fmt.Sprintf("%d|%s", h.failures, h.position)
-		}
-	})
+	c.with(shardID, func(s *shardState) { *s = shardState{} })
 	h.finish()
-	return c.giveBack(shardID, h.token, failures)
+	return c.giveBack(shardID, h.token, h.failures)
 }
 
 // GetLeaseOwner returns the worker that holds a shard, or chk.NoLeaseOwnerErr.

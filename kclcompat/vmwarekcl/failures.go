@@ -2,9 +2,13 @@ package vmwarekcl
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
+	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/kclcompat"
+	"github.com/kplkit/kplkit/seqnum"
 )
 
 const longestRest = time.Minute
@@ -19,12 +23,12 @@ func rest(n int) time.Duration {
 
 // batchFailed decides what becomes of a batch that the Processor could not process.
 func (p *processor) batchFailed(b kclcompat.Batch, err error) {
-	c, limit := p.checkpointer(), p.failures.limit
-	n := c.countFailure(p.lease)
+	c, limit := p.checkpointer(), p.policy.limit
+	n := c.countFailure(p.lease, b.Records)
 	switch {
 	case limit <= 0 || n < limit:
 		p.giveUpAfter(n, "process records", err)
-	case p.failures.then == nil:
+	case p.policy.then == nil:
 		err = fmt.Errorf("vmwarekcl: shard %s: a batch has failed %d times: %w", p.lease.shardID, n, err)
 		c.cfg.Logger.Errorf("kplkit: %v; the worker stops", err)
 		go p.worker.shutdown(err)
@@ -42,7 +46,7 @@ func (p *processor) batchFailed(b kclcompat.Batch, err error) {
 func (p *processor) handOver(b kclcompat.Batch, err error) error {
 	ctx := p.lease.batches
 	return p.checkpointer().calls.processor(func() error {
-		if err := p.failures.then(ctx, p.lease.shardID, b, err); err != nil {
+		if err := p.policy.then(ctx, p.lease.shardID, b, err); err != nil {
 			return err
 		}
 		for _, u := range b.Records {
@@ -56,8 +60,8 @@ func (p *processor) handOver(b kclcompat.Batch, err error) error {
 // giveUpAfter gives the shard up after an error, and lets it rest, under its lease so that no other worker is faster.
 func (p *processor) giveUpAfter(n int, what string, err error) {
 	c := p.checkpointer()
-	c.cfg.Logger.Errorf("kplkit: shard %s: %s: %v; failure %d after %s; in %v it is read again from there",
-		p.lease.shardID, what, err, n, c.positionOf(p.lease), rest(n))
+	c.cfg.Logger.Errorf("kplkit: shard %s: %s: %v; failure %d; in %v the shard is read again from %s",
+		p.lease.shardID, what, err, n, rest(n), c.positionOf(p.lease))
 	c.close(p.lease)
 	p.shutdown(kclcompat.LeaseLost)
 	select {
@@ -74,11 +78,52 @@ func (p *processor) giveUp() {
 	p.checkpointer().lose(p.lease, "")
 }
 
-// countFailure returns how often a batch has failed at the position of the lease, this time included.
-func (c *Checkpointer) countFailure(h *holding) (n int) {
+// failures is how often one batch has failed. Batches of two readings need not begin and end at the same records: at is the
+// first user record that all of them had.
+type failures struct {
+	n  int
+	at seqnum.Extended // not valid for a Processor that could not be set up
+}
+
+// again returns the failures with that of a batch added, which is another batch if it does not hold at.
+func (f failures) again(records []deagg.UserRecord) failures {
+	var first, last seqnum.Extended
+	if len(records) > 0 {
+		first, _ = records[0].Position()
+		last, _ = records[len(records)-1].Position()
+	}
+	switch {
+	case f.n == 0, f.at.IsValid() != first.IsValid(), last.Less(f.at):
+		return failures{1, first}
+	case f.at.Less(first):
+		f.at = first
+	}
+	return failures{f.n + 1, f.at}
+}
+
+func (f failures) String() string {
+	if !f.at.IsValid() {
+		return strconv.Itoa(f.n) + "|"
+	}
+	return strconv.Itoa(f.n) + "|" + f.at.String()
+}
+
+// failuresOf reads what a lease says.
+func failuresOf(it item) failures {
+	count, position, _ := strings.Cut(it.text(failuresKey), "|")
+	n, err := strconv.Atoi(count)
+	if err != nil || n < 0 {
+		return failures{}
+	}
+	at, _ := seqnum.ParseExtended(position)
+	return failures{n, at}
+}
+
+// countFailure returns how often a batch has failed, this time included.
+func (c *Checkpointer) countFailure(h *holding, records []deagg.UserRecord) (n int) {
 	c.with(h.shardID, func(*shardState) {
-		h.failures++
-		n = h.failures
+		h.failures = h.failures.again(records)
+		n = h.failures.n
 	})
 	return n
 }

@@ -44,16 +44,6 @@ func (it item) number(key string) int64 {
 	return 0
 }
 
-// failures returns how often a batch has failed that begins at the lease's position.
-func (it item) failures() int {
-	count, position, _ := strings.Cut(it.text(failuresKey), "|")
-	n, err := strconv.Atoi(count)
-	if err != nil || position != it.position() {
-		return 0
-	}
-	return n
-}
-
 // timeout returns when the lease ends; the zero time if it has none that can be read: it has ended.
 func (it item) timeout() time.Time {
 	t, err := time.Parse(time.RFC3339Nano, it.text(chk.LeaseTimeoutKey))

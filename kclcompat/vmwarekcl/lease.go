@@ -33,7 +33,8 @@ func (c *Checkpointer) GetLease(shard *par.ShardStatus, worker string) error {
 }
 
 // renewFor is a renewal by the shard's consumer. As long as the lease is held it succeeds, since any error ends the
-// consumer.
+// consumer. With enhanced fan-out vmware comes back LeaseRefreshPeriodMillis before the time that it is told: where the
+// renewal has failed that is later than the lease's end, so that it does not come back at once.
 func (c *Checkpointer) renewFor(shard *par.ShardStatus, worker string, h *holding) error {
 	if shard.GetLeaseOwner() != worker {
 		return chk.ErrLeaseNotAcquired{} // the event loop asks, while the consumer hands the shard back
@@ -42,7 +43,13 @@ func (c *Checkpointer) renewFor(shard *par.ShardStatus, worker string, h *holdin
 	if !c.holds(h) {
 		return chk.ErrLeaseNotAcquired{}
 	}
-	c.with(shard.ID, func(*shardState) { shard.SetLeaseTimeout(h.ends.wall) })
+	until := time.Now().Add(millis(c.cfg.LeaseRefreshPeriodMillis) + c.retryInterval()).UTC()
+	c.with(shard.ID, func(*shardState) {
+		if until.Before(h.ends.wall) {
+			until = h.ends.wall
+		}
+	})
+	shard.SetLeaseTimeout(until)
 	return nil
 }
 
@@ -72,7 +79,7 @@ func (c *Checkpointer) acquire(ctx context.Context, shard *par.ShardStatus, work
 		}
 	}
 	if ends.passed() || c.running.Err() != nil {
-		c.giveBack(shard.ID, token, "")
+		c.giveBack(shard.ID, token, failures{})
 		return chk.ErrLeaseNotAcquired{}
 	}
 	h := &holding{shardID: shard.ID, token: token, start: plan.shard.start, ends: ends, text: ends.text()}
@@ -84,13 +91,13 @@ func (c *Checkpointer) acquire(ctx context.Context, shard *par.ShardStatus, work
 	return nil
 }
 
-// giveBack removes the owner of a lease, if it still has the token. failures is what else becomes of it, or "".
-func (c *Checkpointer) giveBack(shardID, token, failures string) error {
+// giveBack removes the owner of a lease, if it still has the token. f is kept there.
+func (c *Checkpointer) giveBack(shardID, token string, f failures) error {
 	ctx, cancel := context.WithTimeout(context.Background(), c.failover()/4)
 	defer cancel()
 	u := newUpdate().remove(chk.LeaseOwnerKey, tokenKey).ifEqual(tokenKey, token)
-	if failures != "" {
-		u.set(failuresKey, failures)
+	if f.n > 0 {
+		u.set(failuresKey, f.String())
 	}
 	return c.table.update(ctx, shardID, u)
 }

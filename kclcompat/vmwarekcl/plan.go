@@ -101,14 +101,14 @@ func (p plan) acquisition(it item) *update {
 }
 
 // stands returns how a lease stands after its acquisition: the Checkpoint attribute, the exact position, and how often
-// a batch there has failed.
-func (p plan) stands(it item) (base, position string, failures int) {
+// a batch has failed.
+func (p plan) stands(it item) (base, position string, f failures) {
 	if p.again {
-		return "", p.start.position, 0
+		return "", p.start.position, failures{}
 	}
 	base, position = it.text(chk.SequenceNumberKey), it.position()
 	if position == "" {
-		return base, p.start.position, 0
+		position = p.start.position
 	}
-	return base, position, it.failures()
+	return base, position, failuresOf(it)
 }

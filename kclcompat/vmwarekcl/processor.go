@@ -45,7 +45,7 @@ func (p *processor) Initialize(in *interfaces.InitializationInput) {
 		})
 	}
 	if err != nil {
-		p.giveUpAfter(p.checkpointer().countFailure(p.lease), "set up", err)
+		p.giveUpAfter(p.checkpointer().countFailure(p.lease, nil), "set up", err)
 	}
 }
 

@@ -39,6 +39,9 @@ func (c *Checkpointer) renewalInterval() time.Duration {
 	return d + d/4
 }
 
+// retryInterval is how long after the beginning of a renewal that has failed the next one begins.
+func (c *Checkpointer) retryInterval() time.Duration { return c.failover() / 8 }
+
 // renew renews a lease, or waits for the renewal that is in flight. It returns with that, or when the lease ends.
 func (c *Checkpointer) renew(h *holding) {
 	var running chan struct{}
@@ -64,8 +67,7 @@ func (c *Checkpointer) renew(h *holding) {
 // renewOnce sends one renewal. An error other than a failed condition says nothing about the lease: it is held until
 // its end, and tried again before that.
 func (c *Checkpointer) renewOnce(h *holding) {
-	retry := c.failover() / 8
-	due := time.Now().Add(retry)
+	due := time.Now().Add(c.retryInterval())
 	defer func() {
 		c.with(h.shardID, func(*shardState) {
 			close(h.renewal)

@@ -53,7 +53,7 @@ type holding struct {
 	writes   int64  // the number of the last checkpoint
 	base     string // the Checkpoint attribute as last written or read
 	position string // the exact position, likewise
-	failures int    // of a batch at this position
+	failures failures
 
 	ended func() // says to the Processor that the worker has let go
 }

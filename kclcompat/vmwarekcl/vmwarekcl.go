@@ -28,7 +28,7 @@
 //	kplkitWrites    the number of the last checkpoint under that token, so that one which comes late changes nothing
 //	kplkitStart     where an application that started at LATEST began, handed down to child shards
 //	kplkitBirth     the first sequence number of the shard, which tells it from one of the same id in another stream
-//	kplkitFailures  COUNT|POSITION: how often a batch that begins at the position has failed
+//	kplkitFailures  COUNT|POSITION: how often a batch that holds the user record of the position has failed
 //
 // After a rollback to workers without kplkit nothing is lost, if they start at TRIM_HORIZON; at most one aggregate of
 // each shard is repeated.
@@ -112,9 +112,9 @@ func validate(cfg *config.KinesisClientLibConfiguration) error {
 
 // processors is the factory that vmware's worker knows.
 type processors struct {
-	worker   *Worker
-	create   func(shardID string) kclcompat.Processor
-	failures failurePolicy
+	worker *Worker
+	create func(shardID string) kclcompat.Processor
+	policy failurePolicy
 }
 
 func (f processors) CreateProcessor() interfaces.IRecordProcessor { return &processor{processors: f} }

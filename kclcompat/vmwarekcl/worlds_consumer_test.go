@@ -23,6 +23,9 @@ import (
 // start starts a worker, with kplkit or bare: vmware's own, with the client and the checkpointer that it brings.
 func (w *world) start(name string, bare bool) *process {
 	p := &process{Host: w.Host(name), name: name, bare: bare, world: w, dead: make(chan struct{})}
+	if w.skew {
+		p.Skew(w.upTo(failover) - failover/2)
+	}
 	w.leases.know(p)
 	cfg := w.config(p)
 	if bare {
@@ -44,9 +47,12 @@ func (w *world) start(name string, bare bool) *process {
 	return p
 }
 
+// failover is how long a lease lasts.
+const failover = 6 * time.Second
+
 func (w *world) config(p *process) *config.KinesisClientLibConfiguration {
 	cfg := newConfig(p.workerID()).WithMaxRecords(4 + w.rnd.IntN(40)).WithIdleTimeBetweenReadsInMillis(800).
-		WithFailoverTimeMillis(6000).WithLeaseRefreshWaitTime(1500)
+		WithFailoverTimeMillis(int(failover.Milliseconds())).WithLeaseRefreshWaitTime(1500)
 	cfg.ParentShardPollIntervalMillis = 1000
 	if w.latest {
 		cfg.WithInitialPositionInStream(config.LATEST)
@@ -106,12 +112,30 @@ func (p *process) work() {
 	p.Live()
 }
 
+// back notes that a call into a consumer is over.
+func (p *process) back() {
+	p.world.ledger.mu.Lock()
+	defer p.world.ledger.mu.Unlock()
+	p.returned = time.Now()
+}
+
 // suffer is what befalls a process before a batch, apart from its requests.
 func (p *process) suffer(rnd *rand.Rand) {
 	time.Sleep(time.Duration(rnd.Int64N(int64(40 * time.Millisecond))))
 	upTo := func(d time.Duration) time.Duration { return time.Duration(rnd.Int64N(int64(d))) }
 	if rnd.IntN(60) == 0 {
 		time.Sleep(2*time.Second + upTo(12*time.Second))
+	}
+	if p.world.slowBatches && rnd.IntN(12) == 0 {
+		time.Sleep(failover/2 + upTo(2*failover))
+	}
+	if p.world.silences && !p.bare && rnd.IntN(20) == 0 {
+		service, d := []sim.Service{sim.DynamoDB, sim.DynamoDB, sim.Kinesis}[rnd.IntN(3)], time.Second+upTo(4*failover)
+		p.Silence(service, d, rnd.IntN(2) == 0)
+		totals.add(func(n *figures) { n.silences++ })
+		if rnd.IntN(2) == 0 {
+			time.Sleep(upTo(d))
+		}
 	}
 	if p.world.stalls && rnd.IntN(16) == 0 {
 		d := 5*time.Second + upTo(20*time.Second)
@@ -136,11 +160,17 @@ type consumer struct {
 
 func (c *consumer) ProcessRecords(ctx context.Context, b kclcompat.Batch, cp *kclcompat.Checkpointer) error {
 	w, rnd := c.process.world, c.session.rnd
+	defer c.process.back()
+	w.leases.mayStart(c.session)
+	defer context.AfterFunc(ctx, func() { w.leases.ended(c.session) })()
 	c.process.suffer(rnd)
 	if rnd.IntN(8) == 0 {
 		return errors.New("a fault of the application")
 	}
 	for _, u := range b.Records {
+		if ctx.Err() != nil && rnd.IntN(4) > 0 {
+			return ctx.Err() // most consumers heed it
+		}
 		c.process.work()
 		sub := int64(-1) // the last user record of an aggregate has none
 		if u.Aggregated {
@@ -183,6 +213,7 @@ func (c *consumer) checkpoint(ctx context.Context, cp *kclcompat.Checkpointer) e
 // Shutdown says of most shards that they are finished, and has the others read again.
 func (c *consumer) Shutdown(ctx context.Context, reason kclcompat.Reason, cp *kclcompat.Checkpointer) error {
 	c.process.Live()
+	defer c.process.back()
 	switch reason {
 	case kclcompat.ShardEnded:
 		if n := c.session.process.world.ledger.before(c.session.shard, "SHARD_END"); c.session.next != n {

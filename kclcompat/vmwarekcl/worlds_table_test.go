@@ -44,12 +44,15 @@ type leases struct {
 	mu        sync.Mutex
 	items     map[string]leaseItem // by shard
 	processes map[string]*process
-	holders   map[string]string // host names by token
-	starts    map[string]string // by host and shard: the position at its last acquisition
+	holders   map[string]string    // host names by token
+	starts    map[string]string    // by host and shard: the position at its last acquisition
+	taken     map[string]string    // by host and shard: the token of its last acquisition
+	renewed   map[string]time.Time // by token: when the lease was last written with another time
 }
 
 func watchLeases(w *world) *leases {
-	l := &leases{world: w, items: map[string]leaseItem{}, processes: map[string]*process{}, holders: map[string]string{}, starts: map[string]string{}}
+	l := &leases{world: w, items: map[string]leaseItem{}, processes: map[string]*process{}, holders: map[string]string{}, starts: map[string]string{},
+		taken: map[string]string{}, renewed: map[string]time.Time{}}
 	w.Intercept(sim.DynamoDB, func(table http.RoundTripper) http.RoundTripper {
 		l.table = table
 		return l
@@ -143,6 +146,9 @@ func (l *leases) changed(p *process, shard string, before, after leaseItem) {
 	if !plain.MatchString(after.Checkpoint) {
 		l.fail(p, shard, "wrote %q, which workers without kplkit can't read", after.Checkpoint)
 	}
+	if after.KplkitToken != "" && after.LeaseTimeout != before.LeaseTimeout {
+		l.renewed[after.KplkitToken] = time.Now()
+	}
 	if p.bare {
 		l.changedByBare(shard, before, after)
 		return
@@ -162,9 +168,9 @@ func (l *leases) changed(p *process, shard string, before, after leaseItem) {
 func (l *leases) acquired(p *process, shard string, before, after leaseItem) {
 	l.holders[after.KplkitToken] = p.name
 	l.starts[p.name+shard] = after.position()
-	until, _ := time.Parse(time.RFC3339Nano, before.LeaseTimeout)
-	if before.AssignedTo != "" && before.AssignedTo != p.workerID() && time.Now().Before(until) {
-		l.fail(p, shard, "took it from %s before its time", before.AssignedTo)
+	l.taken[p.name+shard] = after.KplkitToken
+	if d := time.Since(l.renewed[before.KplkitToken]); before.AssignedTo != "" && before.AssignedTo != p.workerID() && before.KplkitToken != "" && d < failover {
+		l.fail(p, shard, "took it from %s, which renewed it %v ago", before.AssignedTo, d)
 	}
 	if before.Checkpoint == "SHARD_END" {
 		l.fail(p, shard, "took it, though it is finished")
@@ -237,12 +243,38 @@ func (l *leases) fail(p *process, shard, format string, args ...any) {
 	l.world.T.Errorf("after %v, %v: %s: %s", time.Since(l.world.born), p, shard, fmt.Sprintf(format, args...))
 }
 
+// mayStart checks that a batch is handed out under a lease that lasts, and that nobody else has taken.
+func (l *leases) mayStart(s *session) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.process.Dead() {
+		return
+	}
+	if now := l.items[s.shard].KplkitToken; now != s.token && !l.world.bareSecond && !l.world.oneID {
+		l.fail(s.process, s.shard, "was handed a batch, though %q holds it", l.holders[now])
+	}
+	if d := time.Since(l.renewed[s.token]); d >= failover && !l.world.bareSecond {
+		l.fail(s.process, s.shard, "was handed a batch %v after the lease was last renewed", d)
+	}
+}
+
+// ended checks that a context has ended with its lease, and not later.
+func (l *leases) ended(s *session) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if d := time.Since(l.renewed[s.token]); d > failover && !s.process.Dead() && !l.world.bareSecond {
+		l.fail(s.process, s.shard, "its context has ended %v after the lease was last renewed", d)
+	}
+}
+
 // begin notes that a worker with kplkit starts to process a shard that it has acquired.
 func (w *world) begin(p *process, shard string) *session {
 	w.leases.mu.Lock()
-	start := w.leases.starts[p.name+shard]
+	start, token := w.leases.starts[p.name+shard], w.leases.taken[p.name+shard]
 	w.leases.mu.Unlock()
-	return w.ledger.begin(p, shard, start)
+	s := w.ledger.begin(p, shard, start)
+	s.token = token
+	return s
 }
 
 // untilAllRead waits until a position is stored for every shard.

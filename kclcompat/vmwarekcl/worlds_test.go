@@ -66,6 +66,34 @@ func TestWorldsRollingUpgrade(t *testing.T) {
 	worlds(t, sim.Usual(), scenario{together: true, stalls: true, bareSecond: true})
 }
 
+// TestWorldsSilence: services do not answer for a while, and half of what they do not answer happens; asking for an
+// iterator takes longer than a lease lasts, now and then; and so do many batches.
+func TestWorldsSilence(t *testing.T) { worlds(t, slow(), scenario{silences: true, slowBatches: true}) }
+
+// TestWorldsSkew: the same, with workers side by side whose clocks differ by up to half a lease.
+func TestWorldsSkew(t *testing.T) {
+	worlds(t, slow(), scenario{together: true, stalls: true, silences: true, slowBatches: true, skew: true})
+}
+
+// TestWorldsSkewBesideBare: ... and one of them without kplkit, which goes by the wall clock.
+func TestWorldsSkewBesideBare(t *testing.T) {
+	worlds(t, sim.Usual(), scenario{together: true, stalls: true, slowBatches: true, skew: true, bareSecond: true})
+}
+
+// TestWorldsSlowFanOut: with enhanced fan-out, batches take longer than a lease lasts.
+func TestWorldsSlowFanOut(t *testing.T) {
+	if raceDetector {
+		t.Skip("the SDK's subscriptions of one client share a buffer (kinesis v1.56.0): a data race of its own")
+	}
+	worlds(t, slow(), scenario{fanOut: true, together: true, silences: true, slowBatches: true, skew: true})
+}
+
+func slow() sim.Faults {
+	f := sim.Usual()
+	f.Slow = []sim.Slow{{Operation: "GetShardIterator", Rate: 0.2, Longest: 9 * time.Second}}
+	return f
+}
+
 // many returns the usual faults, several times as often.
 func many() sim.Faults {
 	f := sim.Usual()
@@ -75,15 +103,18 @@ func many() sim.Faults {
 
 // scenario is what a kind of world has that others have not.
 type scenario struct {
-	together   bool // the second worker starts while the first one runs
-	stalls     bool // processes stop for a while, longer than their leases last
-	outages    bool // they are cut off from DynamoDB or Kinesis for a while
-	oneID      bool // all workers have one id
-	stealing   bool // lease stealing is on
-	fanOut     bool // enhanced fan-out
-	latest     bool // the application starts at LATEST
-	past       bool // ... on a stream that has records and splits behind it
-	bareSecond bool // the second worker is vmware's without kplkit
+	together    bool // the second worker starts while the first one runs
+	stalls      bool // processes stop for a while, longer than their leases last
+	outages     bool // they are cut off from DynamoDB or Kinesis for a while
+	oneID       bool // all workers have one id
+	stealing    bool // lease stealing is on
+	fanOut      bool // enhanced fan-out
+	latest      bool // the application starts at LATEST
+	past        bool // ... on a stream that has records and splits behind it
+	silences    bool // services do not answer for a while
+	slowBatches bool // batches take longer than a lease lasts, often
+	skew        bool // the clocks of hosts differ by up to half a lease
+	bareSecond  bool // the second worker is vmware's without kplkit
 }
 
 func worlds(t *testing.T, f sim.Faults, s scenario) {
@@ -187,8 +218,9 @@ type process struct {
 	}
 	world *world
 
-	delivered int // user records
-	deadline  int // user records after which it is killed
+	delivered int       // user records
+	returned  time.Time // when its last call into a consumer was over
+	deadline  int       // user records after which it is killed
 	dead      chan struct{}
 }
 
@@ -206,11 +238,29 @@ func (p *process) stop() {
 		return
 	}
 	if p.worker != nil && p.world.rnd.IntN(2) == 0 {
-		go p.worker.Shutdown()
+		go p.shutdown()
 		time.Sleep(p.world.upTo(20 * time.Second))
 	}
 	p.Kill()
 	totals.add(func(n *figures) { n.kills++ })
+}
+
+// shutdown shuts the worker down. With kplkit that takes no longer than a lease after the last consumer has returned.
+func (p *process) shutdown() {
+	began := time.Now()
+	p.worker.Shutdown()
+	p.world.ledger.mu.Lock()
+	defer p.world.ledger.mu.Unlock()
+	if p.bare || p.Dead() {
+		return
+	}
+	if p.returned.After(began) {
+		began = p.returned
+	}
+	if d := time.Since(began); d > failover {
+		p.world.T.Errorf("%v: its shutdown took %v longer than its consumers", p, d)
+	}
+	totals.add(func(n *figures) { n.shutdowns++ })
 }
 
 func (p *process) String() string { return fmt.Sprintf("worker %s", p.name) }
