@@ -42,8 +42,8 @@ func (c *Checkpointer) isOther(shardID string, listed listedShard, it item) (why
 
 // checkStream returns what shows that the lease of a shard is another stream's, and warns of it once.
 func (c *Checkpointer) checkStream(ctx context.Context, shardID string, it item) (why string) {
-	if it.position() == "" && it.text(birthKey) == "" {
-		return "" // it says nothing
+	if it.position() == "" {
+		return "" // it stands at no record yet
 	}
 	warned := false
 	c.with(shardID, func(s *shardState) { warned = s.warned })

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	chk "github.com/vmware/vmware-go-kcl-v2/clientlibrary/checkpoint"
 
 	"github.com/kplkit/kplkit/seqnum"
 )
@@ -100,7 +101,8 @@ func (c *Checkpointer) listShards(ctx context.Context) (map[string]listedShard, 
 }
 
 // otherThan returns what shows that a lease is of another shard: of one with the same id, in a stream that was deleted
-// and made anew; "" if nothing does. A shard's birth is in all of its sequence numbers, from version 2 on.
+// and made anew; "" if nothing does. A shard's birth is in all of its sequence numbers, from version 2 on. A lease that
+// stands at no record yet says nothing about one.
 func (s listedShard) otherThan(it item) string {
 	first, err := seqnum.Parse(s.start)
 	if err != nil {
@@ -111,8 +113,8 @@ func (s listedShard) otherThan(it item) string {
 			return otherBirth(first, n, "stands at")
 		}
 	}
-	if n, err := seqnum.Parse(it.text(birthKey)); err == nil && n.Version() == 2 {
-		return otherBirth(first, n, "was made for the shard that begins at")
+	if n, err := seqnum.Parse(it.text(birthKey)); err == nil && n.Version() == 2 && it.text(chk.SequenceNumberKey) == chk.ShardEnd {
+		return otherBirth(first, n, "says SHARD_END and is for the numbers from")
 	}
 	return ""
 }
@@ -123,7 +125,7 @@ func otherBirth(first, n seqnum.Number, what string) string {
 	was, ok2 := n.ShardCreated()
 	switch {
 	case ok1 && ok2 && was != born:
-		return fmt.Sprintf("it %s %v, in a shard of %s; this one is of %s", what, n, was.Format(time.RFC3339), born.Format(time.RFC3339))
+		return fmt.Sprintf("it %s %v, in a shard that was created at %s; the one of today was created at %s", what, n, was.Format(time.RFC3339), born.Format(time.RFC3339))
 	case !(ok1 && ok2) && n.Less(first):
 		return fmt.Sprintf("it %s %v, and the shard begins at %v, after that", what, n, first)
 	}

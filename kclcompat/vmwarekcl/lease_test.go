@@ -1,0 +1,198 @@
+package vmwarekcl_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/config"
+
+	"github.com/kplkit/kplkit/internal/sim"
+	"github.com/kplkit/kplkit/kclcompat"
+	"github.com/kplkit/kplkit/kclcompat/vmwarekcl"
+)
+
+// calls records what a worker's Processors are called with, and lets a test decide what they do.
+type calls struct {
+	process func(ctx context.Context, b kclcompat.Batch, c *kclcompat.Checkpointer) error
+	as      kclcompat.Processor // what embeds it
+
+	mu      sync.Mutex
+	made    int // Processors
+	texts   []string
+	reasons []kclcompat.Reason
+	last    time.Time // when the last call was over
+}
+
+func (r *calls) create(string) kclcompat.Processor {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.made++
+	if r.as != nil {
+		return r.as
+	}
+	return r
+}
+
+func (r *calls) returned() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last = time.Now()
+}
+
+func (r *calls) ProcessRecords(ctx context.Context, b kclcompat.Batch, c *kclcompat.Checkpointer) error {
+	defer r.returned()
+	r.mu.Lock()
+	for _, u := range b.Records {
+		r.texts = append(r.texts, string(u.Data))
+	}
+	r.mu.Unlock()
+	if err := r.process(ctx, b, c); err != nil {
+		return err
+	}
+	for _, u := range b.Records {
+		c.Done(u)
+	}
+	_, err := c.Checkpoint(ctx)
+	return err
+}
+
+func (r *calls) Shutdown(_ context.Context, reason kclcompat.Reason, _ *kclcompat.Checkpointer) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.reasons, r.last = append(r.reasons, reason), time.Now()
+	return nil
+}
+
+func (r *calls) counts() (made int, texts []string, reasons []kclcompat.Reason) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.made, slices.Clone(r.texts), slices.Clone(r.reasons)
+}
+
+// run starts a worker whose leases last for two seconds.
+func (r *calls) run(t *testing.T, h *sim.Host, cfg *config.KinesisClientLibConfiguration, opts ...vmwarekcl.Option) *vmwarekcl.Worker {
+	if r.process == nil {
+		r.process = func(context.Context, kclcompat.Batch, *kclcompat.Checkpointer) error { return nil }
+	}
+	w := vmwarekcl.NewWorker(cfg.WithFailoverTimeMillis(2000), h.AWS(), r.create, opts...)
+	if err := w.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// TestSilentTable: a worker whose DynamoDB never answers ends the context of its batch with the lease, hands out nothing
+// after that, and the next worker processes the same records only then.
+func TestSilentTable(t *testing.T) {
+	for _, arrives := range []bool{true, false} {
+		sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+			w.CreateStream("s", 1)
+			putAggregates(w.T, w.Control(), 2, 2)
+			host := w.Host("one")
+			var silent, ended, taken time.Time
+			var cause error
+			first := &calls{process: func(ctx context.Context, _ kclcompat.Batch, _ *kclcompat.Checkpointer) error {
+				silent = time.Now()
+				host.Silence(sim.DynamoDB, time.Hour, arrives)
+				<-ctx.Done()
+				ended, cause = time.Now(), context.Cause(ctx)
+				time.Sleep(10 * time.Second)
+				return nil
+			}}
+			first.run(w.T, host, newConfig("one"))
+			time.Sleep(2 * time.Second)
+			second := &calls{process: func(context.Context, kclcompat.Batch, *kclcompat.Checkpointer) error {
+				taken = time.Now()
+				return nil
+			}}
+			second.run(w.T, w.Host("two"), newConfig("two"))
+			time.Sleep(time.Minute)
+			if d := ended.Sub(silent); d > 2*time.Second || !errors.Is(cause, kclcompat.ErrLeaseLost) {
+				w.T.Errorf("the context ended after %v (%v)", d, cause)
+			}
+			if taken.IsZero() || !taken.After(ended) {
+				w.T.Errorf("the second worker began at %v, the first one's context ended at %v", taken, ended)
+			}
+			if made, _, reasons := first.counts(); made != 1 || !slices.Equal(reasons, []kclcompat.Reason{kclcompat.LeaseLost}) {
+				w.T.Errorf("the first worker made %d Processors, shut down for %v", made, reasons)
+			}
+		})
+	}
+}
+
+// TestSlowBatch: batches that take longer than a lease keep it, with polling and with enhanced fan-out; a second worker
+// gets nothing.
+func TestSlowBatch(t *testing.T) {
+	for _, fanOut := range []bool{false, true} {
+		t.Run(fmt.Sprint("fan-out ", fanOut), func(t *testing.T) {
+			sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+				w.CreateStream("s", 1)
+				all := putAggregates(w.T, w.Control(), 4, 10)
+				cfg := func(id string) *config.KinesisClientLibConfiguration {
+					c := newConfig(id).WithMaxRecords(1)
+					if fanOut {
+						c.WithEnhancedFanOutConsumerARN(register(w))
+					}
+					return c
+				}
+				slow := func(context.Context, kclcompat.Batch, *kclcompat.Checkpointer) error {
+					time.Sleep(7 * time.Second)
+					return nil
+				}
+				first, second := &calls{process: slow}, &calls{process: slow}
+				config := cfg("one")
+				first.run(w.T, w.Host("one"), config)
+				time.Sleep(3 * time.Second)
+				config.WorkerID = "two"
+				second.run(w.T, w.Host("two"), config)
+				time.Sleep(2 * time.Minute)
+				made, texts, _ := first.counts()
+				if others, _, _ := second.counts(); made != 1 || others != 0 || !slices.Equal(texts, all) {
+					w.T.Errorf("%d and %d Processors, %d deliveries of %d user records", made, others, len(texts), len(all))
+				}
+			})
+		})
+	}
+}
+
+// TestTableAwayForAWhile: a lease is kept through errors of DynamoDB, until its end.
+func TestTableAwayForAWhile(t *testing.T) {
+	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+		w.CreateStream("s", 1)
+		all := putAggregates(w.T, w.Control(), 1, 3)
+		host, app := w.Host("one"), &calls{}
+		app.run(w.T, host, newConfig("one"))
+		time.Sleep(5 * time.Second)
+		for range 10 {
+			host.Outage(sim.DynamoDB, 900*time.Millisecond)
+			time.Sleep(2 * time.Second)
+		}
+		if made, texts, reasons := app.counts(); made != 1 || len(reasons) != 0 || !slices.Equal(texts, all) {
+			w.T.Errorf("%d Processors, shut down for %v: %q", made, reasons, texts)
+		}
+	})
+}
+
+// TestSlowIterator: a lease is renewed while Kinesis takes long to give an iterator out.
+func TestSlowIterator(t *testing.T) {
+	f := sim.Faults{MinLatency: time.Millisecond, MaxLatency: 2 * time.Millisecond,
+		Slow: []sim.Slow{{Operation: "GetShardIterator", Rate: 1, Longest: 9 * time.Second}}}
+	sim.Worlds(t, 10, f, func(w *sim.World) {
+		w.CreateStream("s", 1)
+		all := putAggregates(w.T, w.Control(), 1, 3)
+		first, second := &calls{}, &calls{}
+		first.run(w.T, w.Host("one"), newConfig("one"))
+		time.Sleep(2 * time.Second)
+		second.run(w.T, w.Host("two"), newConfig("two"))
+		time.Sleep(time.Minute)
+		made, texts, _ := first.counts()
+		if others, _, _ := second.counts(); made+others != 1 || !slices.Equal(texts, all) && made == 1 {
+			w.T.Errorf("%d and %d Processors: %q", made, others, texts)
+		}
+	})
+}

@@ -1,0 +1,169 @@
+package vmwarekcl_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/kplkit/kplkit/internal/sim"
+	"github.com/kplkit/kplkit/kclcompat"
+)
+
+// TestShutdownEndsContexts: the contexts of batches end at once, the Processor can store a last checkpoint, and the lease is
+// handed back.
+func TestShutdownEndsContexts(t *testing.T) {
+	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+		w.CreateStream("s", 1)
+		putAggregates(w.T, w.Control(), 1, 4)
+		app := &stopping{}
+		app.as = app
+		app.calls.process = func(ctx context.Context, b kclcompat.Batch, c *kclcompat.Checkpointer) error {
+			c.Done(b.Records[1])
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		worker := app.run(w.T, w.Host("one"), newConfig("one"))
+		time.Sleep(10 * time.Second)
+		began := time.Now()
+		worker.Shutdown()
+		if d := time.Since(began); d > time.Second || app.err != nil || app.reason != kclcompat.Stopping {
+			w.T.Errorf("shut down after %v, with a checkpoint that failed: %v (%v)", d, app.err, app.reason)
+		}
+		item := lease(w.T, w.Control(), shard0)
+		if position := app.result.Written.String(); item["AssignedTo"] != "" || item["kplkitPosition"][len(item["Checkpoint"])+1:] != position {
+			w.T.Errorf("%v, and %v was written", item, position)
+		}
+		if err := worker.Wait(); err != nil {
+			w.T.Errorf("Wait: %v", err)
+		}
+		worker.Shutdown() // once more changes nothing
+		if worker.Start() == nil {
+			w.T.Error("started again")
+		}
+	})
+}
+
+// stopping checkpoints when it is shut down.
+type stopping struct {
+	calls
+	reason kclcompat.Reason
+	result kclcompat.Result
+	err    error
+}
+
+func (s *stopping) Shutdown(ctx context.Context, r kclcompat.Reason, c *kclcompat.Checkpointer) error {
+	s.reason = r
+	s.result, s.err = c.Checkpoint(ctx)
+	return nil
+}
+
+// TestShutdownWithSilentServices: a worker's end takes no longer than a lease after its Processor has returned,
+// whichever service is silent and whatever the worker does.
+func TestShutdownWithSilentServices(t *testing.T) {
+	for _, services := range [][]sim.Service{{sim.DynamoDB}, {sim.Kinesis}, {sim.DynamoDB, sim.Kinesis}} {
+		for _, busy := range []time.Duration{0, 5 * time.Second} {
+			for _, wait := range []time.Duration{time.Millisecond, 1500 * time.Millisecond, 5 * time.Second} {
+				sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+					w.CreateStream("s", 2)
+					putAggregates(w.T, w.Control(), 1, 4)
+					app := &calls{process: func(context.Context, kclcompat.Batch, *kclcompat.Checkpointer) error {
+						time.Sleep(busy)
+						return nil
+					}}
+					host := w.Host("one")
+					worker := app.run(w.T, host, newConfig("one").WithShardSyncIntervalMillis(1500))
+					time.Sleep(2500 * time.Millisecond)
+					for _, s := range services {
+						host.Silence(s, time.Hour, false)
+					}
+					time.Sleep(wait)
+					began := time.Now()
+					worker.Shutdown()
+					ended := time.Now()
+					synctest.Wait()
+					if app.last.After(began) {
+						began = app.last
+					}
+					if d := ended.Sub(began); d > 2*time.Second {
+						w.T.Errorf("%v, batches of %v, after %v: the shutdown took %v", services, busy, wait, d)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestShutdownWhileVMwareSleeps: vmware's event loop sleeps for a sync interval where it could not list the shards.
+func TestShutdownWhileVMwareSleeps(t *testing.T) {
+	sim.Worlds(t, 6, sim.Faults{}, func(w *sim.World) {
+		w.CreateStream("s", 1)
+		host := w.Host("one")
+		worker := (&calls{}).run(w.T, host, newConfig("one").WithShardSyncIntervalMillis(60_000))
+		host.Outage(sim.Kinesis, time.Hour)
+		for range 30 {
+			time.Sleep(5 * time.Second)
+		}
+		began := time.Now()
+		worker.Shutdown()
+		if d := time.Since(began); d > 2*time.Second {
+			w.T.Errorf("the shutdown took %v", d)
+		}
+	})
+}
+
+// TestStoppedInLastBatch: a shard whose last batch was interrupted by the worker's end has not ended.
+func TestStoppedInLastBatch(t *testing.T) {
+	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+		w.CreateStream("s", 1)
+		putAggregates(w.T, w.Control(), 1, 4)
+		<-w.Reshard("s", 1, time.Second)
+		app := &calls{process: func(ctx context.Context, _ kclcompat.Batch, _ *kclcompat.Checkpointer) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}}
+		worker := app.run(w.T, w.Host("one"), newConfig("one"))
+		time.Sleep(20 * time.Second)
+		worker.Shutdown()
+		_, _, reasons := app.counts()
+		if end := lease(w.T, w.Control(), shard0)["Checkpoint"]; end == "SHARD_END" || !slices.Equal(reasons, []kclcompat.Reason{kclcompat.Stopping}) {
+			w.T.Errorf("shut down for %v, the lease says %q", reasons, end)
+		}
+	})
+}
+
+// TestShutdownBeforeStart: there is nothing to end.
+func TestShutdownBeforeStart(t *testing.T) {
+	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+		worker := newWorker(w.Host("one"), newConfig("one"))
+		worker.Shutdown()
+		if err := worker.Wait(); err != nil {
+			w.T.Error(err)
+		}
+		if worker.Start() == nil {
+			w.T.Error("started after its end")
+		}
+	})
+}
+
+// TestNoBatchAfterFailedOne: where the context has ended under a batch, the end of the shard is not reported.
+func TestNoBatchAfterFailedOne(t *testing.T) {
+	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+		w.CreateStream("s", 1)
+		putAggregates(w.T, w.Control(), 1, 4)
+		<-w.Reshard("s", 1, time.Second)
+		host := w.Host("one")
+		app := &calls{process: func(ctx context.Context, _ kclcompat.Batch, _ *kclcompat.Checkpointer) error {
+			host.Silence(sim.DynamoDB, time.Hour, false)
+			<-ctx.Done()
+			return errors.New("interrupted")
+		}}
+		app.run(w.T, host, newConfig("one"))
+		time.Sleep(time.Minute)
+		if _, _, reasons := app.counts(); !slices.Equal(reasons, []kclcompat.Reason{kclcompat.LeaseLost}) {
+			w.T.Errorf("shut down for %v", reasons)
+		}
+	})
+}

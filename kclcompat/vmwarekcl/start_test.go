@@ -1,0 +1,95 @@
+package vmwarekcl_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/config"
+
+	"github.com/kplkit/kplkit/internal/sim"
+	"github.com/kplkit/kplkit/kclcompat"
+	"github.com/kplkit/kplkit/kclcompat/vmwarekcl"
+)
+
+func newWorker(h *sim.Host, cfg *config.KinesisClientLibConfiguration, opts ...vmwarekcl.Option) *vmwarekcl.Worker {
+	return vmwarekcl.NewWorker(cfg, h.AWS(), (&calls{}).create, opts...)
+}
+
+// TestStartRefuses: what would fail for ever is an error of Start that says what to do.
+func TestStartRefuses(t *testing.T) {
+	javaTable := func(w *sim.World) {
+		key := aws.String("leaseKey")
+		_, err := dynamodb.NewFromConfig(w.Control()).CreateTable(context.Background(), &dynamodb.CreateTableInput{
+			TableName: aws.String("app"), BillingMode: types.BillingModePayPerRequest,
+			AttributeDefinitions: []types.AttributeDefinition{{AttributeName: key, AttributeType: types.ScalarAttributeTypeS}},
+			KeySchema:            []types.KeySchemaElement{{AttributeName: key, KeyType: types.KeyTypeHash}},
+		})
+		if err != nil {
+			w.T.Fatal(err)
+		}
+	}
+	arn := "arn:aws:kinesis:us-east-1:000000000000:stream/s"
+	for name, c := range map[string]struct {
+		worker func(h *sim.Host) *vmwarekcl.Worker
+		before func(*sim.World)
+		words  []string
+	}{
+		"an ARN": {func(h *sim.Host) *vmwarekcl.Worker {
+			return newWorker(h, config.NewKinesisClientLibConfig("app", arn, "us-east-1", "one").WithLogger(quiet{}))
+		}, nil, []string{arn, `configure the name, "s"`}},
+		"Java's table": {func(h *sim.Host) *vmwarekcl.Worker { return newWorker(h, newConfig("one")) }, javaTable,
+			[]string{"table app", "leaseKey", "Java KCL", "configure another"}},
+		"no configuration": {func(h *sim.Host) *vmwarekcl.Worker { return newWorker(h, nil) }, nil, []string{"configuration is nil"}},
+		"no Processors": {func(h *sim.Host) *vmwarekcl.Worker { return vmwarekcl.NewWorker(newConfig("one"), h.AWS(), nil) }, nil,
+			[]string{"newProcessor is nil"}},
+		"a nil option": {func(h *sim.Host) *vmwarekcl.Worker { return newWorker(h, newConfig("one"), nil) }, nil,
+			[]string{"option 1", "nil"}},
+		"no failover time": {func(h *sim.Host) *vmwarekcl.Worker {
+			cfg := newConfig("one")
+			cfg.FailoverTimeMillis = 0
+			return newWorker(h, cfg)
+		}, nil, []string{"FailoverTimeMillis", "more than 0"}},
+	} {
+		sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+			w.CreateStream("s", 1)
+			if c.before != nil {
+				c.before(w)
+			}
+			worker := c.worker(w.Host("one"))
+			err := worker.Start()
+			if err == nil {
+				w.T.Fatalf("%s: started", name)
+			}
+			for _, word := range c.words {
+				if !strings.Contains(err.Error(), word) {
+					w.T.Errorf("%s: %q is not in %q", name, word, err)
+				}
+			}
+			worker.Shutdown()
+		})
+	}
+	var _ kclcompat.Processor = &calls{}
+}
+
+// TestStartTogether: workers that start at once on a new table all start.
+func TestStartTogether(t *testing.T) {
+	sim.Run(t, 1, sim.Faults{MaxLatency: 1e6}, func(w *sim.World) {
+		w.CreateStream("s", 1)
+		errs := make(chan error)
+		for i := range 20 {
+			go func() {
+				id := string(rune('a' + i))
+				errs <- newWorker(w.Host(id), newConfig(id)).Start()
+			}()
+		}
+		for range 20 {
+			if err := <-errs; err != nil {
+				w.T.Error(err)
+			}
+		}
+	})
+}

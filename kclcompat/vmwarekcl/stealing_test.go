@@ -1,0 +1,65 @@
+package vmwarekcl_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kplkit/kplkit/internal/kinesisfake"
+	"github.com/kplkit/kplkit/internal/sim"
+)
+
+// claims counts the claims for leases, by worker.
+type claims struct {
+	table http.RoundTripper
+	mu    sync.Mutex
+	made  map[string]int
+}
+
+func (c *claims) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	response, err := c.table.RoundTrip(r)
+	if err == nil && response.StatusCode == http.StatusOK && strings.Contains(string(body), "SET ClaimRequest") {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.made[r.Header.Get(kinesisfake.HostHeader)]++
+	}
+	return response, err
+}
+
+// TestStealsOneByOne: a worker that joins takes its share by lease stealing, and no more: it claims no second lease while
+// it waits for one.
+func TestStealsOneByOne(t *testing.T) {
+	sim.Worlds(t, 2, sim.Faults{MinLatency: time.Millisecond, MaxLatency: 30 * time.Millisecond}, func(w *sim.World) {
+		c := &claims{made: map[string]int{}}
+		w.Intercept(sim.DynamoDB, func(table http.RoundTripper) http.RoundTripper {
+			c.table = table
+			return c
+		})
+		const shards = 12
+		w.CreateStream("s", shards)
+		for i, id := range []string{"one", "two"} {
+			cfg := newConfig(id).WithLeaseStealing(true).WithLeaseStealingIntervalMillis(2000).WithLeaseSyncingIntervalMillis(1000)
+			(&calls{}).run(w.T, w.Host(id), cfg)
+			time.Sleep(time.Duration(1+i) * 25 * time.Second)
+		}
+		owned := map[string]int{}
+		for shard := range shards {
+			owned[lease(w.T, w.Control(), fmt.Sprintf("shardId-%012d", shard))["AssignedTo"]]++
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if owned["one"] != shards/2 || owned["two"] != shards/2 || c.made["two"] != shards/2 || c.made["one"] != 0 {
+			w.T.Errorf("owned %v after claims %v", owned, c.made)
+		}
+	})
+}
