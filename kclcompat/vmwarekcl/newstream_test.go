@@ -160,7 +160,7 @@ func TestNewStreamWhileRunning(t *testing.T) {
 
 // TestNewStreamWithoutParents: a shard that was a child has no parent in the new stream, and waits for none.
 func TestNewStreamWithoutParents(t *testing.T) {
-	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+	sim.Worlds(t, 8, sim.Faults{}, func(w *sim.World) {
 		w.CreateStream("s", 1)
 		putAggregates(w.T, w.Control(), 1, 2)
 		<-w.Reshard("s", 1, time.Second)
