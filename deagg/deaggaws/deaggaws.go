@@ -61,7 +61,7 @@ var ErrPosition = errors.New("no position to start from")
 var ErrIterator = errors.New("damaged shard iterator")
 
 // ErrOption is wrapped by the error of every call of a client whose WithDeaggregation was given an option that is nil.
-var ErrOption = errors.New("deaggaws: an option of WithDeaggregation is nil")
+var ErrOption = errors.New("deaggaws: an option of WithDeaggregation is nil: leave it out")
 
 // Option changes what WithDeaggregation does.
 type Option func(*deaggregation)

@@ -2,6 +2,7 @@ package deaggaws
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -124,6 +125,9 @@ func list(ctx context.Context, client *kinesis.Client, stream string) (map[strin
 	summary, err := client.DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: name, StreamARN: arn})
 	if err != nil {
 		return nil, err
+	}
+	if summary.StreamDescriptionSummary == nil {
+		return nil, errors.New("DescribeStreamSummary answers without a description, as AWS never does")
 	}
 	if summary.StreamDescriptionSummary.RecordDistributionStrategy == types.RecordDistributionStrategyAuto {
 		return nil, nil

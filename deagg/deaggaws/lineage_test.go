@@ -2,6 +2,7 @@ package deaggaws_test
 
 import (
 	"bytes"
+	"io"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -181,6 +182,28 @@ func TestSlowListing(t *testing.T) {
 			}
 			server.Close()
 		})
+	}
+}
+
+// emptySummary answers DescribeStreamSummary with nothing, as an emulator might, and leaves all else to the server.
+type emptySummary struct{ http.RoundTripper }
+
+func (e emptySummary) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".DescribeStreamSummary") {
+		return e.RoundTripper.RoundTrip(r)
+	}
+	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}")), Request: r}, nil
+}
+
+// TestEmptySummary: an answer that says nothing is a failure, and no user record is dropped.
+func TestEmptySummary(t *testing.T) {
+	var a asked
+	server, _ := child(t, &a)
+	client := newClient(server, deaggaws.WithDeaggregation(deaggaws.WithHashRanges()), func(o *kinesis.Options) {
+		o.HTTPClient = &http.Client{Transport: emptySummary{server.Transport()}}
+	})
+	if n, _ := readChild(t, client); n != 2 || a.listings.Load() != 0 {
+		t.Errorf("%d user records, %d listings", n, a.listings.Load())
 	}
 }
 

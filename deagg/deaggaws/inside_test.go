@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"github.com/kplkit/kplkit/deagg/hashkey"
+	"github.com/kplkit/kplkit/seqnum"
 )
 
 // TestUnlistedShard: a shard that no listing has is asked for once for each time that the stream is listed.
@@ -32,6 +33,30 @@ func TestUnlistedShard(t *testing.T) {
 			t.Errorf("listed %d times in half a minute, want 2: for the stream, and for the shard", listings)
 		}
 	})
+}
+
+// TestEvents: through events of user records that another layer delivered, the number to go on at stays the position
+// until it has passed; an event without such a number gets none.
+func TestEvents(t *testing.T) {
+	f := front{after: seqnum.At(seqnum.MustParse("7"), 1)}
+	for _, c := range []struct {
+		number, next, want string
+		delivered          int
+	}{
+		{"", "6", "7:1", 0}, {"6", "6", "7:1", 0}, {"7:0", "7", "7:1", 0}, {"7:0", "", "", 0}, {"7:1", "7", "7", 0}, {"7", "7", "7", 1}, {"8", "8", "8", 1},
+	} {
+		var e types.SubscribeToShardEvent
+		if c.number != "" {
+			e.Records = []types.Record{{SequenceNumber: &c.number}}
+		}
+		if c.next != "" {
+			e.ContinuationSequenceNumber = &c.next
+		}
+		(&deaggregation{}).event(t.Context(), &e, &f)
+		if got := aws.ToString(e.ContinuationSequenceNumber); got != c.want || len(e.Records) != c.delivered {
+			t.Errorf("after %s: go on at %q, want %q; %d records, want %d", c.number, got, c.want, len(e.Records), c.delivered)
+		}
+	}
 }
 
 // TestFamily: after many splits and merges, a shard has as its ancestors only those ranges that no other has, and what
