@@ -3,6 +3,7 @@ package deaggaws
 import (
 	"context"
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 	"sync"
@@ -25,8 +26,7 @@ type client struct {
 var clients = struct {
 	sync.Mutex
 	lineages map[client]*lineages
-	used     map[client]time.Time
-}{lineages: map[client]*lineages{}, used: map[client]time.Time{}}
+}{lineages: map[client]*lineages{}}
 
 // lineagesOf returns what the client knows whose call a stack is built for. Its shards are listed with the steps of
 // home: those of a single call are not made to run beside it.
@@ -37,16 +37,13 @@ func lineagesOf(stack *middleware.Stack, home *kinesis.Options) *lineages {
 	defer clients.Unlock()
 	l := clients.lineages[key]
 	if l == nil {
-		for k, used := range clients.used {
-			if time.Since(used).Abs() > maxAge { // what it knows is too old, or the time is another bubble's of testing/synctest
-				delete(clients.lineages, k)
-				delete(clients.used, k)
-			}
-		}
+		maps.DeleteFunc(clients.lineages, func(_ client, l *lineages) bool {
+			return time.Since(l.used).Abs() > maxAge // what it knows is too old; or the time is that of another test's bubble
+		})
 		l = newLineages(options, home)
 		clients.lineages[key] = l
 	}
-	clients.used[key] = time.Now()
+	l.used = time.Now()
 	return l
 }
 

@@ -28,6 +28,7 @@ const (
 // lineages knows the shards of the streams that a client reads. Its lock is never held during I/O.
 type lineages struct {
 	list func(ctx context.Context, stream string) (map[string]lineage, error)
+	used time.Time // by a call; guarded by the lock of clients
 
 	mu      sync.Mutex
 	streams map[string]*stream

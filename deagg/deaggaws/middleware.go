@@ -17,8 +17,7 @@ import (
 	"github.com/kplkit/kplkit/seqnum"
 )
 
-// deaggregation is the middleware of a call. That of an option is never changed once it is made, since the clients
-// that it is applied to share it.
+// deaggregation is the middleware of a call. That of an option is never changed once it is made: clients share it.
 type deaggregation struct {
 	hashRanges bool
 	secondPass bool
@@ -37,31 +36,28 @@ func (d *deaggregation) addStats(f *func(string, deagg.Stats)) {
 	}
 }
 
-// install puts d, which was applied to home, into the stack of a call, together with what other applications of
-// WithDeaggregation have put there.
+// install puts d, which was applied to home, into the stack of a call: into the step that another application of
+// WithDeaggregation has put there for this call, else into a new one. d itself stays as it is.
 func (d *deaggregation) install(stack *middleware.Stack, home *kinesis.Options) error {
-	all := *d
-	all.stats, all.home = slices.Clip(d.stats), home
 	before, again := stack.Initialize.Get(d.ID())
-	if again {
-		other, ok := before.(*deaggregation)
-		if !ok {
-			return fmt.Errorf("deaggaws: the client has a step %q that is not this package's", d.ID())
+	all, ours := before.(*deaggregation)
+	switch {
+	case again && !ours:
+		return fmt.Errorf("deaggaws: the client has a step %q that is not this package's", d.ID())
+	case !again:
+		all = &deaggregation{home: home}
+		if err := stack.Initialize.Add(all, middleware.After); err != nil {
+			return err
 		}
-		all = *other
-		all.hashRanges, all.secondPass = other.hashRanges || d.hashRanges, other.secondPass || d.secondPass
-		for _, f := range d.stats {
-			all.addStats(f)
-		}
+	}
+	all.hashRanges, all.secondPass = all.hashRanges || d.hashRanges, all.secondPass || d.secondPass
+	for _, f := range d.stats {
+		all.addStats(f)
 	}
 	if all.hashRanges && all.lineages == nil && (stack.ID() == "GetRecords" || stack.ID() == "SubscribeToShard") {
 		all.lineages = lineagesOf(stack, all.home)
 	}
-	if again {
-		_, err := stack.Initialize.Swap(d.ID(), &all)
-		return err
-	}
-	return stack.Initialize.Add(&all, middleware.After)
+	return nil
 }
 
 // ID is the step's name in the client's stack.
