@@ -2,6 +2,7 @@ package deagg
 
 import (
 	"iter"
+	"math"
 
 	"github.com/kplkit/kplkit/deagg/hashkey"
 	"github.com/kplkit/kplkit/seqnum"
@@ -26,6 +27,24 @@ const (
 // Use one Decoder per shard, and finish one iteration before the next: they share memory. The exported fields may be
 // changed between iterations.
 //
+// # After
+//
+// After holds for every iteration until it is changed: whatever lies at or before it is skipped, whenever it comes. A
+// consumer that ends an iteration early may set it to the Position of what it has processed, and go on with the same
+// stored records or with the next ones. What comes in order is all delivered once the position has passed.
+//
+// Where stored records are another kplkit layer's output (those of a client with deaggaws, or its records written to a
+// file), the last user record of an aggregate has a bare sequence number, as a plain stored record has. With After at
+// (SEQ, k), a bare SEQ that is no aggregate
+//
+//   - is skipped if After is all of SEQ, and delivered if k is 1 or more: it comes after user record k;
+//   - is skipped if k is 0, since the Java KCL writes (SEQ, 0) for a plain stored record; but if the Decoder has met a
+//     user record SEQ:s before it, it is the last of that aggregate, and delivered.
+//
+// One case can't be told from a plain stored record: k is 0, and the input begins with the bare last user record of an
+// aggregate of two. It is skipped. So hand over a de-aggregated aggregate from its first user record on, which every
+// kplkit layer does when it is asked to start at SEQ.
+//
 // # Strays
 //
 // After a reshard the KPL stores again those user records of an aggregate that landed in a shard they do not belong
@@ -40,12 +59,14 @@ type Decoder struct {
 	Policy    Policy
 	HashRange hashkey.Range   // the shard's; zero: unknown, nothing is dropped
 	Ancestors []hashkey.Range // of the shards it came from; none: unknown, nothing is dropped
-	After     seqnum.Extended // skip what is done; zero: nothing is. A plain record counts as sub-sequence number 0
+	After     seqnum.Extended // skip what is done; zero: nothing is. See above
 
-	stats    Stats
-	agg      AggregatedRecord
-	hashes   keyHashes
-	verdicts []verdict
+	stats     Stats
+	agg       AggregatedRecord
+	hashes    keyHashes
+	verdicts  []verdict
+	apart     seqnum.Number // After's, once its aggregate has come as finished user records
+	lastApart []byte        // the number of the last aggregate that did
 }
 
 // Stats counts what a Decoder did. All but Stored and Aggregated count user records, where a stored record that is
@@ -90,6 +111,7 @@ func (d *Decoder) run(rs []StoredRecord, yield func(UserRecord) bool) {
 func (d *Decoder) stored(r StoredRecord, sum verdict, yield func(UserRecord) bool) bool {
 	d.stats.Stored++
 	if u, ok := finished(r); ok {
+		d.note(u.SequenceNumber)
 		return d.deliver(&u, d.doneOf(u.SequenceNumber), yield)
 	}
 	done := d.doneOf(r.SequenceNumber)
@@ -102,18 +124,40 @@ func (d *Decoder) stored(r StoredRecord, sum verdict, yield func(UserRecord) boo
 		return d.lossless(done, yield)
 	case ErrNotAggregated:
 		u := plain(r)
-		return d.deliver(&u, done, yield)
+		return d.bare(&u, done, yield)
 	default:
 		u := plain(r)
 		u.Malformed = err
-		return d.deliver(&u, done, yield)
+		return d.bare(&u, done, yield)
 	}
 }
+
+// note remembers that an aggregate comes as finished user records, so that its last one, which is bare, can be told
+// from a plain stored record: After's aggregate, whatever other shards' records come between, and the last one, to
+// which After may be set next. That one is a copy, since the caller may reuse the memory.
+func (d *Decoder) note(sequenceNumber string) {
+	if after, ok := d.After.Number(); ok && after.String() == sequenceNumber {
+		d.apart = after
+	}
+	d.lastApart = append(d.lastApart[:0], sequenceNumber...)
+}
+
+// bare hands on a stored record that is no aggregate: a plain or a damaged one, which counts as user record 0, or the
+// last user record of an aggregate that was taken apart before, which comes after all others.
+func (d *Decoder) bare(u *UserRecord, done int64, yield func(UserRecord) bool) bool {
+	inside := done == 0 && (d.apart.String() == u.SequenceNumber || string(d.lastApart) == u.SequenceNumber)
+	if inside || done > 0 && done < everything {
+		done = nothing
+	}
+	return d.deliver(u, done, yield)
+}
+
+// What After calls done of a stored record of which it does not mean a part.
+const nothing, everything = int64(-1), int64(math.MaxInt64)
 
 // doneOf returns the highest sub-sequence number of a stored record that After calls done, -1 if there is none.
 // A sequence number that can't be read is never done.
 func (d *Decoder) doneOf(sequenceNumber string) int64 {
-	const nothing, everything = -1, int64(^uint64(0) >> 1)
 	if !d.After.IsValid() {
 		return nothing
 	}

@@ -115,7 +115,7 @@ func TestAfter(t *testing.T) {
 	}{
 		{seqnum.Extended{}, 7}, {seqnum.TrimHorizon(), 7}, {seqnum.Latest(), 7}, {seqnum.AtTimestamp(), 7},
 		{seqnum.At(number("5"), 3), 7}, {seqnum.After(number("5")), 7},
-		{seqnum.At(number("6"), 0), 6}, {seqnum.At(number("6"), 5), 6}, {seqnum.After(number("6")), 6},
+		{seqnum.At(number("6"), 0), 6}, {seqnum.At(number("6"), 5), 7}, {seqnum.After(number("6")), 6},
 		{seqnum.At(number("7"), 0), 5}, {seqnum.At(number("7"), 1), 4}, {seqnum.At(number("7"), 2), 3}, {seqnum.At(number("7"), 99), 3},
 		{seqnum.At(number("8"), 0), 2}, {seqnum.After(number("8")), 2},
 		{seqnum.At(number("9"), 0), 2}, {seqnum.At(number("9"), 1), 1}, {seqnum.At(number("10"), 0), 1},

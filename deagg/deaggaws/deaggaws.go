@@ -18,14 +18,24 @@
 // sentinel (TRIM_HORIZON, LATEST, or AT_TIMESTAMP:MILLISECONDS) becomes that iterator type, since checkpoints of the
 // KCL and its kin hold such names.
 //
-// What has to be skipped travels in front of the opaque shard iterator, so nothing is remembered elsewhere: any
-// process whose client has this middleware may go on with an iterator.
+// What has to be skipped travels in front of the opaque shard iterator, through batches, until the position has
+// passed, so nothing is remembered elsewhere: any process whose client has this middleware may go on with an iterator.
+//
+// # Comparing positions
+//
+// SEQUENCE:SUB is no integer. Parse positions with seqnum.ParseExtended and compare those, never the texts: as text,
+// "9" comes after "10", and a bare number, which means all of a stored record, before its SEQUENCE:SUB.
 //
 // # What types.Record can't carry
 //
 // The explicit hash key and the mark of a damaged aggregate (deagg.UserRecord.Malformed) are not there; WithStats
-// counts the latter. SEQUENCE:SUB is no integer: parse it with seqnum.ParseExtended, and compare those. A bare number
-// means all of a stored record there. A batch may hold more records than the caller's Limit.
+// counts the latter. A batch may hold more records than the caller's Limit.
+//
+// # Twice
+//
+// WithDeaggregation may be applied again to a client that has it, and what comes out may pass through deagg.Decoder,
+// DeaggregateRecords or another client of this package: it stays as it is. See deagg.Decoder for the one position
+// that can't be told there.
 //
 // # Compatibility
 //
@@ -50,6 +60,9 @@ var ErrPosition = errors.New("no position to start from")
 // ErrIterator is wrapped by the error of GetRecords for a shard iterator whose front is damaged.
 var ErrIterator = errors.New("damaged shard iterator")
 
+// ErrOption is wrapped by the error of every call of a client whose WithDeaggregation was given an option that is nil.
+var ErrOption = errors.New("deaggaws: an option of WithDeaggregation is nil: leave it out")
+
 // Option changes what WithDeaggregation does.
 type Option func(*deaggregation)
 
@@ -57,9 +70,10 @@ type Option func(*deaggregation)
 // a reshard there are fewer duplicates. Use it only for streams that the KPL or kplkit alone write; others may lose
 // records by it.
 //
-// Ranges and ancestors of shards come from ListShards, asked for once and again for every new shard. Nothing is
-// dropped on a service-managed stream (DescribeStreamSummary tells), nor where one of the two calls fails: that is
-// logged once, as a warning, and tried again a minute later.
+// Ranges and ancestors of shards come from ListShards, asked about once a minute while the stream is read, and for a
+// new shard. Nothing is dropped on a service-managed stream (DescribeStreamSummary tells), nor where one of the two calls
+// fails or takes more than ten seconds: that is logged once, as a warning, and tried again a minute later. A batch waits
+// for them for one second at most, at most once a minute and for a new shard, and then goes on with what was known before.
 func WithHashRanges() Option { return func(d *deaggregation) { d.hashRanges = true } }
 
 // WithSecondPass is for a consumer that de-aggregates again by itself, as vmware-go-kcl-v2 always does and
@@ -70,33 +84,30 @@ func WithSecondPass() Option { return func(d *deaggregation) { d.secondPass = tr
 
 // WithStats calls f with the counts of each batch that GetRecords or SubscribeToShard delivered, before the caller
 // sees the batch. f may be called from several goroutines. shardID is "" for an iterator that comes from a client
-// without this option.
+// without this option. Of several such options all functions are called, each once for a batch.
 func WithStats(f func(shardID string, s deagg.Stats)) Option {
-	return func(d *deaggregation) { d.stats = f }
+	if f == nil {
+		return func(*deaggregation) {}
+	}
+	return func(d *deaggregation) { d.addStats(&f) }
 }
 
-// deaggregation is the middleware of one client.
-type deaggregation struct {
-	hashRanges bool
-	secondPass bool
-	stats      func(string, deagg.Stats)
-	lineages   *lineages
-}
-
-// WithDeaggregation returns an option for kinesis.NewFromConfig and kinesis.New.
+// WithDeaggregation returns an option for kinesis.NewFromConfig and kinesis.New, and for a single call of GetRecords,
+// GetShardIterator or SubscribeToShard. Where it is applied more than once, to the same client, to one made from its
+// Options, or to a call, records are de-aggregated once, and the options add up. If one of opts is nil, every call
+// fails with ErrOption.
 func WithDeaggregation(opts ...Option) func(*kinesis.Options) {
+	d := &deaggregation{}
+	for _, opt := range opts {
+		if opt == nil {
+			return func(o *kinesis.Options) {
+				o.APIOptions = append(o.APIOptions, func(*middleware.Stack) error { return ErrOption })
+			}
+		}
+		opt(d)
+	}
 	return func(o *kinesis.Options) {
-		d := &deaggregation{}
-		for _, opt := range opts {
-			opt(d)
-		}
-		if d.hashRanges {
-			// The client's options are complete only later: they are copied at the first use.
-			d.lineages = newLineages(func() lister { return kinesis.New(o.Copy()) })
-		}
-		o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
-			return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("kplkit de-aggregation", d.handle), middleware.After)
-		})
+		o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error { return d.install(stack, o) })
 	}
 }
 

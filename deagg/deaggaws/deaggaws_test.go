@@ -1,10 +1,12 @@
 package deaggaws_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/md5"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -256,6 +258,39 @@ func TestBeyondTheAggregate(t *testing.T) {
 		got := texts(read(t, mustIterator(t, client, types.ShardIteratorTypeAfterSequenceNumber, number+sub), 100, client))
 		if !slices.Equal(got, want) {
 			t.Errorf("after %s: %q, want %q", sub, got, want)
+		}
+	}
+}
+
+// TestBeyondIsTold: a position that can't be of its stored record is logged, with what is done about it; no other is.
+func TestBeyondIsTold(t *testing.T) {
+	server, raw := newStream(t, 1)
+	whole, plain := put(t, raw, "a", aggregate(t, "A", 3)), put(t, raw, "k", []byte("plain"))
+	once := newClient(server, deaggaws.WithDeaggregation())
+	again := (&replay{read(t, mustIterator(t, once, types.ShardIteratorTypeTrimHorizon, ""), 9, once), func() int { return 1 }}).client()
+	for _, c := range []struct {
+		client          *kinesis.Client
+		position, found string
+	}{
+		{once, whole + ":0", ""}, {once, whole + ":2", ""}, {once, whole + ":3", "beyond the end of its aggregate"},
+		{once, plain + ":0", ""}, {once, plain + ":1", "its stored record is none"},
+		{again, whole + ":0", ""}, {again, whole + ":1", ""}, {again, plain + ":0", ""},
+	} {
+		var log bytes.Buffer
+		old := slog.Default()
+		slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+		for it := mustIterator(t, c.client, types.ShardIteratorTypeAfterSequenceNumber, c.position); it != nil; {
+			out, err := c.client.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: it})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if it = out.NextShardIterator; len(out.Records) == 0 && c.client == once {
+				break
+			}
+		}
+		slog.SetDefault(old)
+		if c.found == "" && log.Len() > 0 || strings.Count(log.String(), "\n") > 1 || !strings.Contains(log.String(), c.found) {
+			t.Errorf("after %s: logged %q, want %q", c.position, &log, c.found)
 		}
 	}
 }

@@ -2,8 +2,11 @@ package deaggaws
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,74 +16,109 @@ import (
 	"github.com/kplkit/kplkit/deagg/hashkey"
 )
 
-// lister is what of the client tells the shards of a stream.
-type lister interface {
-	ListShards(context.Context, *kinesis.ListShardsInput, ...func(*kinesis.Options)) (*kinesis.ListShardsOutput, error)
-	DescribeStreamSummary(context.Context, *kinesis.DescribeStreamSummaryInput, ...func(*kinesis.Options)) (*kinesis.DescribeStreamSummaryOutput, error)
-}
+// What is known of a stream serves for maxAge, since its strategy can be switched at any time. It is asked for anew so
+// early that a listing, which fails after listingTime, has ended by then. A batch waits for a listing only where
+// nothing is known that serves, and only in the listing's first moments: nothing is lost without it.
+const (
+	maxAge      = time.Minute
+	listingTime = 10 * time.Second
+	patience    = time.Second
+)
 
-// maxAge is how old the knowledge of a stream may become: its strategy can be switched at any time.
-const maxAge = time.Minute
-
-// lineages knows the hash ranges and the ancestors of shards.
+// lineages knows the shards of the streams that a client reads. Its lock is never held during I/O.
 type lineages struct {
-	client func() lister
-	lock   chan struct{} // a mutex that can be waited for with a context; held while listing
-	known  map[string]*lineage
-	warned map[string]bool // streams for which a failure was told
+	list func(ctx context.Context, stream string) (map[string]lineage, error)
+	used time.Time // by a call; guarded by the lock of clients
+
+	mu      sync.Mutex
+	streams map[string]*stream
 }
 
-// lineage is what is known of one stream. It has no shards where hash ranges say nothing, or could not be had.
-type lineage struct {
-	at     time.Time
-	shards map[string]types.Shard
+// stream is what is known of one stream.
+type stream struct {
+	shards  map[string]lineage // nil where hash ranges say nothing, or could not be had
+	at      time.Time          // of the last answer
+	listing *listing           // the one in flight
+	warned  bool
 }
 
-func newLineages(client func() lister) *lineages {
-	return &lineages{client, make(chan struct{}, 1), map[string]*lineage{}, map[string]bool{}}
+// listing is one that is in flight.
+type listing struct {
+	began time.Time
+	done  chan struct{}
 }
 
-// of returns the hash range and the ancestors' ranges of a shard; none where they are not known.
-func (l *lineages) of(ctx context.Context, stream, shard string) (hashkey.Range, []hashkey.Range) {
-	if stream == "" {
-		return hashkey.Range{}, nil // an iterator of a client that did not ask for ranges
-	}
+// wait returns when the listing has ended, or is no longer worth waiting for.
+func (l *listing) wait(ctx context.Context) {
+	timer := time.NewTimer(time.Until(l.began.Add(patience)))
+	defer timer.Stop()
 	select {
-	case l.lock <- struct{}{}:
-		defer func() { <-l.lock }()
+	case <-l.done:
+	case <-timer.C:
 	case <-ctx.Done():
-		return hashkey.Range{}, nil
 	}
-	known := l.known[stream]
-	if known == nil || time.Since(known.at) > maxAge || known.lacks(shard) {
-		known = l.load(ctx, stream)
-	}
-	return known.rangeOf(shard), known.ancestorsOf(shard)
 }
 
-// lacks reports whether a list of shards is there that was made before the shard was.
-func (k *lineage) lacks(shard string) bool {
-	_, ok := k.shards[shard]
-	return len(k.shards) > 0 && !ok
+// of returns the lineage of a shard, zero where it is not known.
+func (l *lineages) of(ctx context.Context, name, shard string) lineage {
+	if name == "" {
+		return lineage{} // an iterator of a client that did not ask for ranges
+	}
+	known, listing := l.ask(ctx, name, shard)
+	if listing == nil {
+		return known
+	}
+	listing.wait(ctx)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.streams[name]
+	known, ok := s.shards[shard]
+	if !ok && s.shards != nil && s.listing == nil {
+		s.shards[shard] = lineage{} // it is not listed: it is not asked for again before the next time
+	}
+	return known
+}
+
+// ask returns what is known of a shard and, if that does not serve, the listing that will tell.
+func (l *lineages) ask(ctx context.Context, name, shard string) (lineage, *listing) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.streams[name]
+	if s == nil {
+		s = &stream{}
+		l.streams[name] = s
+	}
+	known, ok := s.shards[shard]
+	lacks, age := s.shards != nil && !ok, time.Since(s.at)
+	if s.listing == nil && (lacks || age > maxAge-listingTime) {
+		s.listing = &listing{time.Now(), make(chan struct{})}
+		go l.load(context.WithoutCancel(ctx), name, s)
+	}
+	if lacks || age > maxAge {
+		return known, s.listing
+	}
+	return known, nil
 }
 
 // load asks for a stream's strategy and shards. Where that fails nothing is known, and duplicates are delivered.
-func (l *lineages) load(ctx context.Context, stream string) *lineage {
-	shards, err := list(ctx, l.client(), stream)
-	if err != nil && ctx.Err() != nil {
-		return &lineage{} // the caller gave up; the next one asks again
-	}
-	if err != nil && !l.warned[stream] {
-		l.warned[stream] = true
+func (l *lineages) load(ctx context.Context, name string, s *stream) {
+	limited, cancel := context.WithTimeout(ctx, listingTime)
+	defer cancel()
+	shards, err := l.list(limited, name)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil && !s.warned {
+		s.warned = true
 		slog.WarnContext(ctx, "kplkit: the shards of the stream can't be listed: no user record is dropped, so there may be duplicates after a reshard",
-			"stream", stream, "error", err)
+			"stream", name, "error", err)
 	}
-	l.known[stream] = &lineage{time.Now(), shards}
-	return l.known[stream]
+	s.shards, s.at = shards, time.Now()
+	close(s.listing.done)
+	s.listing = nil
 }
 
-// list returns all shards of a stream by their ids, none for a service-managed stream.
-func list(ctx context.Context, client lister, stream string) (map[string]types.Shard, error) {
+// list returns the lineages of all shards of a stream by their ids, none for a service-managed stream.
+func list(ctx context.Context, client *kinesis.Client, stream string) (map[string]lineage, error) {
 	name, arn := aws.String(stream), (*string)(nil)
 	if strings.HasPrefix(stream, "arn:") {
 		name, arn = nil, name
@@ -89,29 +127,79 @@ func list(ctx context.Context, client lister, stream string) (map[string]types.S
 	if err != nil {
 		return nil, err
 	}
+	if summary.StreamDescriptionSummary == nil {
+		return nil, errors.New("DescribeStreamSummary answers without a description, as AWS never does")
+	}
 	if summary.StreamDescriptionSummary.RecordDistributionStrategy == types.RecordDistributionStrategyAuto {
 		return nil, nil
 	}
-	shards := map[string]types.Shard{}
+	f := family{listed: map[string]types.Shard{}, known: map[string]lineage{}}
 	for in := (&kinesis.ListShardsInput{StreamName: name, StreamARN: arn}); in != nil; {
 		page, err := client.ListShards(ctx, in)
 		if err != nil {
 			return nil, err
 		}
 		for _, s := range page.Shards {
-			shards[aws.ToString(s.ShardId)] = s
+			f.listed[aws.ToString(s.ShardId)] = s
 		}
 		in = nil
 		if page.NextToken != nil {
 			in = &kinesis.ListShardsInput{NextToken: page.NextToken} // names the stream itself
 		}
 	}
-	return shards, nil
+	for id := range f.listed {
+		f.lineageOf(id)
+	}
+	return f.known, nil
 }
 
-func (k *lineage) rangeOf(shard string) hashkey.Range {
-	s, ok := k.shards[shard]
-	if !ok || s.HashKeyRange == nil {
+// lineage is the hash range of a shard and those of its ancestors, without the ones that lie in another.
+type lineage struct {
+	own       hashkey.Range
+	ancestors []hashkey.Range
+}
+
+// family works out the lineages of listed shards, each once.
+type family struct {
+	listed map[string]types.Shard
+	known  map[string]lineage
+}
+
+// lineageOf returns the lineage of a listed shard, zero for any other: parents are not listed any more one day.
+func (f *family) lineageOf(id string) lineage {
+	if k, ok := f.known[id]; ok {
+		return k
+	}
+	s, ok := f.listed[id]
+	if !ok {
+		return lineage{}
+	}
+	k := lineage{own: rangeOf(s)}
+	f.known[id] = k // a shard that is its own ancestor must not go on for ever
+	for _, parent := range []*string{s.ParentShardId, s.AdjacentParentShardId} {
+		p := f.lineageOf(aws.ToString(parent))
+		k.add(p.own)
+		for _, r := range p.ancestors {
+			k.add(r)
+		}
+	}
+	f.known[id] = k
+	return k
+}
+
+// add adds the range of an ancestor, unless one that is there has all of its keys.
+func (k *lineage) add(r hashkey.Range) {
+	within := func(inner, outer hashkey.Range) bool {
+		return outer.Contains(inner.Start()) && outer.Contains(inner.End())
+	}
+	if !r.IsValid() || slices.ContainsFunc(k.ancestors, func(a hashkey.Range) bool { return within(r, a) }) {
+		return
+	}
+	k.ancestors = append(slices.DeleteFunc(k.ancestors, func(a hashkey.Range) bool { return within(a, r) }), r)
+}
+
+func rangeOf(s types.Shard) hashkey.Range {
+	if s.HashKeyRange == nil {
 		return hashkey.Range{}
 	}
 	r, err := hashkey.ParseRange(aws.ToString(s.HashKeyRange.StartingHashKey), aws.ToString(s.HashKeyRange.EndingHashKey))
@@ -119,20 +207,4 @@ func (k *lineage) rangeOf(shard string) hashkey.Range {
 		return hashkey.Range{}
 	}
 	return r
-}
-
-// ancestorsOf returns the ranges of all shards that a shard came from, as far as they are still listed.
-func (k *lineage) ancestorsOf(shard string) (ranges []hashkey.Range) {
-	seen := map[string]bool{shard: true}
-	for open := []string{shard}; len(open) > 0; open = open[1:] {
-		s := k.shards[open[0]]
-		for _, parent := range []*string{s.ParentShardId, s.AdjacentParentShardId} {
-			id := aws.ToString(parent)
-			if r := k.rangeOf(id); r.IsValid() && !seen[id] {
-				seen[id] = true
-				ranges, open = append(ranges, r), append(open, id)
-			}
-		}
-	}
-	return ranges
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,9 +17,55 @@ import (
 	"github.com/kplkit/kplkit/seqnum"
 )
 
-// handle stands around three operations of the client; all others pass. Inputs are copied, never changed: the caller
-// may use them again.
-func (d *deaggregation) handle(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
+// deaggregation is the middleware of a call. That of an option is never changed once it is made: clients share it.
+type deaggregation struct {
+	hashRanges bool
+	secondPass bool
+	stats      []*func(string, deagg.Stats)
+
+	// Of a call, not of an option: what the first application of all was made to, a client's options or the call's,
+	// and, if hashRanges, what the client knows of shards.
+	home     *kinesis.Options
+	lineages *lineages
+}
+
+// addStats takes each function once: the same option may be applied to a client and to a call.
+func (d *deaggregation) addStats(f *func(string, deagg.Stats)) {
+	if !slices.Contains(d.stats, f) {
+		d.stats = append(d.stats, f)
+	}
+}
+
+// install puts d, which was applied to home, into the stack of a call: into the step that another application of
+// WithDeaggregation has put there for this call, else into a new one. d itself stays as it is.
+func (d *deaggregation) install(stack *middleware.Stack, home *kinesis.Options) error {
+	before, again := stack.Initialize.Get(d.ID())
+	all, ours := before.(*deaggregation)
+	switch {
+	case again && !ours:
+		return fmt.Errorf("deaggaws: the client has a step %q that is not this package's", d.ID())
+	case !again:
+		all = &deaggregation{home: home}
+		if err := stack.Initialize.Add(all, middleware.After); err != nil {
+			return err
+		}
+	}
+	all.hashRanges, all.secondPass = all.hashRanges || d.hashRanges, all.secondPass || d.secondPass
+	for _, f := range d.stats {
+		all.addStats(f)
+	}
+	if all.hashRanges && all.lineages == nil && (stack.ID() == "GetRecords" || stack.ID() == "SubscribeToShard") {
+		all.lineages = lineagesOf(stack, all.home)
+	}
+	return nil
+}
+
+// ID is the step's name in the client's stack.
+func (*deaggregation) ID() string { return "kplkit de-aggregation" }
+
+// HandleInitialize stands around three operations of the client; all others pass. Inputs are copied, never changed: the
+// caller may use them again.
+func (d *deaggregation) HandleInitialize(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
 	middleware.InitializeOutput, middleware.Metadata, error,
 ) {
 	switch p := in.Parameters.(type) {
@@ -43,7 +90,7 @@ func (d *deaggregation) getShardIterator(ctx context.Context, p kinesis.GetShard
 	out, metadata, err := next.HandleInitialize(ctx, middleware.InitializeInput{Parameters: &p})
 	if r, ok := out.Result.(*kinesis.GetShardIteratorOutput); ok && err == nil {
 		f := front{after: s.after}
-		if d.hashRanges || d.stats != nil {
+		if d.hashRanges || len(d.stats) > 0 {
 			f.stream, f.shard = cmp.Or(aws.ToString(p.StreamARN), aws.ToString(p.StreamName)), aws.ToString(p.ShardId)
 		}
 		r.ShardIterator = f.join(r.ShardIterator)
@@ -68,39 +115,28 @@ func (d *deaggregation) getRecords(ctx context.Context, p kinesis.GetRecordsInpu
 }
 
 // expand replaces a batch by its user records behind f.after. It returns what later batches have to skip: nothing once
-// a record has come, since all later ones lie behind it.
+// the position has passed.
 func (d *deaggregation) expand(ctx context.Context, batch *[]types.Record, f front) seqnum.Extended {
 	if len(*batch) == 0 {
 		return f.after
 	}
-	decoder := deagg.Decoder{After: f.after}
-	if beyond(&(*batch)[0], f.after) {
-		slog.WarnContext(ctx, "kplkit: the checkpoint lies beyond the end of its aggregate, which can't be; all of the aggregate is delivered",
-			"checkpoint", f.after.String(), "shard", f.shard)
+	decoder, after := deagg.Decoder{After: f.after}, f.after
+	if passed(f.after, *batch) {
+		after = seqnum.Extended{}
+	}
+	if why := beyond(f.after, *batch); why != "" {
+		slog.WarnContext(ctx, why, "checkpoint", f.after.String(), "shard", f.shard)
 		decoder.After = seqnum.Extended{}
 	}
 	if d.hashRanges {
-		decoder.HashRange, decoder.Ancestors = d.lineages.of(ctx, f.stream, f.shard)
+		l := d.lineages.of(ctx, f.stream, f.shard)
+		decoder.HashRange, decoder.Ancestors = l.own, l.ancestors
 	}
 	*batch = expand(&decoder, *batch, d.secondPass)
-	if d.stats != nil {
-		d.stats(f.shard, decoder.Stats())
+	for _, count := range d.stats {
+		(*count)(f.shard, decoder.Stats())
 	}
-	return seqnum.Extended{}
-}
-
-// beyond reports whether after points behind the last user record of r: nobody can have processed such a one, so
-// the position was not written for this record. A plain record has the sub-sequence number 0.
-func beyond(r *types.Record, after seqnum.Extended) bool {
-	n, ok := after.Number()
-	if !ok || aws.ToString(r.SequenceNumber) != n.String() {
-		return false
-	}
-	users := 1
-	if a, err := deagg.Parse(storedRecord(r)); err == nil {
-		users = a.Len()
-	}
-	return after.SubSequenceNumber() >= int64(max(users, 1))
+	return after
 }
 
 func (d *deaggregation) subscribeToShard(ctx context.Context, p kinesis.SubscribeToShardInput, next middleware.InitializeHandler) (

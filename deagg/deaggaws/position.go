@@ -3,6 +3,7 @@ package deaggaws
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
+	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/seqnum"
 )
 
@@ -76,6 +78,50 @@ func (s start) inside(e seqnum.Extended) start {
 		number: aws.String(n.String()),
 		after:  seqnum.At(n, sub), // invalid, so nothing, for "at user record 0"
 	}
+}
+
+// passed reports whether the position after, or anything behind it, is among the records of a batch: what comes later
+// lies behind it, too. A text that is no sequence number says nothing.
+func passed(after seqnum.Extended, batch []types.Record) bool {
+	if _, ok := after.Number(); !ok {
+		return true
+	}
+	for i := range slices.Backward(batch) { // they are in order: the last one decides, nearly always
+		if e, err := seqnum.ParseExtended(aws.ToString(batch[i].SequenceNumber)); err == nil && e.Compare(after) >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// beyond returns what is wrong where after points behind the last user record of its stored record: nobody can have
+// processed such a one, so the position was not written for it. It returns "" where nothing is. A plain stored record
+// has one user record; the last one of an aggregate that was taken apart before may look like it.
+func beyond(after seqnum.Extended, batch []types.Record) string {
+	n, ok := after.Number()
+	if !ok || after.Whole() {
+		return ""
+	}
+	for i := range batch {
+		switch rest, same := strings.CutPrefix(aws.ToString(batch[i].SequenceNumber), n.String()); {
+		case !same:
+			continue
+		case strings.HasPrefix(rest, ":"):
+			return "" // taken apart before
+		case rest != "":
+			continue
+		}
+		a, err := deagg.Parse(storedRecord(&batch[i]))
+		switch {
+		case err == nil && after.SubSequenceNumber() >= int64(max(a.Len(), 1)):
+			return "kplkit: the checkpoint lies beyond the end of its aggregate, which can't be; all of the aggregate is delivered"
+		case err != nil && after.SubSequenceNumber() > 0:
+			return "kplkit: the checkpoint lies inside an aggregate, but its stored record is none, or is only the last of what " +
+				"was one; it is delivered"
+		}
+		return ""
+	}
+	return ""
 }
 
 // front is what travels in front of an opaque shard iterator.

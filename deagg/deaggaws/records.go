@@ -21,11 +21,12 @@ func expand(d *deagg.Decoder, batch []types.Record, secondPass bool) []types.Rec
 		x.left += len(batch[i].Data)
 	}
 	stored := AppendStored(make([]deagg.StoredRecord, 0, len(batch)), batch)
-	at := -1
+	at, before := -1, d.Stats().Stored
 	for u := range d.UserRecords(stored...) {
 		if x.last {
 			x.end()
-			for at++; !isOf(&u, &stored[at]); at++ {
+			from := int(d.Stats().Stored - before - 1) // where u comes from: the one that the Decoder has begun last
+			for at++; at < from; at++ {
 				x.left -= len(batch[at].Data) // a stored record of which nothing comes
 			}
 			x.begin(&batch[at], u.SequenceNumber)
@@ -34,12 +35,6 @@ func expand(d *deagg.Decoder, batch []types.Record, secondPass bool) []types.Rec
 	}
 	x.end()
 	return x.out
-}
-
-// isOf reports whether u comes out of r.
-func isOf(u *deagg.UserRecord, r *deagg.StoredRecord) bool {
-	rest, ok := strings.CutPrefix(r.SequenceNumber, u.SequenceNumber)
-	return ok && (rest == "" || rest[0] == ':')
 }
 
 // expansion collects user records. Those of one stored record share the memory of their texts.

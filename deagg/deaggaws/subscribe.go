@@ -28,13 +28,17 @@ func (d *deaggregation) replaceStream(ctx context.Context, out *kinesis.Subscrib
 	reader := &userRecordReader{old: old, events: make(chan types.SubscribeToShardEventStream), closed: make(chan struct{})}
 	stream := kinesis.NewSubscribeToShardEventStream(func(s *kinesis.SubscribeToShardEventStream) { s.Reader = reader })
 	reflect.NewAt(field.Type(), unsafe.Pointer(field.UnsafeAddr())).Elem().Set(reflect.ValueOf(stream))
-	go reader.run(func(e *types.SubscribeToShardEvent) {
-		f.after = d.expand(ctx, &e.Records, f)
-		if f.after.IsValid() && e.ContinuationSequenceNumber != nil {
-			e.ContinuationSequenceNumber = aws.String(f.after.String())
-		}
-	})
+	go reader.run(func(e *types.SubscribeToShardEvent) { d.event(ctx, e, &f) })
 	return nil
+}
+
+// event replaces the records of an event by user records. As long as f's position has not passed, the number to go on
+// at is that position.
+func (d *deaggregation) event(ctx context.Context, e *types.SubscribeToShardEvent, f *front) {
+	f.after = d.expand(ctx, &e.Records, *f)
+	if f.after.IsValid() && e.ContinuationSequenceNumber != nil {
+		e.ContinuationSequenceNumber = aws.String(f.after.String())
+	}
 }
 
 // userRecordReader reads the events of another stream.

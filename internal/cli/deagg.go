@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -87,8 +88,9 @@ type deaggregation struct {
 	noRange   bool
 	format    func(b []byte, u *deagg.UserRecord, shardID string) []byte
 	out       *lineWriter
-	finished  deagg.Stats // of records that were taken out of their aggregate before
-	refused   int64       // the malformed aggregate at which strict ended
+	position  []byte // of a record that was taken out of its aggregate before
+	malformed int64  // of such records
+	refused   int64  // the malformed aggregate at which strict ended
 }
 
 func newDeaggregation(o deaggOptions, out io.Writer) (*deaggregation, error) {
@@ -208,7 +210,8 @@ func (d *deaggregation) refuse(r *record, malformed error) error {
 	return r.at(fmt.Errorf("malformed aggregate, --policy strict ends here: %w", malformed))
 }
 
-// finishedRecord writes a record that is a user record already, unless it is done.
+// finishedRecord writes a record that is a user record already, unless it is done. The Decoder judges it by its position
+// alone, and counts it.
 func (d *deaggregation) finishedRecord(r *record) error {
 	u := deagg.UserRecord{
 		SequenceNumber:    r.SequenceNumber,
@@ -221,30 +224,28 @@ func (d *deaggregation) finishedRecord(r *record) error {
 		Last:              r.last,
 		Malformed:         r.malformed,
 	}
-	after := d.decoder.After
-	if position, err := u.Position(); err == nil && after.IsValid() && position.Compare(after) <= 0 {
-		d.finished.Stored++
-		d.finished.Skipped++
-		return nil
-	}
-	if u.Malformed != nil {
-		if d.probe != nil {
+	d.position = append(append(d.position[:0], u.SequenceNumber...), ':')
+	d.position = strconv.AppendInt(d.position, u.SubSequenceNumber, 10)
+	judged := deagg.StoredRecord{SequenceNumber: alias(d.position)}
+	if u.Malformed != nil && d.probe != nil {
+		d.probe.After = d.decoder.After
+		for range d.probe.UserRecords(judged) {
 			return d.refuse(r, u.Malformed)
 		}
-		d.finished.Malformed++
 	}
-	d.finished.Stored++
-	d.finished.User++
-	d.write(&u, r.shardID)
+	for range d.decoder.UserRecords(judged) {
+		if u.Malformed != nil {
+			d.malformed++
+		}
+		d.write(&u, r.shardID)
+	}
 	return d.out.err
 }
 
 func (d *deaggregation) stats() deagg.Stats {
 	s := d.decoder.Stats()
-	s.Stored += d.finished.Stored + d.refused
-	s.User += d.finished.User
-	s.Skipped += d.finished.Skipped
-	s.Malformed += d.finished.Malformed + d.refused
+	s.Stored += d.refused
+	s.Malformed += d.malformed + d.refused
 	return s
 }
 

@@ -1,0 +1,94 @@
+package deaggaws
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+	"unsafe"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/smithy-go/middleware"
+)
+
+// What is known of shards is kept by client, since WithDeaggregation may be applied anew to each call. A client is
+// told by what decides whose streams it reads; one that is made from another's Options, with the same of all this, is
+// as good as the other.
+type client struct {
+	region, endpoint                    string
+	resolver, http, credentials, signer any // nil where it can't be compared
+}
+
+var clients = struct {
+	sync.Mutex
+	lineages map[client]*lineages
+}{lineages: map[client]*lineages{}}
+
+// lineagesOf returns what the client knows whose call a stack is built for. Its shards are listed with the steps of
+// home: those of a single call are not made to run beside it.
+func lineagesOf(stack *middleware.Stack, home *kinesis.Options) *lineages {
+	options := optionsOf(stack)
+	key := clientOf(options)
+	clients.Lock()
+	defer clients.Unlock()
+	l := clients.lineages[key]
+	if l == nil {
+		maps.DeleteFunc(clients.lineages, func(_ client, l *lineages) bool {
+			return time.Since(l.used).Abs() > maxAge // what it knows is too old; or the time is that of another test's bubble
+		})
+		l = newLineages(options, home)
+		clients.lineages[key] = l
+	}
+	l.used = time.Now()
+	return l
+}
+
+func newLineages(options, home *kinesis.Options) *lineages {
+	l := &lineages{streams: map[string]*stream{}}
+	if options == nil {
+		l.list = func(context.Context, string) (map[string]lineage, error) {
+			return nil, errors.New("deaggaws: this version of the AWS SDK keeps a client's options elsewhere")
+		}
+		return l
+	}
+	lister := kinesis.New(*options, func(o *kinesis.Options) {
+		o.APIOptions, o.Interceptors = slices.Clone(home.APIOptions), home.Interceptors.Copy()
+	})
+	l.list = func(ctx context.Context, stream string) (map[string]lineage, error) { return list(ctx, lister, stream) }
+	return l
+}
+
+func clientOf(o *kinesis.Options) client {
+	if o == nil {
+		return client{}
+	}
+	return client{o.Region, aws.ToString(o.BaseEndpoint),
+		identity(o.EndpointResolverV2), identity(o.HTTPClient), identity(o.Credentials), identity(o.HTTPSignerV4)}
+}
+
+// identity returns v if it can be a part of a key: functions that have methods can't.
+func identity(v any) any {
+	if v == nil || !reflect.ValueOf(v).Comparable() {
+		return nil
+	}
+	return v
+}
+
+// optionsOf returns the options of the call that a stack is built for: those of its client, and what the call changes
+// in them. The SDK hands them to no middleware, but keeps them, in a field that is not exported, in one of its own. A
+// test watches that they are still there; if not, no ranges are known, which is logged.
+func optionsOf(stack *middleware.Stack) *kinesis.Options {
+	own, ok := stack.Finalize.Get("ResolveEndpointV2")
+	if !ok || reflect.TypeOf(own).Kind() != reflect.Pointer || reflect.TypeOf(own).Elem().Kind() != reflect.Struct {
+		return nil
+	}
+	field := reflect.ValueOf(own).Elem().FieldByName("options")
+	if !field.IsValid() || field.Type() != reflect.TypeFor[kinesis.Options]() {
+		return nil
+	}
+	return (*kinesis.Options)(unsafe.Pointer(field.UnsafeAddr()))
+}
