@@ -38,6 +38,14 @@ func (s *said) String() string {
 	return s.text.String()
 }
 
+// take returns what has been written since it was called last.
+func (s *said) take() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer s.text.Reset()
+	return s.text.String()
+}
+
 // An endpoint that accepts and never answers, or never gets to TLS: put says within seconds what it waits for, and an
 // interrupt ends it at once.
 func TestPutWaits(t *testing.T) {
@@ -142,10 +150,9 @@ func TestWaiting(t *testing.T) {
 			t.Helper()
 			time.Sleep(d)
 			synctest.Wait()
-			if got := errs.String(); got != want {
+			if got := errs.take(); got != want {
 				t.Errorf("it says %q, want %q", got, want)
 			}
-			errs.text.Reset()
 		}
 		a, b := w.begin("A"), w.begin("B")
 		after(2*time.Second, "")
