@@ -322,7 +322,7 @@ var rowsToday = []row{
 		reader:   kclcompat.SDK(),
 		consumer: "Go, vmware-go-kcl-v2 alone",
 		stake:    insideStake,
-		change:   "vmwarekcl.NewWorker(kclConfig, awsConfig, vmwarekcl.Factory(newProcessor)), which is row kplkit/record; or {disable}",
+		change:   "vmwarekcl.NewWorker(kclConfig, awsConfig, newProcessor), which is row kplkit/record; or {disable}",
 		ignored:  []string{"vmware/sequence-number/inside"}, followed: []string{"vmware-kplkit/inside", "vmware/unaggregated"},
 	},
 	{

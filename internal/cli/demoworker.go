@@ -18,7 +18,6 @@ import (
 	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/worker"
 	"github.com/vmware/vmware-go-kcl-v2/logger"
 
-	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/kclcompat"
 	"github.com/kplkit/kplkit/kclcompat/vmwarekcl"
 )
@@ -49,12 +48,12 @@ func newDemoWorker(s Streams) *cobra.Command {
 func runDemoWorker(s Streams, cfg *config.KinesisClientLibConfiguration) error {
 	hurry(cfg)
 	p := newDemoPipe(s)
-	var w *worker.Worker
+	var w interface{ Start() error }
 	switch cfg.ApplicationName {
 	case "kplkit":
-		w = vmwarekcl.NewWorker(cfg, demoAWS(""), vmwarekcl.Factory(func(string) vmwarekcl.Processor {
+		w = vmwarekcl.NewWorker(cfg, demoAWS(""), func(string) kclcompat.Processor {
 			return &demoProcessor{pipe: p}
-		}))
+		})
 	case "alone", "alone-batches":
 		kinesisClient := kinesis.NewFromConfig(demoAWS(cfg.KinesisEndpoint))
 		table := dynamodb.NewFromConfig(demoAWS(cfg.DynamoDBEndpoint))
@@ -123,8 +122,8 @@ type demoProcessor struct {
 }
 
 // ProcessRecords checkpoints as it likes, also inside an aggregate.
-func (p *demoProcessor) ProcessRecords(ctx context.Context, records []deagg.UserRecord, c *kclcompat.Checkpointer) error {
-	for _, u := range records {
+func (p *demoProcessor) ProcessRecords(ctx context.Context, b kclcompat.Batch, c *kclcompat.Checkpointer) error {
+	for _, u := range b.Records {
 		if err := p.pipe.process(u.Data); err != nil {
 			return err
 		}
@@ -140,7 +139,7 @@ func (p *demoProcessor) ProcessRecords(ctx context.Context, records []deagg.User
 }
 
 // Shutdown has nothing left to do.
-func (*demoProcessor) Shutdown(context.Context, vmwarekcl.Reason, *kclcompat.Checkpointer) error {
+func (*demoProcessor) Shutdown(context.Context, kclcompat.Reason, *kclcompat.Checkpointer) error {
 	return nil
 }
 

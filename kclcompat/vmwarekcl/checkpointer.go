@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -16,7 +17,7 @@ import (
 	"github.com/kplkit/kplkit/seqnum"
 )
 
-// KinesisAPI is what a Checkpointer asks of Kinesis: the parents of a shard.
+// KinesisAPI is what a Checkpointer asks of Kinesis: which shards there are.
 type KinesisAPI interface {
 	ListShards(context.Context, *kinesis.ListShardsInput, ...func(*kinesis.Options)) (*kinesis.ListShardsOutput, error)
 }
@@ -24,31 +25,42 @@ type KinesisAPI interface {
 // Checkpointer keeps leases and checkpoints in vmware's table. It takes the place of vmware's own checkpointer, for one
 // worker, and is safe for concurrent use. NewWorker sets one up.
 type Checkpointer struct {
-	cfg    *config.KinesisClientLibConfiguration
-	table  table
-	stream KinesisAPI
+	cfg       *config.KinesisClientLibConfiguration
+	table     table
+	stream    KinesisAPI
+	newStream NewStream
+
+	running context.Context // ends when the worker stops
+	stop    context.CancelFunc
+	calls   calls // into Kinesis and into Processors
 
 	mu      sync.Mutex // never held during I/O
 	shards  map[string]*shardState
-	parents map[string][]string // of each shard, as far as the stream still lists them
+	listing listing
 }
 
 var _ chk.Checkpointer = (*Checkpointer)(nil)
 
+var errStopping = errors.New("vmwarekcl: the worker stops")
+
 // NewCheckpointer returns the checkpointer of a worker with this configuration.
 func NewCheckpointer(cfg *config.KinesisClientLibConfiguration, api chk.DynamoDBAPI, stream KinesisAPI) *Checkpointer {
-	return &Checkpointer{cfg: cfg, table: table{api, cfg.TableName}, stream: stream, shards: map[string]*shardState{}}
+	c := &Checkpointer{cfg: cfg, table: table{api, cfg.TableName}, stream: stream, shards: map[string]*shardState{}}
+	c.running, c.stop = context.WithCancel(context.Background())
+	c.calls.init()
+	return c
 }
 
-// Init creates the table if there is none.
-func (c *Checkpointer) Init() error {
-	return chk.NewDynamoCheckpoint(c.cfg).WithDynamoDB(c.table.api).Init()
-}
+// failover is how long a lease lasts.
+func (c *Checkpointer) failover() time.Duration { return millis(c.cfg.FailoverTimeMillis) }
 
 // FetchCheckpoint sets the position that a shard is to be read from, or "" with chk.ErrSequenceIDNotFound. vmware calls
-// it before it asks for a lease, again when the lease is held, and to see whether a parent is finished.
+// it before it asks for a lease, again when the lease is held, and to see whether a parent is finished. A shard whose
+// lease is another stream's reads as finished, unless the option StartAgain is set.
 func (c *Checkpointer) FetchCheckpoint(shard *par.ShardStatus) error {
-	it, err := c.table.get(context.Background(), shard.ID)
+	ctx, cancel := context.WithTimeout(c.running, c.failover())
+	defer cancel()
+	it, err := c.table.get(ctx, shard.ID)
 	if err != nil {
 		return err
 	}
@@ -58,17 +70,14 @@ func (c *Checkpointer) FetchCheckpoint(shard *par.ShardStatus) error {
 			return fmt.Errorf("vmwarekcl: shard %s: checkpoint: %w; mend the lease, or remove its checkpoint to read the shard from its start", shard.ID, err)
 		}
 	}
-	token := c.tokenOf(shard.ID)
-	if token != "" && it.text(tokenKey) != token {
-		c.lose(shard.ID, token)
+	var h *holding
+	c.with(shard.ID, func(s *shardState) { h = s.current() })
+	if h == nil {
+		position = c.look(ctx, shard, it)
+	} else if it.text(tokenKey) != h.token || !c.holds(h) {
+		c.lose(h, "another worker has it, or it was removed")
 		return fmt.Errorf("vmwarekcl: shard %s: %w", shard.ID, kclcompat.ErrLeaseLost)
 	}
-	c.with(shard.ID, func(s *shardState) {
-		if token != "" && s.token == token {
-			s.base = it.text(chk.SequenceNumberKey)
-		}
-		s.fetched = s.token == "" && !s.lost
-	})
 	// Never call this worker the owner here: vmware would take the shard for one that it is consuming already.
 	if owner := it.text(chk.LeaseOwnerKey); owner != c.cfg.WorkerID {
 		shard.SetLeaseOwner(owner)
@@ -83,10 +92,25 @@ func (c *Checkpointer) FetchCheckpoint(shard *par.ShardStatus) error {
 	return nil
 }
 
+// look takes in a lease that this worker does not hold. It returns the position that the event loop is to know.
+func (c *Checkpointer) look(ctx context.Context, shard *par.ShardStatus, it item) (position string) {
+	c.sight(shard.ID, it)
+	why := c.checkStream(ctx, shard.ID, it)
+	c.with(shard.ID, func(s *shardState) { s.fetched = s.current() == nil })
+	shard.ClaimRequest = it.text(chk.ClaimRequestKey) // nobody else reads it while no lease is held
+	switch {
+	case why == "":
+		return it.position()
+	case c.newStream == StartAgain:
+		return ""
+	}
+	return chk.ShardEnd
+}
+
 // CheckpointSequence stores the position text in shard. Processors of this package do not come here; it is for record
 // processors of vmware's own kind. SHARD_END is refused, since nothing tells whether the end was seen.
 func (c *Checkpointer) CheckpointSequence(shard *par.ShardStatus) error {
-	token := c.tokenOf(shard.ID)
+	h := c.holdingOf(shard.ID)
 	at, err := seqnum.ParseExtended(shard.GetCheckpoint())
 	n, isNumber := at.Number()
 	if err != nil || !isNumber {
@@ -94,72 +118,94 @@ func (c *Checkpointer) CheckpointSequence(shard *par.ShardStatus) error {
 		if err := c.FetchCheckpoint(shard); err != nil && !errors.Is(err, chk.ErrSequenceIDNotFound) { // vmware has put it into memory
 			return err
 		}
-		return fmt.Errorf("vmwarekcl: shard %s: checkpoint %q is no position of a record; to end a shard, use Factory", shard.ID, bad)
+		return fmt.Errorf("vmwarekcl: shard %s: checkpoint %q is not the position of a record; to end a shard, use NewWorker", shard.ID, bad)
 	}
-	it, err := c.table.get(context.Background(), shard.ID)
+	if h == nil {
+		return fmt.Errorf("vmwarekcl: shard %s: %w", shard.ID, kclcompat.ErrLeaseLost)
+	}
+	it, err := c.table.get(h.ctx, shard.ID)
 	if err != nil {
-		return err
+		return c.orLost(h, err)
 	}
 	if now, err := parsePosition(it.position()); err == nil && at.Less(now) {
-		return fmt.Errorf("vmwarekcl: shard %s: %v lies behind %v: %w", shard.ID, at, now, kclcompat.ErrBackwards)
+		return fmt.Errorf("vmwarekcl: shard %s: %v lies before %v: %w", shard.ID, at, now, kclcompat.ErrBackwards)
 	}
 	var finished seqnum.Extended
 	if at.Whole() {
 		finished = seqnum.After(n)
 	}
-	return c.write(context.Background(), shard.ID, token, at, finished)
+	return c.write(context.Background(), h, at, finished)
 }
 
-// write stores a checkpoint under token. finished goes into the attribute that workers without kplkit read, the exact
-// position beside it where they differ.
-func (c *Checkpointer) write(ctx context.Context, shardID, token string, at, finished seqnum.Extended) error {
+// write stores a checkpoint. finished goes into the attribute that workers without kplkit read, the exact position
+// beside it where they differ. It takes no longer than the lease lasts.
+func (c *Checkpointer) write(ctx context.Context, h *holding, at, finished seqnum.Extended) error {
+	if !c.holds(h) {
+		return fmt.Errorf("vmwarekcl: shard %s: %w", h.shardID, kclcompat.ErrLeaseLost)
+	}
 	var base string
 	var number int64
-	c.with(shardID, func(s *shardState) {
-		if token == "" || s.token != token {
-			token = ""
-			return
-		}
-		s.writes++
-		number, base = s.writes, baseOf(s, at, finished)
+	closed := false
+	c.with(h.shardID, func(*shardState) {
+		h.writes++
+		number, base, closed = h.writes, h.baseFor(at, finished), h.closed
 	})
-	if token == "" {
-		return fmt.Errorf("vmwarekcl: shard %s: %w", shardID, kclcompat.ErrLeaseLost)
+	if closed {
+		return fmt.Errorf("vmwarekcl: shard %s: %w", h.shardID, kclcompat.ErrLeaseLost)
 	}
-	change := "SET Checkpoint = :base, kplkitWrites = :number"
-	values := item{":base": stringValue(base), ":number": numberValue(number), ":token": stringValue(token)}
-	if exact := exactOf(at, finished, base); exact != base {
-		change += ", kplkitPosition = :exact"
-		values[":exact"] = stringValue(base + "|" + exact)
-	} else {
-		change += " REMOVE kplkitPosition"
+	exact := exactOf(at, finished, base)
+	u := newUpdate().set(chk.SequenceNumberKey, base).setNumber(writesKey, number).remove(positionKey).
+		ifEqual(tokenKey, h.token).ifLess(writesKey, number)
+	if exact != base {
+		u.set(positionKey, base+"|"+exact)
 	}
-	err := c.table.update(ctx, shardID, change, "kplkitToken = :token AND kplkitWrites < :number", values)
+	ctx, cancel := h.during(ctx)
+	defer cancel()
+	err := c.table.update(ctx, h.shardID, u)
 	if conditionFailed(err) {
-		err = c.settle(ctx, shardID, token, number)
+		err = c.settle(ctx, h, number)
 	}
-	if err == nil {
-		c.with(shardID, func(s *shardState) {
-			if s.token == token && s.writes == number {
-				s.base = base
-			}
-		})
+	if err != nil {
+		return c.orLost(h, err)
 	}
-	return err
+	c.with(h.shardID, func(*shardState) {
+		if h.writes == number {
+			h.base, h.position, h.failures = base, exact, 0
+		}
+	})
+	return nil
 }
 
-// baseOf returns what the Checkpoint attribute becomes: a plain number that any reader may go on after.
-func baseOf(s *shardState, at, finished seqnum.Extended) string {
+// during returns a context that also ends with the lease.
+func (h *holding) during(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	unlink := context.AfterFunc(h.ctx, func() { cancel(kclcompat.ErrLeaseLost) })
+	return ctx, func() {
+		unlink()
+		cancel(nil)
+	}
+}
+
+// orLost is err, or says that the lease is lost, if that is why.
+func (c *Checkpointer) orLost(h *holding, err error) error {
+	if errors.Is(err, kclcompat.ErrLeaseLost) || c.holds(h) {
+		return err
+	}
+	return fmt.Errorf("vmwarekcl: shard %s: %w (%w)", h.shardID, kclcompat.ErrLeaseLost, err)
+}
+
+// baseFor returns what the Checkpoint attribute becomes: a plain number that any reader may go on after.
+func (h *holding) baseFor(at, finished seqnum.Extended) string {
 	n, isNumber := finished.Number()
 	switch {
 	case at == seqnum.ShardEnd():
 		return chk.ShardEnd
 	case isNumber:
 		return n.String()
-	case s.base != "":
-		return s.base // nothing is finished since
+	case h.base != "":
+		return h.base // nothing is finished since
 	}
-	return s.start // all of the shard lies behind it
+	return h.start // all of the shard comes after it
 }
 
 // exactOf returns the text of at, which is base where all of its stored record is done.
@@ -172,53 +218,57 @@ func exactOf(at, finished seqnum.Extended, base string) string {
 }
 
 // settle decides what became of a write whose condition failed: a repeated request may have met its own effect.
-func (c *Checkpointer) settle(ctx context.Context, shardID, token string, number int64) error {
-	it, err := c.table.get(ctx, shardID)
+func (c *Checkpointer) settle(ctx context.Context, h *holding, number int64) error {
+	it, err := c.table.get(ctx, h.shardID)
 	switch {
 	case err != nil:
 		return err
-	case it.text(tokenKey) == token && it.number(writesKey) >= number:
+	case it.text(tokenKey) == h.token && it.number(writesKey) >= number:
 		return nil
 	}
-	c.lose(shardID, token)
-	return fmt.Errorf("vmwarekcl: shard %s: %w", shardID, kclcompat.ErrLeaseLost)
+	c.lose(h, "another worker has it, or it was removed")
+	return fmt.Errorf("vmwarekcl: shard %s: %w", h.shardID, kclcompat.ErrLeaseLost)
 }
 
 // RemoveLeaseInfo deletes the lease of a shard that the stream no longer has.
 func (c *Checkpointer) RemoveLeaseInfo(shardID string) error {
-	_, err := c.table.api.DeleteItem(context.Background(), &dynamodb.DeleteItemInput{TableName: &c.table.name, Key: c.table.key(shardID)})
+	ctx, cancel := context.WithTimeout(c.running, c.failover())
+	defer cancel()
+	_, err := c.table.api.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &c.table.name, Key: c.table.key(shardID)})
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.shards, shardID)
+	if s := c.shards[shardID]; s != nil && s.current() == nil {
+		delete(c.shards, shardID)
+	}
 	return err
 }
 
 // RemoveLeaseOwner hands the lease back. vmware calls it when the shard's consumer has ended, for whatever reason.
 func (c *Checkpointer) RemoveLeaseOwner(shardID string) error {
-	var token string
-	var cancel, ended func()
-	c.with(shardID, func(s *shardState) {
-		token = s.token
-		if token == "" {
-			token = s.release
-		}
-		cancel, ended = s.cancel, s.ended
-		*s = shardState{start: s.start}
-	})
-	if ended != nil {
-		cancel()
-		ended()
-	}
-	if token == "" {
+	var h *holding
+	c.with(shardID, func(s *shardState) { h = s.current() })
+	if h == nil {
 		return nil
 	}
-	return c.table.update(context.Background(), shardID, "REMOVE AssignedTo, kplkitToken", "kplkitToken = :token",
-		item{":token": stringValue(token)})
+	if h.ended != nil {
+		h.ended()
+	}
+	failures := ""
+	c.with(shardID, func(s *shardState) {
+		*s = shardState{warned: s.warned}
+		if h.failures > 0 {
+			failures = fmt.Sprintf("%d|%s", h.failures, h.position)
+		}
+	})
+	h.finish()
+	return c.giveBack(shardID, h.token, failures)
 }
 
 // GetLeaseOwner returns the worker that holds a shard, or chk.NoLeaseOwnerErr.
 func (c *Checkpointer) GetLeaseOwner(shardID string) (string, error) {
-	it, err := c.table.get(context.Background(), shardID)
+	ctx, cancel := context.WithTimeout(c.running, c.failover())
+	defer cancel()
+	it, err := c.table.get(ctx, shardID)
 	if err != nil {
 		return "", err
 	}

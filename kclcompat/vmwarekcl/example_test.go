@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/config"
 
-	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/internal/dynamofake"
 	"github.com/kplkit/kplkit/internal/kinesisfake"
 	"github.com/kplkit/kplkit/kclcompat"
@@ -21,8 +20,8 @@ import (
 // printer prints user records, with a checkpoint after each, and tells when it has the last one.
 type printer struct{ seen chan<- string }
 
-func (p *printer) ProcessRecords(ctx context.Context, records []deagg.UserRecord, c *kclcompat.Checkpointer) error {
-	for _, u := range records {
+func (p *printer) ProcessRecords(ctx context.Context, b kclcompat.Batch, c *kclcompat.Checkpointer) error {
+	for _, u := range b.Records {
 		fmt.Printf("%s %s\n", u.PartitionKey, u.Data)
 		c.Done(u)
 		if _, err := c.Checkpoint(ctx); err != nil { // also inside an aggregate
@@ -33,7 +32,7 @@ func (p *printer) ProcessRecords(ctx context.Context, records []deagg.UserRecord
 	return nil
 }
 
-func (p *printer) Shutdown(context.Context, vmwarekcl.Reason, *kclcompat.Checkpointer) error {
+func (p *printer) Shutdown(context.Context, kclcompat.Reason, *kclcompat.Checkpointer) error {
 	return nil
 }
 
@@ -49,9 +48,9 @@ func Example() {
 	kclConfig := config.NewKinesisClientLibConfig("app", "orders", "us-east-1", "worker-1").
 		WithInitialPositionInStream(config.TRIM_HORIZON).WithShardSyncIntervalMillis(50).WithLogger(quiet{})
 	seen := make(chan string)
-	worker := vmwarekcl.NewWorker(kclConfig, awsConfig, vmwarekcl.Factory(func(string) vmwarekcl.Processor {
+	worker := vmwarekcl.NewWorker(kclConfig, awsConfig, func(string) kclcompat.Processor {
 		return &printer{seen}
-	}))
+	})
 	if err := worker.Start(); err != nil {
 		log.Fatal(err)
 	}

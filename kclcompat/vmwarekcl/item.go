@@ -22,6 +22,8 @@ const (
 	tokenKey    = "kplkitToken"
 	writesKey   = "kplkitWrites"
 	startKey    = "kplkitStart"
+	birthKey    = "kplkitBirth"
+	failuresKey = "kplkitFailures"
 )
 
 // item is a lease as it stands in the table.
@@ -40,6 +42,16 @@ func (it item) number(key string) int64 {
 		return n
 	}
 	return 0
+}
+
+// failures returns how often a batch has failed that begins at the lease's position.
+func (it item) failures() int {
+	count, position, _ := strings.Cut(it.text(failuresKey), "|")
+	n, err := strconv.Atoi(count)
+	if err != nil || position != it.position() {
+		return 0
+	}
+	return n
 }
 
 // timeout returns when the lease ends; the zero time if it has none that can be read: it has ended.
@@ -96,8 +108,9 @@ func (t table) get(ctx context.Context, shardID string) (item, error) {
 	return out.Item, nil
 }
 
-// update changes single attributes, never the whole item: what others keep there survives.
-func (t table) update(ctx context.Context, shardID, change, condition string, values item) error {
+// update changes single attributes of a lease, which it makes if there is none and no condition speaks against it.
+func (t table) update(ctx context.Context, shardID string, u *update) error {
+	change, condition, values := u.expressions()
 	_, err := t.api.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &t.name, Key: t.key(shardID),
 		UpdateExpression: &change, ConditionExpression: &condition, ExpressionAttributeValues: values,

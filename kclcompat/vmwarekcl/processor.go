@@ -2,6 +2,8 @@ package vmwarekcl
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/interfaces"
@@ -15,29 +17,36 @@ import (
 // processor is the record processor that the worker calls for one acquisition of a shard. The worker calls from one
 // goroutine; the Checkpointer calls release from the same one, when the worker gives the lease back.
 type processor struct {
-	create       func(shardID string) Processor
-	checkpointer *Checkpointer
+	processors
 
-	shardID string
-	inner   Processor // nil once it was shut down, or where it could not be set up
+	lease   *holding
+	inner   kclcompat.Processor // nil once it was shut down, or where it could not be set up
 	commits *kclcompat.Checkpointer
-	ctx     context.Context
+	missed  bool // a batch was not handed out, or not finished
 }
 
-// Initialize sets the Processor up at the position that the worker starts from.
+func (p *processor) checkpointer() *Checkpointer { return p.worker.checkpointer }
+
+// Initialize sets the Processor up at the position that the worker starts from, if the lease is still held.
 func (p *processor) Initialize(in *interfaces.InitializationInput) {
-	p.shardID = in.ShardId
-	ctx, cancel := context.WithCancel(context.Background())
-	token := p.checkpointer.attach(p.shardID, cancel, p.release)
+	if p.lease = p.checkpointer().attach(in.ShardId, p.release); p.lease == nil {
+		return // the worker notices when it renews the lease
+	}
 	from, err := startOf(aws.ToString(in.ExtendedSequenceNumber.SequenceNumber))
 	if err == nil {
-		p.commits, err = kclcompat.NewCheckpointer(&sink{p.checkpointer, p.shardID, token}, from, []kclcompat.Reader{kclcompat.Kplkit()})
+		p.commits, err = kclcompat.NewCheckpointer(&sink{p.checkpointer(), p.lease}, from, []kclcompat.Reader{kclcompat.Kplkit()})
+	}
+	if err == nil {
+		err = p.checkpointer().calls.processor(func() error {
+			if p.inner = p.create(in.ShardId); p.inner == nil {
+				return errors.New("newProcessor has returned nil")
+			}
+			return nil
+		})
 	}
 	if err != nil {
-		p.giveUp("set up", err)
-		return
+		p.giveUpAfter(p.checkpointer().countFailure(p.lease), "set up", err)
 	}
-	p.ctx, p.inner = ctx, p.create(p.shardID)
 }
 
 // startOf returns the position that a checkpoint text of the table stands for; where there is none the shard is read
@@ -49,63 +58,76 @@ func startOf(text string) (seqnum.Extended, error) {
 	return parsePosition(text)
 }
 
+// ProcessRecords hands a batch out, unless the lease is over or the worker stops.
 func (p *processor) ProcessRecords(in *interfaces.ProcessRecordsInput) {
-	if p.inner == nil {
+	switch {
+	case p.inner == nil || p.missed:
 		return // given up: the worker notices when it renews the lease
+	case !p.checkpointer().holds(p.lease) || p.lease.batches.Err() != nil:
+		p.missed = true
+		return
 	}
 	var decoder deagg.Decoder // what the worker hands on are finished user records
 	stored := deaggaws.AppendStored(make([]deagg.StoredRecord, 0, len(in.Records)), in.Records)
-	records := make([]deagg.UserRecord, 0, len(stored))
+	b := kclcompat.Batch{Records: make([]deagg.UserRecord, 0, len(stored)), BehindLatest: time.Duration(in.MillisBehindLatest) * time.Millisecond}
 	for u := range decoder.UserRecords(stored...) {
-		records = append(records, u)
+		b.Records = append(b.Records, u)
 	}
-	if err := p.inner.ProcessRecords(p.ctx, records, p.commits); err != nil {
-		p.giveUp("process records", err)
+	err := p.checkpointer().calls.processor(func() error { return p.inner.ProcessRecords(p.lease.batches, b, p.commits) })
+	if err == nil {
+		return
+	}
+	p.missed = true
+	if p.lease.batches.Err() == nil {
+		p.batchFailed(b, err)
 	}
 }
 
+// Shutdown is called when the shard has ended, or the worker stops.
 func (p *processor) Shutdown(in *interfaces.ShutdownInput) {
-	reason := Stopping
-	if in.ShutdownReason == interfaces.TERMINATE {
-		reason = ShardEnded
+	held := p.lease != nil && p.checkpointer().holds(p.lease)
+	switch {
+	case held && in.ShutdownReason == interfaces.TERMINATE && !p.missed:
+		p.shutdown(kclcompat.ShardEnded)
+	case held && p.checkpointer().running.Err() != nil:
+		p.shutdown(kclcompat.Stopping)
+	default:
+		p.shutdown(kclcompat.LeaseLost)
 	}
-	p.shutdown(reason)
 }
 
-// release is called when the worker has given the shard back. If it has not said why before, the lease was lost.
-func (p *processor) release() { p.shutdown(LeaseLost) }
+// release is called when the worker gives the shard back. Where it has not said why, a call of its own has failed, or
+// the lease is lost.
+func (p *processor) release() {
+	p.Shutdown(&interfaces.ShutdownInput{ShutdownReason: interfaces.ZOMBIE})
+}
 
-func (p *processor) shutdown(reason Reason) {
+func (p *processor) shutdown(reason kclcompat.Reason) {
 	inner := p.inner
 	if inner == nil {
 		return
 	}
 	p.inner = nil
-	err := inner.Shutdown(p.ctx, reason, p.commits)
-	if err == nil && reason == ShardEnded {
-		err = p.commits.ShardEnd(p.ctx)
+	if reason == kclcompat.LeaseLost {
+		p.checkpointer().close(p.lease)
+	}
+	err := p.checkpointer().calls.processor(func() error { return inner.Shutdown(p.lease.ctx, reason, p.commits) })
+	if err == nil && reason == kclcompat.ShardEnded {
+		err = p.commits.ShardEnd(p.lease.ctx)
 	}
 	if err != nil {
-		p.checkpointer.cfg.Logger.Errorf("kplkit: shard %s: shut down: %v", p.shardID, err)
+		p.checkpointer().cfg.Logger.Errorf("kplkit: shard %s: shut down (%v): %v", p.lease.shardID, reason, err)
 	}
-}
-
-// giveUp ends the processing of the shard. The next renewal of the lease fails, so that the worker lets go of it.
-func (p *processor) giveUp(what string, err error) {
-	p.checkpointer.cfg.Logger.Errorf("kplkit: shard %s: %s: %v; it is given up and read again from its last checkpoint", p.shardID, what, err)
-	p.checkpointer.giveUp(p.shardID)
-	p.shutdown(LeaseLost)
 }
 
 // sink writes the checkpoints of one acquisition to vmware's table.
 type sink struct {
 	checkpointer *Checkpointer
-	shardID      string
-	token        string
+	lease        *holding
 }
 
 func (*sink) Style() kclcompat.Style { return kclcompat.SubSequenceNumber }
 
 func (s *sink) WriteCheckpoint(ctx context.Context, at, finished seqnum.Extended) error {
-	return s.checkpointer.write(ctx, s.shardID, s.token, at, finished)
+	return s.checkpointer.write(ctx, s.lease, at, finished)
 }

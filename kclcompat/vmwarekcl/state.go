@@ -1,23 +1,61 @@
 package vmwarekcl
 
+import (
+	"context"
+	"time"
+
+	"github.com/kplkit/kplkit/kclcompat"
+)
+
 // shardState is what this process knows of a shard's lease. It goes none -> fetched -> held -> lost -> none.
 //
 // vmware asks GetLease both to acquire a lease, from its event loop and after a FetchCheckpoint, and to renew it, from
 // a goroutine of the shard's consumer. A renewal that comes after the lease was lost must not acquire it again: the
-// old consumer would go on where it was, behind the back of a new owner. So a lost lease stays lost until the consumer
-// has ended, which RemoveLeaseOwner tells.
+// old consumer would go on where it was, unseen by a new owner. So a lost lease stays lost until the consumer
+// has ended, which RemoveLeaseOwner says.
 type shardState struct {
-	fetched bool   // the event loop has looked at the checkpoint: the next GetLease may acquire
-	token   string // of the acquisition that is held; "" if none is
-	lost    bool   // the lease is lost, and its consumer still runs
-	release string // the token of a lost lease, to hand it back should the table still have it
-	start   string // the shard's first sequence number: a number that any reader can start after
+	fetched bool     // the event loop has looked at the checkpoint: the next GetLease may acquire
+	held    *holding // nil if none is
+	lost    *holding // one that is over, while its consumer still runs
 
-	writes int64  // the number of the last checkpoint under token
-	base   string // the Checkpoint attribute as last written or read under token
+	seen    sighting  // of another worker's lease
+	suspect time.Time // when the shard was first listed as open, though its lease says SHARD_END and has no birth
+	warned  bool      // that the lease is another stream's
+}
 
-	cancel func() // ends the context of the Processor that runs under token
-	ended  func() // tells it that the worker has let go
+// current is the acquisition whose consumer runs, held or lost.
+func (s *shardState) current() *holding {
+	if s.held != nil {
+		return s.held
+	}
+	return s.lost
+}
+
+// holding is one acquisition of a lease, from the answer that brought it to RemoveLeaseOwner.
+type holding struct {
+	shardID, token string
+	start          string // the shard's first sequence number: a number that any reader can start after
+
+	ctx     context.Context // ends with the lease
+	end     context.CancelCauseFunc
+	batches context.Context // ends also when the worker stops
+	alarm   *time.Timer     // at the end of the lease
+	unlink  func() bool     // from the worker's end
+
+	// The rest is guarded by Checkpointer.mu.
+
+	ends    deadline
+	text    string        // the LeaseTimeout in the table, as last known
+	due     time.Time     // for the next renewal
+	renewal chan struct{} // closed when the renewal in flight is over; nil if none is
+
+	closed   bool   // no checkpoint is written any more
+	writes   int64  // the number of the last checkpoint
+	base     string // the Checkpoint attribute as last written or read
+	position string // the exact position, likewise
+	failures int    // of a batch at this position
+
+	ended func() // says to the Processor that the worker has let go
 }
 
 // state returns the state of a shard. The caller holds c.mu.
@@ -37,36 +75,70 @@ func (c *Checkpointer) with(shardID string, f func(*shardState)) {
 	f(c.state(shardID))
 }
 
-func (c *Checkpointer) tokenOf(shardID string) (token string) {
-	c.with(shardID, func(s *shardState) { token = s.token })
-	return token
+// holdingOf returns the acquisition of a shard that is held, nil if none is.
+func (c *Checkpointer) holdingOf(shardID string) (h *holding) {
+	c.with(shardID, func(s *shardState) { h = s.held })
+	return h
 }
 
-// attach binds a Processor to the acquisition that is held now, whose token it returns.
-func (c *Checkpointer) attach(shardID string, cancel, ended func()) (token string) {
-	c.with(shardID, func(s *shardState) {
-		token, s.cancel, s.ended = s.token, cancel, ended
-		if token == "" {
-			cancel() // lost already
+// hold begins an acquisition, which is renewed from now on.
+func (c *Checkpointer) hold(h *holding) {
+	h.ctx, h.end = context.WithCancelCause(context.Background())
+	batches, cancel := context.WithCancelCause(h.ctx)
+	h.batches, h.unlink = batches, context.AfterFunc(c.running, func() { cancel(errStopping) })
+	h.alarm = time.AfterFunc(time.Until(h.ends.monotonic), func() { c.holds(h) })
+	h.due = time.Now().Add(c.renewalInterval())
+	c.with(h.shardID, func(s *shardState) { *s = shardState{held: h} })
+	go c.keep(h)
+}
+
+// holds reports whether the lease is held, by its own clock. If its end has come it is lost.
+func (c *Checkpointer) holds(h *holding) bool {
+	var held, over bool
+	c.with(h.shardID, func(s *shardState) {
+		over = s.held == h && h.ends.passed()
+		held = s.held == h && !over
+	})
+	if over {
+		c.lose(h, "it was not renewed in time")
+	}
+	return held
+}
+
+// attach binds a Processor to the acquisition that is held; nil if none is.
+func (c *Checkpointer) attach(shardID string, ended func()) *holding {
+	h := c.holdingOf(shardID)
+	if h == nil || !c.holds(h) {
+		return nil
+	}
+	c.with(shardID, func(*shardState) { h.ended = ended })
+	return h
+}
+
+// lose notes that a lease is lost, and logs why, unless that is "". A late notice about an earlier acquisition changes nothing.
+func (c *Checkpointer) lose(h *holding, why string) {
+	lost := false
+	c.with(h.shardID, func(s *shardState) {
+		if lost = s.held == h; lost {
+			s.held, s.lost = nil, h
 		}
 	})
-	return token
+	if !lost {
+		return
+	}
+	h.finish()
+	if why == "" {
+		return
+	}
+	c.cfg.Logger.Warnf("kplkit: shard %s: the lease is over: %s", h.shardID, why)
 }
 
-// lose notes that the lease under token is lost. A late notice about an earlier acquisition changes nothing.
-func (c *Checkpointer) lose(shardID, token string) {
-	cancel := func() {}
-	c.with(shardID, func(s *shardState) {
-		if s.token != token || token == "" {
-			return
-		}
-		s.token, s.release, s.lost = "", token, true
-		if s.cancel != nil {
-			cancel = s.cancel
-		}
-	})
-	cancel()
-}
+// close lets no checkpoint be written any more, while the lease is still held.
+func (c *Checkpointer) close(h *holding) { c.with(h.shardID, func(*shardState) { h.closed = true }) }
 
-// giveUp lets go of a shard from this side.
-func (c *Checkpointer) giveUp(shardID string) { c.lose(shardID, c.tokenOf(shardID)) }
+// finish ends the contexts.
+func (h *holding) finish() {
+	h.alarm.Stop()
+	h.unlink()
+	h.end(kclcompat.ErrLeaseLost)
+}

@@ -1,15 +1,25 @@
 // Package vmwarekcl runs vmware-go-kcl-v2 (v1.0.0) so that it loses no record: on streams with aggregates of the
 // Kinesis Producer Library (KPL), and after crashes, reshards and lost leases.
 //
-//	worker := vmwarekcl.NewWorker(kclConfig, awsConfig, vmwarekcl.Factory(newProcessor))
+//	worker := vmwarekcl.NewWorker(kclConfig, awsConfig, newProcessor)
 //	err := worker.Start()
 //
-// vmware's worker, lease table and configuration stay; a Processor takes the place of its record processors, and a
-// Checkpointer that of its own. A checkpoint may lie inside an aggregate, and the next worker goes on exactly there.
+// vmware's worker, lease table and configuration stay; a kclcompat.Processor takes the place of its record processors,
+// and a Checkpointer that of its own. A checkpoint may lie inside an aggregate, and the next worker goes on exactly there.
+//
+// # Leases
+//
+// A lease lasts for FailoverTimeMillis, counted from before the request that got or renewed it, by the worker's own
+// monotonic and wall clock, whichever comes first. It is renewed until vmware gives the shard back, also while a batch
+// takes long, and is kept through errors of DynamoDB until its end. At its end the Processor's context ends, and no
+// batch is handed out any more. Another worker's lease is taken only after it has stood unchanged for the failover time,
+// by the monotonic clock of the one who takes it: clocks need not agree. All workers of an application need the same
+// failover time. Beside workers without kplkit, which go by the wall clock, two may process a shard for as long as
+// their clocks differ; nothing is lost by that, and no checkpoint goes back.
 //
 // # The lease table
 //
-// It is vmware's, with four attributes more:
+// It is vmware's, with these attributes more:
 //
 //	Checkpoint      the last finished stored record, or SHARD_END: what workers without kplkit go on from
 //	kplkitPosition  BASE|POSITION: the exact position, valid only while Checkpoint equals BASE, so that a checkpoint of
@@ -17,6 +27,8 @@
 //	kplkitToken     who holds the lease: a new one for every acquisition, which fences all writes
 //	kplkitWrites    the number of the last checkpoint under that token, so that one which comes late changes nothing
 //	kplkitStart     where an application that started at LATEST began, handed down to child shards
+//	kplkitBirth     the first sequence number of the shard, which tells it from one of the same id in another stream
+//	kplkitFailures  COUNT|POSITION: how often a batch that begins at the position has failed
 //
 // After a rollback to workers without kplkit nothing is lost, if they start at TRIM_HORIZON; at most one aggregate of
 // each shard is repeated.
@@ -27,7 +39,10 @@
 package vmwarekcl
 
 import (
-	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -36,61 +51,42 @@ import (
 	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/interfaces"
 	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/worker"
 
-	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/deagg/deaggaws"
 	"github.com/kplkit/kplkit/kclcompat"
 )
 
-// Processor processes the user records of one shard, for as long as the worker holds its lease. Its methods are called
-// one after the other. ctx ends when the lease is lost or the worker stops.
-type Processor interface {
-	// ProcessRecords handles a batch. It marks what is processed by c.Done and stores that by c.Checkpoint, whenever it
-	// likes and also inside an aggregate.
-	//
-	// An error gives the shard up: nothing more is delivered to this Processor, and the shard is read again from its last
-	// checkpoint, by a new Processor here or in another worker.
-	ProcessRecords(ctx context.Context, records []deagg.UserRecord, c *kclcompat.Checkpointer) error
-
-	// Shutdown is called once, at the end. To return nil for the reason ShardEnded says that every record of the shard is
-	// processed: the shard is then finished and its children may start. An error has it read again from its last
-	// checkpoint.
-	Shutdown(ctx context.Context, reason Reason, c *kclcompat.Checkpointer) error
-}
-
-// Reason is why a Processor is shut down.
-type Reason uint8
-
-const (
-	// ShardEnded: the shard is closed, and all its records were delivered.
-	ShardEnded Reason = iota + 1
-	// Stopping: the worker stops. A last checkpoint is possible.
-	Stopping
-	// LeaseLost: another worker may have the shard already; checkpoints fail with kclcompat.ErrLeaseLost.
-	LeaseLost
-)
-
-// ProcessorFactory makes Processors. It comes from Factory.
-type ProcessorFactory struct {
-	create func(shardID string) Processor
-}
-
-// Factory returns a ProcessorFactory that calls f for every shard that the worker takes on.
-func Factory(f func(shardID string) Processor) ProcessorFactory { return ProcessorFactory{f} }
-
 // NewWorker returns a worker that is ready to start. cfg is vmware's configuration; its endpoints, where set, come
-// before those of aws. aws brings region, credentials, retries and HTTP client for Kinesis and DynamoDB.
-// opts are for the Kinesis client, such as deaggaws.WithHashRanges.
-func NewWorker(cfg *config.KinesisClientLibConfiguration, awsConfig aws.Config, factory ProcessorFactory, opts ...deaggaws.Option) *worker.Worker {
-	opts = append(opts, deaggaws.WithSecondPass()) // the worker always de-aggregates by itself
-	client := kinesis.NewFromConfig(awsConfig, deaggaws.WithDeaggregation(opts...), func(o *kinesis.Options) {
-		o.BaseEndpoint = endpoint(cfg.KinesisEndpoint, o.BaseEndpoint)
-	})
+// before those of awsConfig, which brings region, credentials, retries and HTTP client for Kinesis and DynamoDB.
+// newProcessor is called for every shard that the worker takes on. What is wrong with the arguments, Start returns.
+func NewWorker(cfg *config.KinesisClientLibConfiguration, awsConfig aws.Config, newProcessor func(shardID string) kclcompat.Processor, opts ...Option) *Worker {
+	w := &Worker{stopped: make(chan struct{})}
+	if w.err = validate(cfg); w.err == nil && newProcessor == nil {
+		w.err = errors.New("vmwarekcl: newProcessor is nil")
+	}
+	var o options
+	for i, opt := range opts {
+		if opt == nil {
+			w.err = errors.Join(w.err, fmt.Errorf("vmwarekcl: option %d of NewWorker is nil", i+1))
+			continue
+		}
+		opt(&o)
+	}
+	if w.err != nil {
+		return w
+	}
+	own := *cfg
+	own.LeaseRefreshPeriodMillis = min(own.LeaseRefreshPeriodMillis, own.FailoverTimeMillis/2) // else fan-out renews all the time
 	table := dynamodb.NewFromConfig(awsConfig, func(o *dynamodb.Options) {
-		o.BaseEndpoint = endpoint(cfg.DynamoDBEndpoint, o.BaseEndpoint)
+		o.BaseEndpoint = endpoint(own.DynamoDBEndpoint, o.BaseEndpoint)
 	})
-	checkpointer := NewCheckpointer(cfg, table, client)
-	processors := processorFactory{factory.create, checkpointer}
-	return worker.NewWorker(processors, cfg).WithKinesis(client).WithCheckpointer(checkpointer)
+	w.checkpointer = NewCheckpointer(&own, table, nil)
+	client := kinesis.NewFromConfig(awsConfig,
+		deaggaws.WithDeaggregation(append(o.client, deaggaws.WithSecondPass())...), // the worker always de-aggregates by itself
+		w.checkpointer.boundCalls,
+		func(o *kinesis.Options) { o.BaseEndpoint = endpoint(own.KinesisEndpoint, o.BaseEndpoint) })
+	w.checkpointer.stream, w.checkpointer.newStream = client, o.newStream
+	w.inner = worker.NewWorker(processors{w, newProcessor, o.failures}, &own).WithKinesis(client).WithCheckpointer(w.checkpointer)
+	return w
 }
 
 func endpoint(configured string, otherwise *string) *string {
@@ -100,12 +96,27 @@ func endpoint(configured string, otherwise *string) *string {
 	return otherwise
 }
 
-// processorFactory is what the worker knows.
-type processorFactory struct {
-	create       func(shardID string) Processor
-	checkpointer *Checkpointer
+// validate returns what no worker can work with, and vmware does not notice.
+func validate(cfg *config.KinesisClientLibConfiguration) error {
+	switch {
+	case cfg == nil:
+		return errors.New("vmwarekcl: the configuration is nil")
+	case strings.HasPrefix(cfg.StreamName, "arn:"):
+		_, name, _ := strings.Cut(cfg.StreamName, "/")
+		return fmt.Errorf("vmwarekcl: the stream's name %q is an ARN, which vmware-go-kcl-v2 can't work with: configure the name, %q, and the region that the ARN has", cfg.StreamName, name)
+	case cfg.FailoverTimeMillis <= 0:
+		return fmt.Errorf("vmwarekcl: FailoverTimeMillis is %d: it is how long a lease lasts, and has to be more than 0", cfg.FailoverTimeMillis)
+	}
+	return nil
 }
 
-func (f processorFactory) CreateProcessor() interfaces.IRecordProcessor {
-	return &processor{create: f.create, checkpointer: f.checkpointer}
+// processors is the factory that vmware's worker knows.
+type processors struct {
+	worker   *Worker
+	create   func(shardID string) kclcompat.Processor
+	failures failurePolicy
 }
+
+func (f processors) CreateProcessor() interfaces.IRecordProcessor { return &processor{processors: f} }
+
+func millis(n int) time.Duration { return time.Duration(n) * time.Millisecond }

@@ -14,9 +14,7 @@ import (
 	ddbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/config"
-	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/worker"
 
-	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/internal/sim"
 	"github.com/kplkit/kplkit/kclcompat"
 	"github.com/kplkit/kplkit/kclcompat/vmwarekcl"
@@ -51,8 +49,8 @@ type recorder struct {
 	after   func(text string) error // called behind each checkpoint
 }
 
-func (r *recorder) ProcessRecords(ctx context.Context, records []deagg.UserRecord, c *kclcompat.Checkpointer) error {
-	for _, u := range records {
+func (r *recorder) ProcessRecords(ctx context.Context, b kclcompat.Batch, c *kclcompat.Checkpointer) error {
+	for _, u := range b.Records {
 		r.app.add(string(u.Data))
 		c.Done(u)
 		if _, err := c.Checkpoint(ctx); err != nil {
@@ -65,8 +63,8 @@ func (r *recorder) ProcessRecords(ctx context.Context, records []deagg.UserRecor
 	return nil
 }
 
-func (r *recorder) Shutdown(_ context.Context, reason vmwarekcl.Reason, _ *kclcompat.Checkpointer) error {
-	if reason == vmwarekcl.ShardEnded {
+func (r *recorder) Shutdown(_ context.Context, reason kclcompat.Reason, _ *kclcompat.Checkpointer) error {
+	if reason == kclcompat.ShardEnded {
 		r.app.mu.Lock()
 		defer r.app.mu.Unlock()
 		r.app.ended = append(r.app.ended, r.shardID)
@@ -81,14 +79,14 @@ func newConfig(workerID string) *config.KinesisClientLibConfiguration {
 		WithLogger(quiet{})
 }
 
-func startWorker(t *testing.T, app *application, h *sim.Host, workerID string, after func(string) error) *worker.Worker {
+func startWorker(t *testing.T, app *application, h *sim.Host, workerID string, after func(string) error) *vmwarekcl.Worker {
 	cfg := newConfig(workerID)
 	if app.fanOut != "" {
 		cfg.WithEnhancedFanOutConsumerARN(app.fanOut)
 	}
-	w := vmwarekcl.NewWorker(cfg, h.AWS(), vmwarekcl.Factory(func(shardID string) vmwarekcl.Processor {
+	w := vmwarekcl.NewWorker(cfg, h.AWS(), func(shardID string) kclcompat.Processor {
 		return &recorder{app, shardID, after}
-	}))
+	})
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
 	}

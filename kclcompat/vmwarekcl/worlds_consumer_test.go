@@ -14,7 +14,6 @@ import (
 	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/interfaces"
 	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/worker"
 
-	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/deagg/deaggaws"
 	"github.com/kplkit/kplkit/internal/sim"
 	"github.com/kplkit/kplkit/kclcompat"
@@ -31,13 +30,13 @@ func (w *world) start(name string, bare bool) *process {
 			WithKinesis(kinesis.NewFromConfig(p.AWS())).
 			WithCheckpointer(chk.NewDynamoCheckpoint(cfg).WithDynamoDB(dynamodb.NewFromConfig(p.AWS())))
 	} else {
-		var opts []deaggaws.Option
+		var opts []vmwarekcl.Option
 		if w.forwarded { // nothing may be dropped: these keys are no writer's mark
-			opts = append(opts, deaggaws.WithHashRanges())
+			opts = append(opts, vmwarekcl.ClientOptions(deaggaws.WithHashRanges()))
 		}
-		p.worker = vmwarekcl.NewWorker(cfg, p.AWS(), vmwarekcl.Factory(func(shard string) vmwarekcl.Processor {
+		p.worker = vmwarekcl.NewWorker(cfg, p.AWS(), func(shard string) kclcompat.Processor {
 			return &consumer{process: p, session: w.begin(p, shard)}
-		}), opts...)
+		}, opts...)
 	}
 	for p.worker.Start() != nil {
 		time.Sleep(100 * time.Millisecond)
@@ -135,13 +134,13 @@ type consumer struct {
 	session *session
 }
 
-func (c *consumer) ProcessRecords(ctx context.Context, records []deagg.UserRecord, cp *kclcompat.Checkpointer) error {
+func (c *consumer) ProcessRecords(ctx context.Context, b kclcompat.Batch, cp *kclcompat.Checkpointer) error {
 	w, rnd := c.process.world, c.session.rnd
 	c.process.suffer(rnd)
 	if rnd.IntN(8) == 0 {
 		return errors.New("a fault of the application")
 	}
-	for _, u := range records {
+	for _, u := range b.Records {
 		c.process.work()
 		sub := int64(-1) // the last user record of an aggregate has none
 		if u.Aggregated {
@@ -182,17 +181,17 @@ func (c *consumer) checkpoint(ctx context.Context, cp *kclcompat.Checkpointer) e
 }
 
 // Shutdown says of most shards that they are finished, and has the others read again.
-func (c *consumer) Shutdown(ctx context.Context, reason vmwarekcl.Reason, cp *kclcompat.Checkpointer) error {
+func (c *consumer) Shutdown(ctx context.Context, reason kclcompat.Reason, cp *kclcompat.Checkpointer) error {
 	c.process.Live()
 	switch reason {
-	case vmwarekcl.ShardEnded:
+	case kclcompat.ShardEnded:
 		if n := c.session.process.world.ledger.before(c.session.shard, "SHARD_END"); c.session.next != n {
 			c.process.world.T.Errorf("%v: %s ended, %d of %d user records delivered", c.process, c.session.shard, c.session.next, n)
 		}
 		if c.session.rnd.IntN(4) == 0 {
 			return errors.New("not yet")
 		}
-	case vmwarekcl.Stopping:
+	case kclcompat.Stopping:
 		return c.checkpoint(ctx, cp)
 	}
 	return nil

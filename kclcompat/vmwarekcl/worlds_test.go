@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/worker"
-
 	"github.com/kplkit/kplkit/internal/sim"
 )
 
@@ -183,8 +181,11 @@ type process struct {
 	*sim.Host
 	name   string
 	bare   bool
-	worker *worker.Worker
-	world  *world
+	worker interface {
+		Start() error
+		Shutdown()
+	}
+	world *world
 
 	delivered int // user records
 	deadline  int // user records after which it is killed

@@ -10,7 +10,6 @@ import (
 	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/worker"
 	vmwarelog "github.com/vmware/vmware-go-kcl-v2/logger"
 
-	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/kclcompat"
 	"github.com/kplkit/kplkit/kclcompat/vmwarekcl"
 )
@@ -18,12 +17,12 @@ import (
 func runVMware(s settings) error { return work(worker.NewWorker(factory{s}, s.vmware())) }
 
 func runVMwareOnKplkit(s settings) error {
-	return work(vmwarekcl.NewWorker(s.vmware(), s.aws(), vmwarekcl.Factory(func(string) vmwarekcl.Processor {
+	return work(vmwarekcl.NewWorker(s.vmware(), s.aws(), func(string) kclcompat.Processor {
 		return &processorOnKplkit{s}
-	})))
+	}))
 }
 
-func work(w *worker.Worker) error {
+func work(w interface{ Start() error }) error {
 	if err := w.Start(); err != nil {
 		return err
 	}
@@ -65,8 +64,8 @@ func (processor) Shutdown(*interfaces.ShutdownInput) {}
 
 type processorOnKplkit struct{ settings }
 
-func (p *processorOnKplkit) ProcessRecords(ctx context.Context, records []deagg.UserRecord, c *kclcompat.Checkpointer) error {
-	for _, u := range records {
+func (p *processorOnKplkit) ProcessRecords(ctx context.Context, b kclcompat.Batch, c *kclcompat.Checkpointer) error {
+	for _, u := range b.Records {
 		p.handed(u.Data, fmt.Sprintf("%s:%d", u.SequenceNumber, u.SubSequenceNumber))
 		c.Done(u)
 		if p.checkpoints {
@@ -81,6 +80,6 @@ func (p *processorOnKplkit) ProcessRecords(ctx context.Context, records []deagg.
 	return nil
 }
 
-func (*processorOnKplkit) Shutdown(context.Context, vmwarekcl.Reason, *kclcompat.Checkpointer) error {
+func (*processorOnKplkit) Shutdown(context.Context, kclcompat.Reason, *kclcompat.Checkpointer) error {
 	return nil
 }

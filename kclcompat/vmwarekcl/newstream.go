@@ -1,0 +1,108 @@
+package vmwarekcl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	chk "github.com/vmware/vmware-go-kcl-v2/clientlibrary/checkpoint"
+)
+
+// ErrNewStream says that the lease table holds leases of another stream, one of the same name that was deleted and made
+// anew since. It is wrapped by the error of Start.
+var ErrNewStream = errors.New("the lease is of another stream of this name")
+
+// openAgainAfter is how far apart two listings have to be that show a shard as open whose lease says SHARD_END: one may
+// lag behind a split.
+const openAgainAfter = 5 * time.Second
+
+// isOther returns what shows that a lease is of another stream, "" if nothing does. listed has to be younger than it.
+// A lease without a birth that says SHARD_END, of a shard that stays open, is one, too.
+func (c *Checkpointer) isOther(shardID string, listed listedShard, it item) (why string) {
+	if why = listed.otherThan(it); why != "" {
+		return why
+	}
+	finishedAndOpen := it.text(chk.SequenceNumberKey) == chk.ShardEnd && it.text(birthKey) == "" && listed.open && listed.start != ""
+	c.with(shardID, func(s *shardState) {
+		switch now := time.Now(); {
+		case !finishedAndOpen:
+			s.suspect = time.Time{}
+		case s.suspect.IsZero():
+			s.suspect = now
+		case now.Sub(s.suspect) >= openAgainAfter:
+			why = "it says SHARD_END, and the shard is open"
+		}
+	})
+	return why
+}
+
+// checkStream returns what shows that the lease of a shard is another stream's, and warns of it once.
+func (c *Checkpointer) checkStream(ctx context.Context, shardID string, it item) (why string) {
+	if it.position() == "" && it.text(birthKey) == "" {
+		return "" // it says nothing
+	}
+	warned := false
+	c.with(shardID, func(s *shardState) { warned = s.warned })
+	shards, err := c.list(ctx, time.Now().Add(-listingAge))
+	if why = c.isOther(shardID, shards[shardID], it); why != "" && !warned && err == nil {
+		shards, err = c.list(ctx, time.Now()) // the lease may be younger than the listing
+		why = c.isOther(shardID, shards[shardID], it)
+	}
+	if err != nil {
+		return "" // acquire asks again before anything is read
+	}
+	warn := false
+	c.with(shardID, func(s *shardState) { warn, s.warned = why != "" && !s.warned, why != "" })
+	if warn && c.newStream == StartAgain {
+		c.cfg.Logger.Warnf("kplkit: %v; the shard is read from its first record", c.newStreamError(shardID, why))
+	} else if warn {
+		c.cfg.Logger.Warnf("kplkit: %v; nothing is read of the shard", c.newStreamError(shardID, why))
+	}
+	return why
+}
+
+func (c *Checkpointer) newStreamError(shardID, why string) error {
+	return fmt.Errorf("%w: the lease of %s in table %s does not belong to the stream %s that there is now: %s. To read the new stream, remove the item %s from table %s, or use the option OnNewStream(StartAgain)",
+		ErrNewStream, shardID, c.cfg.TableName, c.cfg.StreamName, why, shardID, c.cfg.TableName)
+}
+
+// checkAllStreams returns an error for the first lease of another stream that can be told at once. Where the table
+// can't be scanned or the shards not listed, that is left to checkStream.
+func (c *Checkpointer) checkAllStreams(ctx context.Context) error {
+	items := map[string]item{}
+	for pages := dynamodb.NewScanPaginator(c.table.api, &dynamodb.ScanInput{TableName: &c.table.name}); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			c.cfg.Logger.Debugf("kplkit: the leases can't be looked through at the start: %v", err)
+			return nil
+		}
+		for _, i := range page.Items {
+			it := item(i)
+			items[it.text(chk.LeaseKeyKey)] = it
+			c.sight(it.text(chk.LeaseKeyKey), it)
+		}
+	}
+	if len(items) == 0 || c.newStream == StartAgain {
+		return nil
+	}
+	shards, err := c.list(ctx, time.Now())
+	if err != nil {
+		c.cfg.Logger.Debugf("kplkit: %v", err)
+		return nil
+	}
+	var ids []string
+	for _, id := range slices.Sorted(maps.Keys(items)) {
+		if shards[id].otherThan(items[id]) != "" {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	err = c.newStreamError(ids[0], shards[ids[0]].otherThan(items[ids[0]]))
+	return fmt.Errorf("vmwarekcl: %d of %d leases: %w", len(ids), len(items), err)
+}

@@ -1,0 +1,57 @@
+package vmwarekcl
+
+import (
+	"context"
+
+	"github.com/kplkit/kplkit/deagg/deaggaws"
+	"github.com/kplkit/kplkit/kclcompat"
+)
+
+// Option changes how a Worker works.
+type Option func(*options)
+
+type options struct {
+	client    []deaggaws.Option
+	newStream NewStream
+	failures  failurePolicy
+}
+
+// ClientOptions are for the Kinesis client, such as deaggaws.WithHashRanges.
+func ClientOptions(opts ...deaggaws.Option) Option {
+	return func(o *options) { o.client = append(o.client, opts...) }
+}
+
+// NewStream is what a worker does about a lease of another stream: one of the same name, which was deleted and made anew.
+// The shards of the two have the same ids, and nothing in common.
+type NewStream uint8
+
+const (
+	// StopThere reads nothing of the shard, since the lease says nothing about it, and says once what to remove. Where the
+	// worker knows it at its start, Start fails with ErrNewStream. It is the default.
+	StopThere NewStream = iota
+	// StartAgain forgets the lease's checkpoint and reads the shard from its first record, whatever InitialPositionInStream
+	// says: it was put into the new stream while the application was there.
+	StartAgain
+)
+
+// OnNewStream decides what becomes of leases of another stream.
+func OnNewStream(n NewStream) Option { return func(o *options) { o.newStream = n } }
+
+// failurePolicy is what happens to a batch that fails again and again.
+type failurePolicy struct {
+	limit int
+	then  func(ctx context.Context, shardID string, b kclcompat.Batch, err error) error
+}
+
+// AfterFailures decides what happens when one batch has failed n times, counted over all workers of the application:
+// ProcessRecords has returned an error, and since then no checkpoint has moved on.
+//
+// then is given what of the batch is not Done, and the last error. If it returns nil, that counts as processed: it is
+// checkpointed, and the shard is read on. Otherwise the batch has failed once more. Where then is nil, the worker stops,
+// and Wait returns the error.
+//
+// Without this option, or with n ≤ 0, a batch is tried for ever. With and without, each failure is logged with its number,
+// and from the second one on the shard rests before it is read again: 1 s, 2 s, 4 s, … up to a minute.
+func AfterFailures(n int, then func(ctx context.Context, shardID string, b kclcompat.Batch, err error) error) Option {
+	return func(o *options) { o.failures = failurePolicy{n, then} }
+}

@@ -1,0 +1,114 @@
+package vmwarekcl
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	chk "github.com/vmware/vmware-go-kcl-v2/clientlibrary/checkpoint"
+	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/config"
+)
+
+// plan is what an acquisition makes of a lease.
+type plan struct {
+	shard listedShard
+	again bool          // the lease is another stream's, and starts again
+	start startPosition // where it has no position
+}
+
+// startPosition is where a shard without a checkpoint is read from.
+type startPosition struct {
+	position string // "" leaves it to the configuration
+	began    string // what is handed down to children: AT_TIMESTAMP:… if the application started at LATEST
+}
+
+// plan returns how a lease is acquired, or chk.ErrLeaseNotAcquired as long as one of the shard's parents is not finished. vmware
+// itself knows one parent only, and takes one without a checkpoint for finished.
+func (c *Checkpointer) plan(ctx context.Context, shardID string, it item) (plan, error) {
+	shard, all, err := c.listed(ctx, shardID, it)
+	if err != nil {
+		return plan{}, err
+	}
+	p := plan{shard: shard, again: c.isOther(shardID, shard, it) != ""}
+	if p.again && c.newStream != StartAgain || !p.again && it.text(chk.SequenceNumberKey) == chk.ShardEnd {
+		return plan{}, chk.ErrLeaseNotAcquired{}
+	}
+	began := ""
+	for _, parent := range shard.parents {
+		pit, err := c.table.get(ctx, parent)
+		if err != nil {
+			return plan{}, err
+		}
+		if pit == nil {
+			c.forgetListing() // the stream may not have it any more
+		}
+		if pit.text(chk.SequenceNumberKey) != chk.ShardEnd || all[parent].otherThan(pit) != "" {
+			return plan{}, chk.ErrLeaseNotAcquired{}
+		}
+		if t := pit.text(startKey); t != "" && (began == "" || t < began) {
+			began = t
+		}
+	}
+	if p.start = c.startOf(len(shard.parents) > 0, began); p.again {
+		p.start = startPosition{position: "TRIM_HORIZON"}
+	}
+	return p, nil
+}
+
+// startOf returns where a shard without a checkpoint starts. LATEST becomes a time at the first acquisition, and
+// children inherit it: a crash before the first checkpoint then loses nothing, and an application that starts at LATEST on
+// a stream that was split before does not read the children from their start.
+func (c *Checkpointer) startOf(isChild bool, inherited string) startPosition {
+	switch {
+	case inherited != "":
+		return startPosition{inherited, inherited}
+	case c.cfg.InitialPositionInStream == config.AT_TIMESTAMP && c.cfg.InitialPositionInStreamExtended.Timestamp != nil:
+		return startPosition{position: timePosition(*c.cfg.InitialPositionInStreamExtended.Timestamp)}
+	case isChild:
+		return startPosition{position: "TRIM_HORIZON"}
+	case c.cfg.InitialPositionInStream == config.LATEST:
+		now := timePosition(time.Now())
+		return startPosition{now, now}
+	}
+	return startPosition{}
+}
+
+func timePosition(t time.Time) string { return fmt.Sprintf("AT_TIMESTAMP:%013d", t.UnixMilli()) }
+
+// acquisition returns how the item is changed, but for owner, token and time: on condition that it is as it was read, and
+// not finished meanwhile.
+func (p plan) acquisition(it item) *update {
+	u := newUpdate().setNumber(writesKey, 0).set(birthKey, p.shard.start).remove(chk.ClaimRequestKey)
+	if u.ifSame(it, chk.LeaseOwnerKey); it.text(chk.LeaseOwnerKey) != "" {
+		u.ifSame(it, chk.LeaseTimeoutKey)
+	}
+	if p.again {
+		u.ifSame(it, chk.SequenceNumberKey).remove(chk.SequenceNumberKey, positionKey, startKey, failuresKey, chk.ParentShardIdKey)
+		it = nil
+	} else {
+		u.ifNot(chk.SequenceNumberKey, chk.ShardEnd)
+	}
+	if it.position() == "" && p.start.position != "" {
+		u.set(positionKey, "|"+p.start.position)
+	}
+	if it.text(startKey) == "" && p.start.began != "" {
+		u.set(startKey, p.start.began)
+	}
+	if len(p.shard.parents) > 0 {
+		u.set(chk.ParentShardIdKey, p.shard.parents[0])
+	}
+	return u
+}
+
+// stands returns how a lease stands after its acquisition: the Checkpoint attribute, the exact position, and how often
+// a batch there has failed.
+func (p plan) stands(it item) (base, position string, failures int) {
+	if p.again {
+		return "", p.start.position, 0
+	}
+	base, position = it.text(chk.SequenceNumberKey), it.position()
+	if position == "" {
+		return base, p.start.position, 0
+	}
+	return base, position, it.failures()
+}

@@ -1,0 +1,131 @@
+package vmwarekcl
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+
+	"github.com/kplkit/kplkit/seqnum"
+)
+
+// listedShard is a shard as the stream lists it. The zero value is one that it does not list.
+type listedShard struct {
+	parents []string // those that the stream still lists: one after a split, two after a merge
+	start   string   // its first sequence number
+	open    bool
+}
+
+// listing is what one ListShards has brought. vmware never looks again at a shard that it knows, and so does not see
+// that the stream is another one.
+type listing struct {
+	began  time.Time // before the first request
+	shards map[string]listedShard
+}
+
+// listingAge is how old a listing may be where it only confirms what a lease says.
+const listingAge = 5 * time.Second
+
+// listed returns a shard that a lease is of, and all others. The listing is made anew unless a young one agrees with the
+// birth that the lease has: what a listing contradicts, or adds, it has to know from after the lease was read.
+func (c *Checkpointer) listed(ctx context.Context, shardID string, it item) (listedShard, map[string]listedShard, error) {
+	all, err := c.list(ctx, time.Now().Add(-listingAge))
+	if shard := all[shardID]; err != nil || shard.start == "" || it.text(birthKey) != shard.start || shard.otherThan(it) != "" {
+		all, err = c.list(ctx, time.Now())
+	}
+	if err == nil && all[shardID].start == "" {
+		err = fmt.Errorf("vmwarekcl: shard %s: stream %s does not list it", shardID, c.cfg.StreamName)
+	}
+	return all[shardID], all, err
+}
+
+// list returns the shards of the stream by a listing that has begun at a time or later.
+func (c *Checkpointer) list(ctx context.Context, since time.Time) (map[string]listedShard, error) {
+	c.mu.Lock()
+	last := c.listing
+	c.mu.Unlock()
+	if !last.began.Before(since) {
+		return last.shards, nil
+	}
+	now := listing{began: time.Now()}
+	var err error
+	if now.shards, err = c.listShards(ctx); err != nil {
+		return nil, fmt.Errorf("vmwarekcl: list the shards of %s: %w", c.cfg.StreamName, err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.listing.began.Before(now.began) {
+		c.listing = now
+	}
+	return now.shards, nil
+}
+
+func (c *Checkpointer) forgetListing() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.listing = listing{}
+}
+
+func (c *Checkpointer) listShards(ctx context.Context) (map[string]listedShard, error) {
+	shards, named := map[string]listedShard{}, map[string][]*string{}
+	for in := (&kinesis.ListShardsInput{StreamName: &c.cfg.StreamName}); in != nil; {
+		page, err := c.stream.ListShards(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range page.Shards {
+			id, listed := aws.ToString(s.ShardId), listedShard{open: true}
+			if r := s.SequenceNumberRange; r != nil {
+				listed.start, listed.open = aws.ToString(r.StartingSequenceNumber), r.EndingSequenceNumber == nil
+			}
+			shards[id], named[id] = listed, []*string{s.ParentShardId, s.AdjacentParentShardId}
+		}
+		in = nil
+		if page.NextToken != nil {
+			in = &kinesis.ListShardsInput{NextToken: page.NextToken}
+		}
+	}
+	for id, parents := range named {
+		listed := shards[id]
+		for _, p := range parents {
+			if _, ok := shards[aws.ToString(p)]; ok {
+				listed.parents = append(listed.parents, *p)
+			}
+		}
+		shards[id] = listed
+	}
+	return shards, nil
+}
+
+// otherThan returns what shows that a lease is of another shard: of one with the same id, in a stream that was deleted
+// and made anew; "" if nothing does. A shard's birth is in all of its sequence numbers, from version 2 on.
+func (s listedShard) otherThan(it item) string {
+	first, err := seqnum.Parse(s.start)
+	if err != nil {
+		return "" // nothing is known of the shard
+	}
+	if at, err := parsePosition(it.position()); err == nil {
+		if n, ok := at.Number(); ok {
+			return otherBirth(first, n, "stands at")
+		}
+	}
+	if n, err := seqnum.Parse(it.text(birthKey)); err == nil && n.Version() == 2 {
+		return otherBirth(first, n, "was made for the shard that begins at")
+	}
+	return ""
+}
+
+// otherBirth compares a number of a lease with the first one of the shard.
+func otherBirth(first, n seqnum.Number, what string) string {
+	born, ok1 := first.ShardCreated()
+	was, ok2 := n.ShardCreated()
+	switch {
+	case ok1 && ok2 && was != born:
+		return fmt.Sprintf("it %s %v, in a shard of %s; this one is of %s", what, n, was.Format(time.RFC3339), born.Format(time.RFC3339))
+	case !(ok1 && ok2) && n.Less(first):
+		return fmt.Sprintf("it %s %v, and the shard begins at %v, after that", what, n, first)
+	}
+	return ""
+}

@@ -1,0 +1,53 @@
+package vmwarekcl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	chk "github.com/vmware/vmware-go-kcl-v2/clientlibrary/checkpoint"
+	par "github.com/vmware/vmware-go-kcl-v2/clientlibrary/partition"
+)
+
+// ListActiveWorkers returns the shards of each worker, read from the table.
+func (c *Checkpointer) ListActiveWorkers(shards map[string]*par.ShardStatus) (map[string][]*par.ShardStatus, error) {
+	ctx, cancel := context.WithTimeout(c.running, c.failover())
+	defer cancel()
+	workers := map[string][]*par.ShardStatus{}
+	pages := dynamodb.NewScanPaginator(c.table.api, &dynamodb.ScanInput{TableName: &c.table.name})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("vmwarekcl: list the workers: %w", err)
+		}
+		for _, i := range page.Items {
+			it := item(i)
+			owner, shard := it.text(chk.LeaseOwnerKey), shards[it.text(chk.LeaseKeyKey)]
+			if shard != nil && owner != "" && it.text(chk.SequenceNumberKey) != chk.ShardEnd {
+				workers[owner] = append(workers[owner], shard)
+			}
+		}
+	}
+	return workers, nil
+}
+
+// ClaimShard asks for a shard that another worker holds: that worker's next renewal fails. vmware claims no second one
+// while a ShardStatus has a ClaimRequest of this worker.
+func (c *Checkpointer) ClaimShard(shard *par.ShardStatus, worker string) error {
+	ctx, cancel := context.WithTimeout(c.running, c.failover())
+	defer cancel()
+	it, err := c.table.get(ctx, shard.ID)
+	if err != nil {
+		return err
+	}
+	if it.text(chk.LeaseOwnerKey) == "" || it.text(chk.LeaseTimeoutKey) == "" {
+		return errors.New("vmwarekcl: nobody holds " + shard.ID + ": there is nothing to claim")
+	}
+	err = c.table.update(ctx, shard.ID, newUpdate().set(chk.ClaimRequestKey, worker).
+		ifSame(it, chk.LeaseOwnerKey).ifSame(it, chk.LeaseTimeoutKey).ifAbsent(chk.ClaimRequestKey))
+	if err == nil {
+		shard.ClaimRequest = worker // the event loop calls, which alone reads and writes it
+	}
+	return err
+}

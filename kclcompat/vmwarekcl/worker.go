@@ -1,0 +1,99 @@
+package vmwarekcl
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/worker"
+)
+
+// Worker is vmware's worker, with an end of its own. NewWorker makes one.
+type Worker struct {
+	err          error // of NewWorker's arguments
+	inner        *worker.Worker
+	checkpointer *Checkpointer
+
+	starting sync.Mutex // held while vmware's worker starts, or is told to stop
+	stopping sync.Once
+	stopped  chan struct{}
+	cause    error // why it has stopped by itself
+}
+
+// Start starts to work, in goroutines. It fails if something is wrong with NewWorker's arguments, the stream's name or the
+// lease table, if the table holds leases of another stream (ErrNewStream, OnNewStream), and with what the services
+// answer. It may be called again after an error, and not after Shutdown.
+func (w *Worker) Start() error {
+	if w.err != nil {
+		return w.err
+	}
+	w.starting.Lock()
+	defer w.starting.Unlock()
+	if w.checkpointer.running.Err() != nil {
+		return errors.New("vmwarekcl: the worker was shut down: make a new one")
+	}
+	return w.inner.Start()
+}
+
+// Shutdown stops the worker and returns when it has ended. The contexts of all ProcessRecords calls end at once; each
+// Processor is then shut down with the reason Stopping and the leases are handed back.
+//
+// It returns within one failover time after the last call into a Processor has returned, whatever Kinesis and DynamoDB
+// do; what is still waiting for them then ends by itself. A Processor that does not return is waited for.
+func (w *Worker) Shutdown() { w.shutdown(nil) }
+
+// Wait returns when the worker has ended: nil after Shutdown, or why it stopped by itself (AfterFailures).
+func (w *Worker) Wait() error {
+	<-w.stopped
+	return w.cause
+}
+
+func (w *Worker) shutdown(cause error) {
+	w.stopping.Do(func() {
+		defer close(w.stopped)
+		w.cause = cause
+		if w.checkpointer == nil {
+			return
+		}
+		began := time.Now()
+		w.checkpointer.stop()
+		cut := time.AfterFunc(w.checkpointer.failover()/2, w.checkpointer.calls.cut)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			w.starting.Lock()
+			defer w.starting.Unlock()
+			w.inner.Shutdown()
+			w.checkpointer.calls.cut()
+			cut.Stop()
+		}()
+		w.await(ended, began)
+	})
+}
+
+// await waits until vmware's worker has ended, or nothing has come of it for a failover time though no Processor is
+// at work.
+func (w *Worker) await(ended <-chan struct{}, began time.Time) {
+	c := w.checkpointer
+	for {
+		since, quiet := c.calls.idle()
+		if since.Before(began) {
+			since = began
+		}
+		var patience <-chan time.Time
+		if quiet == nil {
+			left := c.failover() - time.Since(since)
+			if left <= 0 {
+				c.cfg.Logger.Warnf("kplkit: worker %s: Kinesis or DynamoDB does not answer: what waits for them ends by itself", c.cfg.WorkerID)
+				return
+			}
+			patience = time.After(left)
+		}
+		select {
+		case <-ended:
+			return
+		case <-quiet:
+		case <-patience:
+		}
+	}
+}
