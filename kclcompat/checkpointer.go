@@ -84,7 +84,7 @@ func NewCheckpointer(sink Sink, from seqnum.Extended, readers []Reader, opts ...
 	c.writing <- struct{}{}
 	for i, opt := range opts {
 		if opt == nil {
-			return nil, fmt.Errorf("kclcompat: option %d is nil", i)
+			return nil, fmt.Errorf("kclcompat: option %d of NewCheckpointer is nil", i+1)
 		}
 		opt(c)
 	}
