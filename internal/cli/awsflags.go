@@ -43,6 +43,7 @@ func (a *awsFlags) config(ctx context.Context, w *waiting) (aws.Config, error) {
 	}
 	if a.endpointURL != "" {
 		cfg.BaseEndpoint = &a.endpointURL
+		cfg.ConfigSources = append([]any{flagEndpoint(a.endpointURL)}, cfg.ConfigSources...)
 	}
 	host := hostOf(cfg)
 	switch region, isAWS := awsHost(host, cfg.Region); {
@@ -57,6 +58,14 @@ func (a *awsFlags) config(ctx context.Context, w *waiting) (aws.Config, error) {
 		return aws.Config{}, usageError{errors.New("no region: set --region or AWS_REGION, or --endpoint-url for a Kinesis that is not AWS's")}
 	}
 	return cfg, nil
+}
+
+// flagEndpoint is what a service's client asks for its endpoint first. Without it AWS_ENDPOINT_URL_KINESIS would count
+// more than the flag.
+type flagEndpoint string
+
+func (e flagEndpoint) GetServiceBaseEndpoint(context.Context, string) (string, bool, error) {
+	return string(e), true, nil
 }
 
 // hostOf returns the host that calls go to, "" for the region's usual one.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 )
 
 // noAWS takes away everything that the environment says about AWS, the machine's role included.
@@ -98,6 +99,22 @@ func TestAWSFlags(t *testing.T) {
 				t.Errorf("%s, stderr %q, want %s, %q", got, &stderr, tt.want, tt.said)
 			}
 		})
+	}
+}
+
+// The flag's endpoint counts more than any of the environment, which 'kplkit local' may have filled in.
+func TestEndpointFlagCounts(t *testing.T) {
+	noAWS(t)
+	for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_KINESIS"} {
+		t.Setenv(name, "http://127.0.0.1:4567")
+		const flag = "https://kinesis.eu-west-1.amazonaws.com"
+		cfg, err := (&awsFlags{endpointURL: flag}).config(t.Context(), new(waiting))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := *kinesis.NewFromConfig(cfg).Options().BaseEndpoint; got != flag || cfg.Region != "eu-west-1" {
+			t.Errorf("%s: %s in %s, want %s", name, got, cfg.Region, flag)
+		}
 	}
 }
 
