@@ -168,6 +168,11 @@ func TestCredentialsOfSilentMachine(t *testing.T) {
 			t.Errorf("%s: it took %v", host, took)
 		}
 	}
+	ctx, interrupt := context.WithTimeout(t.Context(), time.Second/10)
+	defer interrupt()
+	if got := standing(ctx, awsFlags{endpointURL: "http://kinesis"}, new(strings.Builder)); got != ctx.Err().Error() {
+		t.Errorf("interrupted: %s", got)
+	}
 }
 
 // silentListener accepts connections, and never answers.

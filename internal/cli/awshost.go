@@ -21,7 +21,7 @@ var regionName = regexp.MustCompile(`^[a-z]+(-[a-z]+)+-[0-9]+$`)
 func awsHost(host, configured string) (region string, isAWS bool) {
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
 	labels := strings.Split(host, ".")
-	slices.Reverse(labels) // a VPC endpoint's name has its zone before its region
+	slices.Reverse(labels) // a VPC endpoint's id comes before its region, and may look like one
 	if i := slices.IndexFunc(labels, regionName.MatchString); i >= 0 {
 		region = labels[i]
 	}

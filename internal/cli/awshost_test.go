@@ -45,6 +45,7 @@ func TestAWSHost(t *testing.T) {
 		{"kinesis.us-isob-east-1.sc2s.sgov.gov", "", "us-isob-east-1", true},
 		{"vpce-0d1a2b3c4d5e6f708-abcd1234-us-east-1a.kinesis.us-east-1.vpce.amazonaws.com", "", "us-east-1", true},
 		{"vpce-0d1a2b3c4d5e6f708-abcd1234.kinesis.cn-north-1.vpce.amazonaws.com.cn", "", "cn-north-1", true},
+		{"vpce-abcdef-12345678.kinesis.us-east-1.vpce.amazonaws.com", "", "us-east-1", true},
 		{"kinesis.amazonaws.com", "", "", true}, // without a region
 		{"kinesis.amazonaws.com.cn", "cn-north-1", "", true},
 
