@@ -148,3 +148,26 @@ func TestDocumentLinks(t *testing.T) {
 		t.Error("no links found: the documents or this test have changed")
 	}
 }
+
+// TestPermissionsAreNamed: docs/permissions.md, whose table is held by a test in internal/cli, is about every package that
+// may call AWS.
+func TestPermissionsAreNamed(t *testing.T) {
+	text, err := os.ReadFile("docs/permissions.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]string{"internal/cli": "kplkit put", "internal/sim": ""} // what a package is called there; sim is for tests
+	for _, file := range sources(t) {
+		room := path.Dir(file)
+		calls := slices.ContainsFunc(importsOf(t, file), func(imported string) bool {
+			return strings.HasPrefix(imported, "github.com/aws/aws-sdk-go-v2/service/")
+		})
+		name, renamed := named[room]
+		if !renamed {
+			name = room
+		}
+		if calls && !strings.Contains(string(text), "| "+name) {
+			t.Errorf("%s may call AWS, and docs/permissions.md has no row of %s", file, name)
+		}
+	}
+}

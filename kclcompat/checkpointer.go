@@ -59,7 +59,8 @@ func RefuseHeld() Option { return func(c *Checkpointer) { c.refuse = true } }
 
 // NewCheckpointer returns the checkpointer of a shard that is read from the position from, which is what its lease
 // says: a number or a sentinel; beside KCL 1.3 its sub-sequence number is not trusted. readers are all that may resume from
-// the checkpoints, old deployments included. Readers and a style for which the rule refuses are an error.
+// the checkpoints, old deployments included. Readers and a style for which the rule refuses are an error, and so is a
+// nil option.
 func NewCheckpointer(sink Sink, from seqnum.Extended, readers []Reader, opts ...Option) (*Checkpointer, error) {
 	switch {
 	case sink == nil:
@@ -81,7 +82,10 @@ func NewCheckpointer(sink Sink, from seqnum.Extended, readers []Reader, opts ...
 		from: from, done: from, finished: from, written: from, covered: from,
 	}
 	c.writing <- struct{}{}
-	for _, opt := range opts {
+	for i, opt := range opts {
+		if opt == nil {
+			return nil, fmt.Errorf("kclcompat: option %d of NewCheckpointer is nil", i+1)
+		}
 		opt(c)
 	}
 	return c, nil

@@ -313,6 +313,9 @@ func TestNewCheckpointerRefuses(t *testing.T) {
 			t.Errorf("%s: %v, %v", what, c, err)
 		}
 	}
+	if c, err := NewCheckpointer(sink, seqnum.Latest(), []Reader{SDK()}, RefuseHeld(), nil); c != nil || err == nil || !strings.Contains(err.Error(), "option 2 of NewCheckpointer is nil") {
+		t.Errorf("a nil option: %v, %v", c, err)
+	}
 }
 
 // TestContext: a call that waits for another one ends with its context, and nothing is written.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -79,14 +78,14 @@ func hurry(cfg *config.KinesisClientLibConfiguration) {
 
 // demoPipe tells the parent each user record, one after the other, and waits for its answer.
 type demoPipe struct {
-	mu      sync.Mutex
+	turn    chan struct{} // holds one token while a user record is told
 	out     io.Writer
 	answers chan struct{}
 	ended   chan struct{} // closed when the parent is gone
 }
 
 func newDemoPipe(s Streams) *demoPipe {
-	p := &demoPipe{out: s.Out, answers: make(chan struct{}), ended: make(chan struct{})}
+	p := &demoPipe{turn: make(chan struct{}, 1), out: s.Out, answers: make(chan struct{}), ended: make(chan struct{})}
 	go func() {
 		defer close(p.ended)
 		in := bufio.NewReader(s.In)
@@ -100,10 +99,16 @@ func newDemoPipe(s Streams) *demoPipe {
 	return p
 }
 
-// process is what the consumers do with a user record.
-func (p *demoPipe) process(data []byte) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// process is what the consumers do with a user record. One that was told is answered; ctx ends the wait before.
+func (p *demoPipe) process(ctx context.Context, data []byte) error {
+	select {
+	case p.turn <- struct{}{}:
+		defer func() { <-p.turn }()
+	case <-ctx.Done():
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if _, err := fmt.Fprintf(p.out, "%s\n", data); err != nil {
 		return err
 	}
@@ -124,7 +129,7 @@ type demoProcessor struct {
 // ProcessRecords checkpoints as it likes, also inside an aggregate.
 func (p *demoProcessor) ProcessRecords(ctx context.Context, b kclcompat.Batch, c *kclcompat.Checkpointer) error {
 	for _, u := range b.Records {
-		if err := p.pipe.process(u.Data); err != nil {
+		if err := p.pipe.process(ctx, u.Data); err != nil {
 			return err
 		}
 		c.Done(u)
@@ -163,7 +168,7 @@ func (*aloneProcessor) Initialize(*interfaces.InitializationInput) {}
 
 func (p *aloneProcessor) ProcessRecords(in *interfaces.ProcessRecordsInput) {
 	for i, r := range in.Records {
-		if p.pipe.process(r.Data) != nil {
+		if p.pipe.process(context.Background(), r.Data) != nil {
 			return
 		}
 		p.processed++

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -52,6 +53,9 @@ and makes the exit code 1. After a user record that the stream does not take (ke
 seconds in vain, the others are put all the same. At a line that is no such JSON, or has no base64, reading ends: what
 came before is put. A stream that does not exist ends the run before anything is read, without a summary; one that
 refuses everything ends it, too. What is unsent is told as a whole then, with --json also line by line.
+
+What is waited for is said on stderr where nothing is answered for 3 seconds. If the first call has no answer within 20
+seconds, the run ends before anything is read.
 
 An interrupt ends reading, too; what was read is sent for 2 seconds more, and where to go on is told. A second one ends
 the program at once. What failed may be stored all the same where no answer came, and so come twice when put again.
@@ -112,22 +116,36 @@ func (o *putOptions) producer() []producer.Option {
 }
 
 func runPut(ctx context.Context, s Streams, o putOptions, stream string, names []string, asJSON bool) error {
-	cfg, err := o.aws.config(ctx)
+	p := newPutting(s, o, asJSON)
+	client, err := connect(ctx, o.aws, p.status, stream)
+	switch {
+	case err == nil:
+		return p.run(ctx, client, stream, names)
+	case ctx.Err() != nil:
+		err = errInterrupted
+	}
+	p.status.end()
+	return err
+}
+
+// connect returns a client of a stream that is there. What is waited for, now and later, is said on stderr.
+func connect(ctx context.Context, flags awsFlags, stderr io.Writer, stream string) (*kinesis.Client, error) {
+	cfg, err := flags.config(ctx, &waiting{stderr: stderr})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	client := kinesis.NewFromConfig(cfg)
-	if err := checkStream(ctx, client, stream); err != nil {
-		if ctx.Err() != nil {
-			return errInterrupted
-		}
-		return err
-	}
-	return newPutting(s, o, asJSON).run(ctx, client, stream, names)
+	return client, checkStream(ctx, client, stream)
 }
+
+// checkPatience is how long the stream is looked for: long enough for a slow way and the SDK's three attempts, and
+// somebody may be waiting.
+const checkPatience = 20 * time.Second
 
 // checkStream calls the stream before anything is read: what is wrong with all records is told once, and at once.
 func checkStream(ctx context.Context, client *kinesis.Client, stream string) error {
+	ctx, cancel := context.WithTimeout(ctx, checkPatience)
+	defer cancel()
 	in := &kinesis.DescribeStreamSummaryInput{StreamName: &stream}
 	if strings.HasPrefix(stream, "arn:") {
 		in = &kinesis.DescribeStreamSummaryInput{StreamARN: &stream}
@@ -139,10 +157,13 @@ func checkStream(ctx context.Context, client *kinesis.Client, stream string) err
 	case "ResourceNotFoundException":
 		return fmt.Errorf("there is no stream %s in %s: create it, or look at --region and --endpoint-url", stream, where(client))
 	}
-	if err != nil {
-		return fmt.Errorf("stream %s in %s: %w", stream, where(client), err)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("stream %s in %s: no answer within %v, and nothing was read: %w", stream, where(client), checkPatience, err)
 	}
-	return nil
+	return fmt.Errorf("stream %s in %s: %w", stream, where(client), err)
 }
 
 func where(client *kinesis.Client) string {

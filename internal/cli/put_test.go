@@ -17,7 +17,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/google/go-cmp/cmp"
@@ -238,50 +237,5 @@ func TestPutStatusLine(t *testing.T) {
 	large := putCounts{Put: 99_999_999, Failed: 999, Retried: 9999, Bytes: 99_999_000_000, Seconds: 500}
 	if line := putStatusLine(large, 1, 1); utf8.RuneCountInString(line) >= 80 {
 		t.Errorf("%q has %d columns", line, utf8.RuneCountInString(line))
-	}
-}
-
-func TestAWSFlags(t *testing.T) {
-	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"} {
-		t.Setenv(name, "")
-	}
-	nothing := filepath.Join(t.TempDir(), "nothing")
-	t.Setenv("AWS_CONFIG_FILE", nothing)
-	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", nothing)
-	config := func(a awsFlags) (string, aws.Config) {
-		t.Helper()
-		cfg, err := a.config(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		credentials, err := cfg.Credentials.Retrieve(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return fmt.Sprintf("%s %s", cfg.Region, credentials.AccessKeyID), cfg
-	}
-	got, cfg := config(awsFlags{endpointURL: "http://127.0.0.1:4567"})
-	if want := "us-east-1 any"; got != want || *cfg.BaseEndpoint != "http://127.0.0.1:4567" {
-		t.Errorf("%s at %s, want %s", got, *cfg.BaseEndpoint, want)
-	}
-	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
-	cfg, err := (&awsFlags{endpointURL: "https://kinesis.us-east-1.amazonaws.com", region: "us-east-1"}).config(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if credentials, err := cfg.Credentials.Retrieve(t.Context()); err == nil {
-		t.Errorf("AWS is called with the credentials %s, which nobody gave", credentials.AccessKeyID)
-	}
-	t.Setenv("AWS_ACCESS_KEY_ID", "mine")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
-	t.Setenv("AWS_REGION", "eu-west-1")
-	for flags, want := range map[awsFlags]string{
-		{endpointURL: "http://127.0.0.1:4567"}: "eu-west-1 mine",
-		{region: "us-west-2"}:                  "us-west-2 mine",
-		{}:                                     "eu-west-1 mine",
-	} {
-		if got, _ := config(flags); got != want {
-			t.Errorf("%+v: %s, want %s", flags, got, want)
-		}
 	}
 }

@@ -163,6 +163,7 @@ type listConsumersInput struct {
 	streamRef
 	MaxResults *int
 	NextToken  *string
+	createdAt
 }
 
 type listConsumersOutput struct {
@@ -174,7 +175,7 @@ func (s *Server) listStreamConsumers(in *listConsumersInput) (any, error) {
 	if err := within(in.MaxResults, 1, 100, "maxResults"); err != nil {
 		return nil, err
 	}
-	st, err := s.stream(in.streamRef)
+	st, err := s.streamOf(in.streamRef, in.createdAt)
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@
 //   - A stream for records of up to 1 MiB takes 5 MiB in a PutRecords request, as AWS had it until it allowed larger
 //     records; one for larger records takes 10 MiB.
 //   - AUTO places records on the open shards in turn. AWS does not say how it places them.
+//   - A Timestamp before 1970 is refused. The SDK for Go sends one for a time from 2262 to 2554, and for the year 9999.
 //   - CBOR is refused with SerializationException. Operations about tags, encryption, monitoring, policies, channels,
 //     account settings, warm throughput and UpdateShardCount are unknown to it.
 package kinesisfake

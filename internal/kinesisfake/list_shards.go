@@ -13,6 +13,7 @@ type listShardsInput struct {
 	MaxResults            *int
 	NextToken             *string
 	ShardFilter           *shardFilter
+	createdAt
 }
 
 type shardFilter struct {
@@ -36,7 +37,7 @@ func (s *Server) listShards(in *listShardsInput) (any, error) {
 	if in.NextToken != nil {
 		st, filter, after, err = s.nextShards(in)
 	} else {
-		st, err = s.stream(in.streamRef)
+		st, err = s.streamOf(in.streamRef, in.createdAt)
 	}
 	if err != nil {
 		return nil, err
@@ -87,8 +88,9 @@ func (st *stream) nextToken(f *shardFilter, last string) string {
 }
 
 func (s *Server) nextShards(in *listShardsInput) (st *stream, f *shardFilter, after *string, err error) {
-	if in.StreamName != nil || in.StreamARN != nil || in.ShardFilter != nil || in.ExclusiveStartShardId != nil {
-		return nil, nil, nil, invalidArgument("NextToken says it all: it goes without StreamName, StreamARN, ShardFilter and ExclusiveStartShardId.")
+	if in.StreamName != nil || in.StreamARN != nil || in.ShardFilter != nil || in.ExclusiveStartShardId != nil || in.StreamCreationTimestamp != nil {
+		return nil, nil, nil, invalidArgument("NextToken says it all: it goes without StreamName, StreamARN, StreamCreationTimestamp, " +
+			"ShardFilter and ExclusiveStartShardId.")
 	}
 	fields, err := openNextToken(*in.NextToken, "shards", 5)
 	if err != nil {
@@ -107,6 +109,9 @@ func (s *Server) nextShards(in *listShardsInput) (st *stream, f *shardFilter, af
 
 // filter keeps the shards that a filter asks for.
 func (st *stream) filter(shards []*shard, f shardFilter) ([]*shard, error) {
+	if err := f.Timestamp.known(); err != nil {
+		return nil, err
+	}
 	switch byTime := f.Type == "AT_TIMESTAMP" || f.Type == "FROM_TIMESTAMP"; {
 	case byTime && f.Timestamp == nil:
 		return nil, invalidArgument("ShardFilter %s needs a Timestamp.", f.Type)

@@ -120,6 +120,9 @@ func (st *stream) startingPosition(sh *shard, kind *string, number *string, at *
 	if kind == nil {
 		return 0, missing("shardIteratorType")
 	}
+	if err := at.known(); err != nil {
+		return 0, err
+	}
 	switch byNumber := *kind == atSequenceNumber || *kind == afterSequenceNumber; {
 	case byNumber && number == nil:
 		return 0, invalidArgument("%s needs a StartingSequenceNumber, and the request has none.", *kind)
@@ -128,7 +131,7 @@ func (st *stream) startingPosition(sh *shard, kind *string, number *string, at *
 	case *kind == atTimestamp && at == nil:
 		return 0, invalidArgument("%s needs a Timestamp, and the request has none.", *kind)
 	case *kind == atTimestamp && at.time().After(time.Now().Add(time.Millisecond)): // the client may have rounded
-		return 0, invalidArgument("The Timestamp %v is greater than the current time %v.", at.time(), time.Now().UTC())
+		return 0, invalidArgument("The Timestamp %v is greater than the current time %v.", at.time().UTC(), time.Now().UTC())
 	}
 	switch *kind {
 	case trimHorizon:

@@ -78,6 +78,22 @@ func (s *Server) stream(ref streamRef) (*stream, error) {
 	return s.streamNamed(name)
 }
 
+// createdAt tells a stream from others that had or will have its name.
+type createdAt struct{ StreamCreationTimestamp *epoch }
+
+// streamOf finds a stream in any status, if it is the one that was created then.
+func (s *Server) streamOf(ref streamRef, then createdAt) (*stream, error) {
+	st, err := s.stream(ref)
+	at := then.StreamCreationTimestamp
+	if err == nil {
+		err = at.known()
+	}
+	if err == nil && at != nil && at.time().UnixMilli() != st.created.UnixMilli() {
+		err = notFound("Stream %s under account %s, created at %v, not found.", st.name, accountID, at.time().UTC())
+	}
+	return st, err
+}
+
 func (s *Server) streamNamed(name string) (*stream, error) {
 	st := s.streams[name]
 	if st != nil {

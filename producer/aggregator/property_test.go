@@ -43,7 +43,7 @@ func encoderIsTheOracle(t *rapid.T) {
 }
 
 func withinLimits(t *rapid.T, e *Encoder, records []Record) bool {
-	return len(records) <= int(cmp.Or(e.MaxCount, DefaultMaxCount)) && len(oracle(t, records)) <= cmp.Or(e.MaxBytes, DefaultMaxBytes)
+	return uint64(len(records)) <= uint64(cmp.Or(e.MaxCount, DefaultMaxCount)) && len(oracle(t, records)) <= cmp.Or(e.MaxBytes, DefaultMaxBytes)
 }
 
 func checkHeld(t *rapid.T, e *Encoder, held []Record) {

@@ -1,0 +1,304 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/sirupsen/logrus"
+	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/config"
+	"github.com/vmware/vmware-go-kcl-v2/logger"
+
+	"github.com/kplkit/kplkit/deagg/deaggaws"
+	"github.com/kplkit/kplkit/internal/dynamofake"
+	"github.com/kplkit/kplkit/internal/kinesisfake"
+	"github.com/kplkit/kplkit/kclcompat"
+	"github.com/kplkit/kplkit/kclcompat/vmwarekcl"
+	"github.com/kplkit/kplkit/producer"
+)
+
+// account is an AWS account with the stream s. It notes the actions that are called, and denies one of them.
+type account struct {
+	*testing.T
+	kinesis  *kinesisfake.Server
+	dynamoDB *dynamofake.Server
+	url      string
+	denied   string        // action
+	patience time.Duration // how long the last user record is waited for
+
+	mu     sync.Mutex
+	called map[string]bool
+}
+
+func newAccount(t *testing.T, denied string, patience time.Duration) *account {
+	a := &account{T: t, denied: denied, patience: patience, called: map[string]bool{}, dynamoDB: dynamofake.New(),
+		kinesis: kinesisfake.New(kinesisfake.Options{Retention: 3 * time.Second})}
+	server := httptest.NewServer(a)
+	t.Cleanup(server.Close)
+	t.Cleanup(a.kinesis.Close) // before: it ends the subscriptions
+	a.url = server.URL
+	if err := createStream(a.kinesis, "s:1"); err != nil {
+		t.Error(err)
+	}
+	return a
+}
+
+func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	service, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	services := map[string]struct {
+		prefix string
+		http.Handler
+	}{"Kinesis_20131202": {"kinesis:", a.kinesis}, "DynamoDB_20120810": {"dynamodb:", a.dynamoDB}}
+	action := services[service].prefix + operation
+	a.mu.Lock()
+	a.called[action] = true
+	a.mu.Unlock()
+	if action == a.denied {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"__type":"AccessDeniedException","message":"You have no permission."}`)
+		return
+	}
+	services[service].ServeHTTP(w, r)
+}
+
+func (a *account) hasCalled(action string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.called[action]
+}
+
+// aside is a client whose calls nobody notes.
+func (a *account) aside() *kinesis.Client {
+	cfg := demoAWS("http://kinesis.test")
+	cfg.HTTPClient = &http.Client{Transport: a.kinesis.Transport()}
+	return kinesis.NewFromConfig(cfg)
+}
+
+// until puts records aside until what is awaited has happened. The stream forgets them soon.
+func (a *account) until(happened func() bool) error {
+	for began := time.Now(); !happened(); time.Sleep(50 * time.Millisecond) {
+		if time.Since(began) > a.patience {
+			return errors.New("it has not happened")
+		}
+		_, err := a.aside().PutRecord(a.Context(), &kinesis.PutRecordInput{StreamName: aws.String("s"), PartitionKey: aws.String("k"), Data: []byte("a")})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *account) register() (arn *string, err error) {
+	out, err := a.aside().RegisterStreamConsumer(a.Context(), &kinesis.RegisterStreamConsumerInput{
+		StreamARN: aws.String("arn:aws:kinesis:us-east-1:000000000000:stream/s"), ConsumerName: aws.String("c")})
+	if err != nil {
+		return nil, err
+	}
+	return out.Consumer.ConsumerARN, nil
+}
+
+// poll reads a user record.
+func (a *account) poll(opts ...deaggaws.Option) error {
+	client := kinesis.NewFromConfig(demoAWS(a.url), deaggaws.WithDeaggregation(opts...))
+	start, err := client.GetShardIterator(a.Context(), &kinesis.GetShardIteratorInput{StreamName: aws.String("s"),
+		ShardId: aws.String("shardId-000000000000"), ShardIteratorType: types.ShardIteratorTypeTrimHorizon})
+	if err != nil {
+		return err
+	}
+	iterator, read := start.ShardIterator, 0
+	failed := a.until(func() bool {
+		var out *kinesis.GetRecordsOutput
+		if out, err = client.GetRecords(a.Context(), &kinesis.GetRecordsInput{ShardIterator: iterator}); err == nil {
+			iterator, read = out.NextShardIterator, read+len(out.Records)
+		}
+		return read > 0 || err != nil
+	})
+	return cmp.Or(err, failed)
+}
+
+func (a *account) subscribe() error {
+	arn, err := a.register()
+	if err != nil {
+		return err
+	}
+	out, err := kinesis.NewFromConfig(demoAWS(a.url), deaggaws.WithDeaggregation()).SubscribeToShard(a.Context(), &kinesis.SubscribeToShardInput{ConsumerARN: arn,
+		ShardId: aws.String("shardId-000000000000"), StartingPosition: &types.StartingPosition{Type: types.ShardIteratorTypeTrimHorizon}})
+	if err != nil {
+		return err
+	}
+	defer out.GetStream().Close()
+	read := 0
+	return a.until(func() bool {
+		if e, ok := (<-out.GetStream().Events()).(*types.SubscribeToShardEventStreamMemberSubscribeToShardEvent); ok {
+			read += len(e.Value.Records)
+		}
+		return read > 0
+	})
+}
+
+// work has a worker read a user record, or two: the second one from a child, after which the worker lets go of the
+// parent, which the stream forgets.
+func (a *account) work(fanOut bool) error {
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	cfg := config.NewKinesisClientLibConfig("app", "s", "us-east-1", "worker-1").WithKinesisEndpoint(a.url).WithDynamoDBEndpoint(a.url).
+		WithInitialPositionInStream(config.TRIM_HORIZON).WithLogger(logger.NewLogrusLogger(log)).WithLeaseStealing(true)
+	hurry(cfg)
+	if fanOut {
+		cfg = cfg.WithEnhancedFanOutConsumerName("c")
+	}
+	var mu sync.Mutex
+	read := map[string]bool{}
+	worker := vmwarekcl.NewWorker(cfg, demoAWS(""), func(shardID string) kclcompat.Processor {
+		return processorFunc(func(ctx context.Context, b kclcompat.Batch, c *kclcompat.Checkpointer) error {
+			for _, u := range b.Records {
+				c.Done(u)
+			}
+			_, err := c.Checkpoint(ctx)
+			mu.Lock()
+			defer mu.Unlock()
+			read[shardID] = err == nil && len(b.Records) > 0 || read[shardID]
+			return err
+		})
+	})
+	hasRead := func(shardID string) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return read[shardID]
+	}
+	started := make(chan error, 1)
+	go func() { started <- worker.Start() }()
+	defer worker.Shutdown()
+	err := a.until(func() bool { return hasRead("shardId-000000000000") })
+	if err != nil || fanOut {
+		return err
+	}
+	_, err = a.aside().SplitShard(a.Context(), &kinesis.SplitShardInput{StreamName: aws.String("s"),
+		ShardToSplit: aws.String("shardId-000000000000"), NewStartingHashKey: aws.String("1000")})
+	if err != nil {
+		return err
+	}
+	return a.until(func() bool { return hasRead("shardId-000000000002") && a.hasCalled("dynamodb:DeleteItem") })
+}
+
+// processorFunc is a Processor without an end.
+type processorFunc func(context.Context, kclcompat.Batch, *kclcompat.Checkpointer) error
+
+func (f processorFunc) ProcessRecords(ctx context.Context, b kclcompat.Batch, c *kclcompat.Checkpointer) error {
+	return f(ctx, b, c)
+}
+
+func (processorFunc) Shutdown(context.Context, kclcompat.Reason, *kclcompat.Checkpointer) error {
+	return nil
+}
+
+func (a *account) produce() error {
+	p, err := producer.New(kinesis.NewFromConfig(demoAWS(a.url)), "s")
+	if err != nil {
+		return err
+	}
+	_, err = p.PutSync(a.Context(), producer.Record{PartitionKey: "k", Data: []byte("a")})
+	return cmp.Or(err, p.Close(a.Context()))
+}
+
+func (a *account) put() error {
+	if out, errs, code := run(strings.NewReader("one\n"), "put", "s", "--endpoint-url", a.url, "--lines"); code != exitFine {
+		return fmt.Errorf("exit code %d: %s%s", code, out, errs)
+	}
+	return nil
+}
+
+// permissionRow is a row of the table in docs/permissions.md.
+type permissionRow struct{ what, action, needed string }
+
+func permissionRows(t *testing.T) (rows []permissionRow) {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/permissions.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "<!-- permissions -->")
+	table, _, _ = strings.Cut(table, "<!-- /permissions -->")
+	for line := range strings.Lines(table) {
+		if cells := strings.Split(strings.TrimSpace(line), " | "); len(cells) == 4 && strings.Contains(cells[1], ":") {
+			rows = append(rows, permissionRow{strings.TrimPrefix(cells[0], "| "), cells[1], cells[2]})
+		}
+	}
+	return rows
+}
+
+// TestPermissions: docs/permissions.md names all actions that are called, no others, and says of each whether it goes
+// without.
+func TestPermissions(t *testing.T) {
+	t.Parallel()
+	uses := map[string][]func(*account) error{
+		"deagg/deaggaws":          {func(a *account) error { return a.poll() }, (*account).subscribe},
+		"deaggaws.WithHashRanges": {func(a *account) error { return a.poll(deaggaws.WithHashRanges()) }},
+		"kclcompat/vmwarekcl":     {func(a *account) error { return a.work(false) }, func(a *account) error { return a.work(true) }},
+		"producer":                {(*account).produce},
+		"kplkit put":              {(*account).put},
+	}
+	needed := map[string]map[string]string{}
+	for _, row := range permissionRows(t) {
+		if needed[row.what] == nil {
+			needed[row.what] = map[string]string{}
+		}
+		needed[row.what][row.action] = row.needed
+	}
+	if got, want := slices.Sorted(maps.Keys(needed)), slices.Sorted(maps.Keys(uses)); !slices.Equal(got, want) {
+		t.Fatalf("the table is about %q, want %q", got, want)
+	}
+	var all sync.WaitGroup
+	for what, ways := range uses {
+		all.Go(func() {
+			called := map[string]bool{}
+			for _, use := range ways {
+				a := newAccount(t, "", time.Minute)
+				if err := use(a); err != nil {
+					t.Errorf("%s: %v", what, err)
+				}
+				a.mu.Lock() // a worker may call something to its end
+				now := maps.Clone(a.called)
+				a.mu.Unlock()
+				maps.Copy(called, now)
+				for action := range now {
+					all.Go(func() { checkDenied(t, use, what, action, needed[what][action]) })
+				}
+			}
+			if got, want := slices.Sorted(maps.Keys(needed[what])), slices.Sorted(maps.Keys(called)); !slices.Equal(got, want) {
+				t.Errorf("%s: the table has %q, and these are called: %q", what, got, want)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// checkDenied tries a use without the permission for an action.
+func checkDenied(t *testing.T, use func(*account) error, what, action, needed string) {
+	patience := time.Minute
+	if needed == "yes" {
+		patience = 2 * time.Second // nothing comes, however long it is waited for
+	}
+	a := newAccount(t, action, patience)
+	switch err := use(a); {
+	case !a.hasCalled(action):
+		t.Errorf("%s without %s: it is not called", what, action)
+	case (err == nil) != (needed == "no"):
+		t.Errorf("%s without %s: %v, and the table says %q of whether it is needed", what, action, err, needed)
+	}
+}
