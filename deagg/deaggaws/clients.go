@@ -15,33 +15,32 @@ import (
 	"github.com/aws/smithy-go/middleware"
 )
 
-// What is known of shards is kept by client, since WithDeaggregation may be applied anew to each call. A client is
-// told by what decides whose streams it reads; one that is made from another's Options, with the same of all this, is
-// as good as the other.
+// clients keeps what an application of WithDeaggregation knows of shards, by client: it goes along with a client's Options
+// into other clients, and may be applied anew to each call.
+type clients struct {
+	mu       sync.Mutex
+	lineages map[client]*lineages
+}
+
+// client tells clients apart, by what decides whose streams they read. One that is made from another's Options, with the
+// same of all this, is as good as the other.
 type client struct {
 	region, endpoint                    string
 	resolver, http, credentials, signer any // nil where it can't be compared
 }
 
-var clients = struct {
-	sync.Mutex
-	lineages map[client]*lineages
-}{lineages: map[client]*lineages{}}
-
-// lineagesOf returns what the client knows whose call a stack is built for. Its shards are listed with the steps of
-// home: those of a single call are not made to run beside it.
-func lineagesOf(stack *middleware.Stack, home *kinesis.Options) *lineages {
+// of returns what the client knows whose call a stack is built for. Its shards are listed with the steps of home: those
+// of a single call are not made to run beside it.
+func (c *clients) of(stack *middleware.Stack, home *kinesis.Options) *lineages {
 	options := optionsOf(stack)
 	key := clientOf(options)
-	clients.Lock()
-	defer clients.Unlock()
-	l := clients.lineages[key]
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.lineages[key]
 	if l == nil {
-		maps.DeleteFunc(clients.lineages, func(_ client, l *lineages) bool {
-			return time.Since(l.used).Abs() > maxAge // what it knows is too old; or the time is that of another test's bubble
-		})
+		maps.DeleteFunc(c.lineages, func(_ client, l *lineages) bool { return time.Since(l.used) > maxAge }) // too old to serve
 		l = newLineages(options, home)
-		clients.lineages[key] = l
+		c.lineages[key] = l
 	}
 	l.used = time.Now()
 	return l

@@ -74,6 +74,7 @@ type Option func(*deaggregation)
 // new shard. Nothing is dropped on a service-managed stream (DescribeStreamSummary tells), nor where one of the two calls
 // fails or takes more than ten seconds: that is logged once, as a warning, and tried again a minute later. A batch waits
 // for them for one second at most, at most once a minute and for a new shard, and then goes on with what was known before.
+// What is known belongs to the option of WithDeaggregation: one that is made anew for each call lists for each call.
 func WithHashRanges() Option { return func(d *deaggregation) { d.hashRanges = true } }
 
 // WithSecondPass is for a consumer that de-aggregates again by itself, as vmware-go-kcl-v2 always does and
@@ -97,7 +98,7 @@ func WithStats(f func(shardID string, s deagg.Stats)) Option {
 // Options, or to a call, records are de-aggregated once, and the options add up. If one of opts is nil, every call
 // fails with ErrOption.
 func WithDeaggregation(opts ...Option) func(*kinesis.Options) {
-	d := &deaggregation{}
+	d := &deaggregation{clients: clients{lineages: map[client]*lineages{}}}
 	for _, opt := range opts {
 		if opt == nil {
 			return func(o *kinesis.Options) {

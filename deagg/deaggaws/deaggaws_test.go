@@ -224,7 +224,7 @@ func TestSentinelsAndErrors(t *testing.T) {
 	if got := read(t, mustIterator(t, client, after, "AT_TIMESTAMP:1000"), 100, client); len(got) == 0 {
 		t.Error("nothing from 1970 on")
 	}
-	for _, text := range []string{"garbage", "12:x", "12:-1", ":1", "AT_TIMESTAMP", "AT_TIMESTAMP:soon", "SHARD_END"} {
+	for _, text := range []string{"garbage", "12:x", "12:-1", ":1", "AT_TIMESTAMP", "AT_TIMESTAMP:soon", "AT_TIMESTAMP:-1", "AT_TIMESTAMP:9223372036855", "SHARD_END"} {
 		if _, err := iterator(t.Context(), client, after, text); !errors.Is(err, deaggaws.ErrPosition) || !strings.Contains(err.Error(), shard0) {
 			t.Errorf("%q: %v", text, err)
 		}

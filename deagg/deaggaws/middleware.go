@@ -22,6 +22,7 @@ type deaggregation struct {
 	hashRanges bool
 	secondPass bool
 	stats      []*func(string, deagg.Stats)
+	clients    clients // if hashRanges
 
 	// Of a call, not of an option: what the first application of all was made to, a client's options or the call's,
 	// and, if hashRanges, what the client knows of shards.
@@ -54,8 +55,8 @@ func (d *deaggregation) install(stack *middleware.Stack, home *kinesis.Options) 
 	for _, f := range d.stats {
 		all.addStats(f)
 	}
-	if all.hashRanges && all.lineages == nil && (stack.ID() == "GetRecords" || stack.ID() == "SubscribeToShard") {
-		all.lineages = lineagesOf(stack, all.home)
+	if d.hashRanges && all.lineages == nil && (stack.ID() == "GetRecords" || stack.ID() == "SubscribeToShard") {
+		all.lineages = d.clients.of(stack, all.home)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package deaggaws
 
 import (
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -52,10 +53,13 @@ func (s start) resolve() (start, error) {
 	return s.inside(e), nil
 }
 
+// lastMillisecond is the last one that the SDK can send: it counts nanoseconds, and a later time becomes another one.
+const lastMillisecond = math.MaxInt64 / int64(time.Millisecond)
+
 func atTimestamp(ms string) (start, error) {
 	n, err := strconv.ParseInt(ms, 10, 64)
-	if err != nil {
-		return start{}, fmt.Errorf("%w: AT_TIMESTAMP:%q is no number of milliseconds", ErrPosition, ms)
+	if err != nil || n < 0 || n > lastMillisecond {
+		return start{}, fmt.Errorf("%w: AT_TIMESTAMP:%q is not a number of milliseconds from 0 to %d", ErrPosition, ms, lastMillisecond)
 	}
 	return start{kind: types.ShardIteratorTypeAtTimestamp, time: aws.Time(time.UnixMilli(n))}, nil
 }
