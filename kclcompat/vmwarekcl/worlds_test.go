@@ -14,7 +14,7 @@ import (
 // lease table, and worlds_ledger_test.go, for what is delivered.
 //
 // With those in worlds_loop_test.go the ordinary test run has a thousand; -sim.worlds=N runs N of each kind.
-const worldsOfEachKind = 36
+const worldsOfEachKind = 30
 
 func TestWorldsClean(t *testing.T) {
 	worlds(t, sim.Faults{MinLatency: 2 * time.Millisecond, MaxLatency: 40 * time.Millisecond}, scenario{})
