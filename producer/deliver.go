@@ -69,7 +69,7 @@ func (p *Producer) callDone(e *pending, r Result) {
 		if v := recover(); v != nil {
 			p.cfg.logger.Error("producer: panic in done", slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 		}
-		p.room.Release(e.cost())
+		p.gate.leave(e)
 		p.box.finish(e)
 	}()
 	if e.done != nil {

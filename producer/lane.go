@@ -16,6 +16,7 @@ import (
 // Where shards don't matter or are not known there is one lane, without an id and for all hash keys.
 type lane struct {
 	shard
+	share      *share
 	aggregates bool // several user records share a stored record
 	marked     bool // its aggregates are stored again if they miss the shard
 	anyShard   bool // the stream is service-managed: order and rates have no meaning
@@ -59,7 +60,29 @@ func (l *loop) newLane(s shard) *lane {
 		n.records = rate.NewLimiter(rate.Limit(1000*l.cfg.rateFactor), int(math.Ceil(1000*l.cfg.rateFactor)))
 		n.volume = rate.NewLimiter(rate.Limit(mebibyte*l.cfg.rateFactor), l.stream.maxRecord)
 	}
+	n.share = l.newShare(n)
 	return n
+}
+
+// newShare returns what a lane may have of the buffer. It goes by the rates of one shard where it is not known how many
+// there are, and by those that a shard has where this producer may use more.
+func (l *loop) newShare(n *lane) *share {
+	factor := 1.0
+	if l.cfg.rateFactor > 0 {
+		factor = min(factor, l.cfg.rateFactor)
+	}
+	s := &share{of: "the stream", perByte: 1 / (mebibyte * factor), perRecord: 1 / (1000 * factor)}
+	switch {
+	case n.id != "":
+		s.of = n.id
+	case n.anyShard && l.shards != nil:
+		s.perByte, s.perRecord = s.perByte/float64(len(l.shards.open)), s.perRecord/float64(len(l.shards.open))
+	}
+	if n.aggregates { // a user record takes a part of a stored one
+		s.perByte = max(s.perByte, s.perRecord/float64(n.encoder.MaxBytes))
+		s.perRecord /= float64(n.encoder.MaxCount)
+	}
+	return s
 }
 
 // roomForKey is taken off the size of aggregates near the limit of a stream: 256 characters of 4 bytes.

@@ -110,13 +110,16 @@ func (l *loop) arrange(stream description, shards *shardMap) {
 	}
 	gone := l.lanes
 	l.lanes = make([]*lane, len(open))
+	shares := make([]*share, len(open))
 	for i, s := range open {
 		if l.lanes[i] = old[s]; l.lanes[i] == nil {
 			l.lanes[i] = l.newLane(s)
 		}
 		n := l.lanes[i] // if all together would keep as much as half of the buffer
 		n.lean = len(open) > l.cfg.maxBuffered/2/max(1, n.encoder.MaxBytes)
+		shares[i] = n.share
 	}
+	l.gate.arrange(shards, shares)
 	l.retire(slices.DeleteFunc(gone, func(n *lane) bool { return slices.Contains(l.lanes, n) }))
 }
 

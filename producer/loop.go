@@ -39,6 +39,7 @@ func newLoop(p *Producer) *loop {
 	l := &loop{Producer: p, rnd: rand.New(rand.NewChaCha8(seed)), stream: usualStream}
 	l.lister = lister{wanted: true, pause: listPause}
 	l.lanes = []*lane{l.newLane(shard{keys: allKeys})}
+	l.gate.arrange(nil, []*share{l.lanes[0].share})
 	return l
 }
 
@@ -109,6 +110,9 @@ func (l *loop) place(e *pending) (more struct{ count, bytes int }) {
 		return more
 	}
 	n := l.lane(e.key)
+	if e.share != n.share {
+		l.gate.move(e, n.share)
+	}
 	count, bytes := len(n.waiting), n.bytes
 	n.add(e, l.cfg.linger)
 	more.count, more.bytes = len(n.waiting)-count, n.bytes-bytes

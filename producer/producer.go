@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/kplkit/kplkit/producer/aggregator"
 	"github.com/kplkit/kplkit/seqnum"
@@ -55,7 +54,7 @@ type API interface {
 type Producer struct {
 	cfg    config
 	api    API
-	room   *semaphore.Weighted // bytes of the buffer; held from Put until done has returned
+	gate   *gate // of the buffer
 	box    *mailbox
 	ctx    context.Context // of all requests
 	cancel context.CancelFunc
@@ -76,7 +75,7 @@ func New(api API, stream string, opts ...Option) (*Producer, error) {
 		return nil, fmt.Errorf("producer: %w", err)
 	}
 	p := &Producer{
-		cfg: cfg, api: api, room: semaphore.NewWeighted(int64(cfg.maxBuffered)),
+		cfg: cfg, api: api, gate: &gate{most: int64(cfg.maxBuffered), mostLoad: cfg.ttl / 2},
 		box: newMailbox(), ended: make(chan struct{}), described: make(chan struct{}),
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
@@ -106,7 +105,7 @@ func (p *Producer) Put(ctx context.Context, r Record, done func(Record, Result))
 	if err != nil {
 		return err
 	}
-	if err := p.room.Acquire(ctx, e.cost()); err != nil {
+	if err := p.gate.enter(ctx, e); err != nil {
 		return err
 	}
 	return p.post(e)
@@ -127,8 +126,8 @@ func (p *Producer) TryPut(r Record, done func(Record, Result)) error {
 	if err != nil {
 		return err
 	}
-	if !p.room.TryAcquire(e.cost()) {
-		return fmt.Errorf("producer: %w: %d bytes", ErrWouldBlock, p.cfg.maxBuffered)
+	if err := p.gate.tryEnter(e); err != nil {
+		return err
 	}
 	return p.post(e)
 }
@@ -150,7 +149,7 @@ func (p *Producer) PutSync(ctx context.Context, r Record) (Result, error) {
 
 func (p *Producer) post(e *pending) error {
 	if !p.box.put(e) {
-		p.room.Release(e.cost())
+		p.gate.leave(e)
 		return fmt.Errorf("producer: %w", ErrClosed)
 	}
 	return nil

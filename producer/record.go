@@ -21,6 +21,7 @@ type pending struct {
 	attempts int
 	misfits  int // how often its aggregate had to be taken apart; maxMisfits if it was refused
 	group    *group
+	share    *share // of the buffer, in which it counts
 }
 
 // cost is what the record takes of the buffer.
