@@ -23,6 +23,7 @@ var errWrongShard = errors.New("its aggregate is stored in a shard where not all
 // answered looks at the answer to a request.
 func (l *loop) answered(now time.Time, b *batch) {
 	l.inFlight--
+	l.learnSize(b)
 	var failed []int
 	for i, s := range b.stored {
 		if b.refusal(i) != nil {
@@ -77,7 +78,7 @@ func deref(s *string) string {
 // began later.
 func (l *loop) landed(x landing) {
 	n := x.lane
-	n.failures, n.lastError = 0, nil
+	n.failures = 0
 	elsewhere := n.id != "" && x.shardID != n.id
 	switch {
 	case elsewhere && l.aborted && x.marked:
@@ -142,13 +143,13 @@ func (l *loop) refused(now time.Time, s *stored, err error, own bool) {
 	case why == permanent:
 		l.fail(s.records, ErrUnusable, err)
 		return
-	case why == Isolated && own && len(s.records) == 1:
+	case why.asWhole() && own && len(s.records) == 1:
 		l.fail(s.records, ErrRefused, err)
 		return
 	}
 	n := s.lane
 	n.lastError = err
-	apart := why == Isolated && own // an aggregate: what the stream does not take as a whole, it may take one by one
+	apart := why.asWhole() && own // an aggregate: what the stream does not take as a whole, it may take one by one
 	if apart {
 		for _, e := range s.records {
 			e.misfits = maxMisfits

@@ -77,13 +77,13 @@ func (l *loop) judgeAll(now time.Time, listed bool) {
 	landings := l.landings
 	l.landings = nil
 	for _, x := range landings {
-		tooOld := now.Sub(x.records[0].arrived) >= l.cfg.ttl
+		tooOld := l.tooOld(now, x.records[len(x.records)-1]) // the youngest
 		switch {
 		case listed && x.needs <= l.lister.started:
 			l.judge(now, x)
 		case !listed && tooOld:
 			l.land(x.stored)
-			l.fail(x.records, ErrExpired, errWrongShard)
+			l.failExpired(now, x.records, errWrongShard)
 		default:
 			l.landings = append(l.landings, x)
 			l.lister.wanted = true

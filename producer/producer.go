@@ -29,7 +29,7 @@ var (
 	ErrTooLarge   = errors.New("record is too large")
 	ErrWouldBlock = errors.New("the buffer is full")                        // of TryPut
 	ErrClosed     = errors.New("the producer is closed")                    // of Put and Flush, and of what Close could not send
-	ErrExpired    = errors.New("not stored within the time to live")        // wraps the last attempt's error, too
+	ErrExpired    = errors.New("not stored within the time to live")        // wraps the last attempt's error, too; tried at least once
 	ErrRefused    = errors.New("the service refuses it, now and always so") // a bad request, or ErrUnusable
 )
 
@@ -84,7 +84,8 @@ func New(api API, stream string, opts ...Option) (*Producer, error) {
 	return p, nil
 }
 
-// Put hands over a record. It waits for room in the buffer and, with a record that not every stream takes (without a
+// Put hands over a record. It waits for room in the buffer, of which a shard has a share (WithMaxBuffered,
+// WithTimeToLive), and, with a record that not every stream takes (without a
 // partition key, or of more than 1 MiB), until the stream is known. Its error says that the record is not taken: a bad
 // record, ErrClosed, or ctx is done.
 //

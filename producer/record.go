@@ -19,7 +19,8 @@ type pending struct {
 	seq      uint64 // the order of the Puts
 	arrived  time.Time
 	attempts int
-	misfits  int // how often its aggregate had to be taken apart; maxMisfits if it was refused
+	waited   time.Duration // until the first of them
+	misfits  int           // how often its aggregate had to be taken apart; maxMisfits if it was refused
 	group    *group
 	share    *share // of the buffer, in which it counts
 }
