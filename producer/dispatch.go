@@ -94,7 +94,7 @@ func (l *loop) blocked(n *lane) bool {
 		return false
 	}
 	for _, r := range l.retired {
-		if r.keys.Contains(n.keys.Start()) || n.keys.Contains(r.keys.Start()) {
+		if n.overlaps(r) {
 			return true
 		}
 	}

@@ -34,6 +34,7 @@ type share struct {
 	held               int64         // bytes
 	load               time.Duration // what is held takes so much of the shard's rates
 	queue              []*waiter     // the first come is the first let in
+	former             []*share      // of lanes that are gone, with the same hash keys: what they hold still has to move here
 }
 
 // waiter is a record that waits at the gate.
@@ -46,6 +47,24 @@ type waiter struct {
 // loadOf is how long a record keeps its shard busy, if that is used to its rates.
 func (s *share) loadOf(e *pending) time.Duration {
 	return time.Duration(max(float64(e.stored())*s.perByte, s.perRecord) * float64(time.Second))
+}
+
+// add counts a record, or takes it off.
+func (s *share) add(e *pending, sign int) {
+	s.held += int64(sign) * e.cost()
+	s.load += time.Duration(sign) * s.loadOf(e)
+}
+
+// sum is what counts for the lane.
+func (s *share) sum() (held int64, load time.Duration) {
+	for _, f := range s.former {
+		held += f.held
+		load += f.load
+	}
+	if held == 0 {
+		s.former = nil
+	}
+	return held + s.held, load + s.load
 }
 
 // enter lets a record in, as soon as there is room and those before it are in.
@@ -102,13 +121,12 @@ func (g *gate) leave(e *pending) {
 	g.admit()
 }
 
-// move counts a record to another lane.
+// move counts a record in the lane that has it now.
 func (g *gate) move(e *pending, to *share) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.give(e)
 	g.take(to, e)
-	g.admit()
 }
 
 // arrange lets records in by the shares of these lanes from now on.
@@ -121,6 +139,11 @@ func (g *gate) arrange(shards *shardMap, shares []*share) {
 	}
 	slices.SortFunc(waiting, func(a, b *waiter) int { return cmp.Compare(a.ticket, b.ticket) })
 	g.shards, g.shares, g.queues = shards, shares, nil
+	for _, s := range shares {
+		for _, f := range s.former {
+			f.former = nil // or they would be kept, one behind the other
+		}
+	}
 	for _, w := range waiting {
 		g.enqueue(w)
 	}
@@ -156,31 +179,31 @@ func (g *gate) hasRoom(s *share, e *pending) bool {
 
 // laneHasRoom tells whether its lane has room for a record, whatever the others have. An empty lane takes any record.
 func (g *gate) laneHasRoom(s *share, e *pending) bool {
-	return s.held == 0 || s.held+e.cost() <= max(g.most/int64(len(g.shares)), g.most-g.held) && s.load+s.loadOf(e) <= g.mostLoad
+	held, load := s.sum()
+	return held == 0 || held+e.cost() <= max(g.most/int64(len(g.shares)), g.most-g.held) && load+s.loadOf(e) <= g.mostLoad
 }
 
 // refusal tells why a record can't come in.
 func (g *gate) refusal(s *share, e *pending) string {
+	held, load := s.sum()
 	switch {
 	case g.held+e.cost() > g.most:
 		return fmt.Sprintf("%d bytes", g.most)
-	case s.load+s.loadOf(e) > g.mostLoad:
-		return fmt.Sprintf("what it holds for %s takes %v at its rate, half the time to live", s.of, s.load.Round(time.Millisecond))
+	case load+s.loadOf(e) > g.mostLoad:
+		return fmt.Sprintf("what it holds for %s takes %v at its rate, half the time to live", s.of, load.Round(time.Millisecond))
 	}
-	return fmt.Sprintf("for %s, which has its share, %d bytes of %d", s.of, s.held, g.most)
+	return fmt.Sprintf("for %s, which has its share, %d bytes of %d", s.of, held, g.most)
 }
 
 func (g *gate) take(s *share, e *pending) {
 	e.share = s
 	g.held += e.cost()
-	s.held += e.cost()
-	s.load += s.loadOf(e)
+	s.add(e, 1)
 }
 
 func (g *gate) give(e *pending) {
 	g.held -= e.cost()
-	e.share.held -= e.cost()
-	e.share.load -= e.share.loadOf(e)
+	e.share.add(e, -1)
 }
 
 func (g *gate) shareOf(e *pending) *share {

@@ -85,6 +85,11 @@ func (l *loop) newShare(n *lane) *share {
 	return s
 }
 
+// overlaps tells whether two lanes have a hash key in common.
+func (n *lane) overlaps(m *lane) bool {
+	return n.keys.Contains(m.keys.Start()) || m.keys.Contains(n.keys.Start())
+}
+
 // roomForKey is taken off the size of aggregates near the limit of a stream: 256 characters of 4 bytes.
 const roomForKey = kibibyte
 

@@ -108,9 +108,8 @@ func (l *loop) arrange(stream description, shards *shardMap) {
 			old[n.shard] = n
 		}
 	}
-	gone := l.lanes
+	before, shares := l.lanes, make([]*share, len(open))
 	l.lanes = make([]*lane, len(open))
-	shares := make([]*share, len(open))
 	for i, s := range open {
 		if l.lanes[i] = old[s]; l.lanes[i] == nil {
 			l.lanes[i] = l.newLane(s)
@@ -119,8 +118,16 @@ func (l *loop) arrange(stream description, shards *shardMap) {
 		n.lean = len(open) > l.cfg.maxBuffered/2/max(1, n.encoder.MaxBytes)
 		shares[i] = n.share
 	}
+	gone := slices.DeleteFunc(before, func(n *lane) bool { return slices.Contains(l.lanes, n) })
+	for _, n := range l.lanes {
+		for _, g := range gone {
+			if n.overlaps(g) && old[n.shard] == nil {
+				n.share.former = append(n.share.former, g.share)
+			}
+		}
+	}
 	l.gate.arrange(shards, shares)
-	l.retire(slices.DeleteFunc(gone, func(n *lane) bool { return slices.Contains(l.lanes, n) }))
+	l.retire(gone)
 }
 
 // retire takes lanes out of use.

@@ -104,7 +104,7 @@ func TestSlowUplink(t *testing.T) {
 		"a large record": {1, 1, 1_000_000, nil, 16 * time.Second}, // 8.5 s: longer than an attempt has
 		"large ones":     {1, 3, 1_000_000, []producer.Option{producer.WithTimeToLive(time.Minute)}, 45 * time.Second},
 		"for long":       {1, 20_000, 1000, []producer.Option{producer.WithMaxBuffered(2 * mebibyte)}, 200 * time.Second}, // 167 s
-		"too much":       {1, 20_000, 1000, nil, 300 * time.Second}, // most of it is too old when it is tried
+		"too much":       {1, 20_000, 1000, nil, 300 * time.Second},                                                       // most of it is too old when it is tried
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, c.shards, func(b *bench) {
@@ -213,4 +213,3 @@ func TestDeadUplink(t *testing.T) {
 		}
 	})
 }
-
