@@ -37,6 +37,12 @@ func classify(err error) Reason {
 	return Network
 }
 
+// isGone tells whether an error says that there is no such stream.
+func isGone(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && api.ErrorCode() == "ResourceNotFoundException"
+}
+
 // classifyCode goes by the codes in the Kinesis API reference and AWS's list of common errors. What it does not know
 // is worth another try: the time to live ends that.
 func classifyCode(code string, server bool) Reason {

@@ -64,12 +64,15 @@ func (l *loop) learn(now time.Time, found *listing) {
 		r.pause, shards = forbiddenPause, nil
 	default:
 		r.pause, r.wanted = min(2*r.pause, longestPause), true
+		if found.gone {
+			shards = nil
+		}
 	}
 	l.arrange(stream, shards)
 	if found.description != nil && l.Producer.description.Swap(found.description) == nil {
 		close(l.described) // only now: a record that waited for it must find the loop knowing it, too
 	}
-	l.judgeAll(now, found.err == nil || found.forbidden)
+	l.judgeAll(now, found.err == nil || found.forbidden || found.gone)
 }
 
 // judgeAll judges what landed before the listing began; without one, it fails what is too old.
