@@ -31,7 +31,13 @@ func TestStreamMadeAnew(t *testing.T) {
 				b.put(p, 0, 100)
 				b.must(nil, p.Flush(b.ctx))
 				b.makeAnew(shards[1])
-				r := b.put(p, 100, 400)
+				r := &results{}
+				first := record(100)
+				first.ExplicitHashKey = "0" // so that all of them land in shard 0
+				b.must(nil, p.Put(b.ctx, first, r.done))
+				for i := 101; i < 500; i++ {
+					b.must(nil, p.Put(b.ctx, record(i), r.done))
+				}
 				b.must(nil, p.Close(b.ctx))
 				b.check(r, 400)
 				if got := b.read(deagg.KCL); !slices.Equal(got, numbers(100, 400)) {
