@@ -37,6 +37,12 @@ func TestHealthyStream(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inRatedBubble(t, 1, func(b *bench) {
+				b.fault = func(_ int, r kinesisfake.Request) (f kinesisfake.Fault) {
+					if r.Operation == "ListShards" {
+						f.Delay = 50 * time.Millisecond // the buffer has all it takes when the shards are known
+					}
+					return f
+				}
 				p, line := b.producer(c.opts...), bytes.Repeat([]byte("x"), c.size)
 				put, failed, oldest := 0, 0, time.Duration(0)
 				for range c.n {
