@@ -11,7 +11,13 @@ const (
 	listPause      = 500 * time.Millisecond // at least, whatever speaks for another look
 	longestPause   = 5 * time.Second        // while it fails
 	forbiddenPause = 30 * time.Second       // while it is not allowed
-	listTimeout    = 10 * time.Second
+)
+
+// Deadlines of a look at the stream. What it waits for: aggregates in a wrong shard, and records of a new Producer, which
+// go plain meanwhile. The description is worth less of it, since there is a usual one.
+const (
+	describeTimeout = 3 * time.Second
+	listTimeout     = 10 * time.Second
 )
 
 // lister is when the stream is looked at.
@@ -56,7 +62,11 @@ func (l *loop) learn(now time.Time, found *listing) {
 	}
 	switch {
 	case found.err == nil:
-		r.pause, shards = listPause, found.shards
+		if shards = found.shards; found.description != nil {
+			r.pause = listPause
+		} else { // records may wait for it
+			r.pause, r.wanted = min(2*r.pause, longestPause), true
+		}
 	case found.forbidden:
 		if r.pause != forbiddenPause {
 			l.cfg.logger.Warn("producer: can't list the shards, so nothing is aggregated", slog.String("stream", l.cfg.stream), slog.Any("error", found.err))

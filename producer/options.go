@@ -114,7 +114,10 @@ func newConfig(stream string, opts []Option) (config, error) {
 		rateFactor: 1.5, maxBuffered: 64 * mebibyte, maxInFlight: 24,
 		observer: nobody{}, logger: slog.Default(),
 	}
-	for _, o := range opts {
+	for i, o := range opts {
+		if o == nil {
+			return c, fmt.Errorf("option %d of %d: nil, want an Option", i+1, len(opts))
+		}
 		o(&c)
 	}
 	return c, c.validate()

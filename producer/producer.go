@@ -68,7 +68,7 @@ type Producer struct {
 // each bad option.
 func New(api API, stream string, opts ...Option) (*Producer, error) {
 	cfg, err := newConfig(stream, opts)
-	if api == nil {
+	if client, ok := api.(*kinesis.Client); api == nil || ok && client == nil {
 		err = errors.Join(errors.New("api: nil, want a *kinesis.Client"), err)
 	}
 	if err != nil {

@@ -67,16 +67,16 @@ type listing struct {
 func (p *Producer) list() {
 	l := &listing{err: errAborted}
 	defer func() { p.box.post(func(in *mail) { in.listing = l }) }()
-	ctx, cancel := context.WithTimeout(p.ctx, listTimeout)
-	defer cancel()
-	l.description = p.describe(ctx)
-	l.shards, l.err = p.listShards(ctx)
+	l.description = p.describe()
+	l.shards, l.err = p.listShards()
 	l.gone = isGone(l.err)
 	l.forbidden = l.err != nil && !l.gone && classify(l.err) == permanent
 }
 
 // describe returns what was known before if it fails, or else the usual stream if it can't succeed another time.
-func (p *Producer) describe(ctx context.Context) *description {
+func (p *Producer) describe() *description {
+	ctx, cancel := context.WithTimeout(p.ctx, describeTimeout)
+	defer cancel()
 	in := &kinesis.DescribeStreamSummaryInput{}
 	in.StreamName, in.StreamARN = p.cfg.streamRef()
 	out, err := p.api.DescribeStreamSummary(ctx, in)
@@ -101,7 +101,9 @@ func (p *Producer) describe(ctx context.Context) *description {
 }
 
 // listShards lists all shards, the closed ones, too.
-func (p *Producer) listShards(ctx context.Context) (*shardMap, error) {
+func (p *Producer) listShards() (*shardMap, error) {
+	ctx, cancel := context.WithTimeout(p.ctx, listTimeout)
+	defer cancel()
 	in := &kinesis.ListShardsInput{}
 	in.StreamName, in.StreamARN = p.cfg.streamRef()
 	var shards []types.Shard
