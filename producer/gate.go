@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// gate is the entrance of the buffer, where Put waits. A record counts from there until its done has returned. Its lock
-// is held for moments only.
+// gate is the entrance of the buffer, where Put waits. A record counts from there until its done has returned, and
+// that of those in the same stored record. Its lock is held for moments only.
 //
 // The buffer is bounded in bytes, what a lane has of it also in time: a shard has a rate, and what is let in has to be
 // stored within the time to live. So that a shard that gets more than its rate leaves room for the others, a lane has
@@ -113,11 +113,13 @@ func (g *gate) giveUp(ctx context.Context, w *waiter) error {
 	return ctx.Err()
 }
 
-// leave gives back a record's room.
-func (g *gate) leave(e *pending) {
+// leave gives back the records' room.
+func (g *gate) leave(records []*pending) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.give(e)
+	for _, e := range records {
+		g.give(e)
+	}
 	g.admit()
 }
 

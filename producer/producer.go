@@ -150,7 +150,7 @@ func (p *Producer) PutSync(ctx context.Context, r Record) (Result, error) {
 
 func (p *Producer) post(e *pending) error {
 	if !p.box.put(e) {
-		p.gate.leave(e)
+		p.gate.leave([]*pending{e})
 		return fmt.Errorf("producer: %w", ErrClosed)
 	}
 	return nil
