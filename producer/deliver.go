@@ -19,7 +19,7 @@ type outcome struct {
 
 // result is that of the i-th record.
 func (o *outcome) result(i int) Result {
-	r := Result{ShardID: o.shardID, Attempts: o.records[i].attempts, Err: o.err}
+	r := Result{ShardID: o.shardID, Attempts: int(o.records[i].attempts), Err: o.err}
 	switch {
 	case !o.number.IsValid():
 	case len(o.records) > 1:

@@ -18,9 +18,9 @@ type pending struct {
 	key      hashkey.Key
 	seq      uint64 // the order of the Puts
 	arrived  time.Time
-	attempts int
 	waited   time.Duration // until the first of them
-	misfits  int           // how often its aggregate had to be taken apart; maxMisfits if it was refused
+	attempts int32         // as many as there are of these, they should be small
+	misfits  int32         // how often its aggregate had to be taken apart; maxMisfits if it was refused
 	group    *group
 	share    *share // of the buffer, in which it counts
 }
