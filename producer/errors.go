@@ -17,7 +17,7 @@ const permanent Reason = ""
 var errAborted = errors.New("the request was ended")
 
 // errNextTurn is why a record that was tried is not stored, where nothing else is known.
-var errNextTurn = errors.New("it waits for the next")
+var errNextTurn = errors.New("it is stored, or it waits for another")
 
 // errNoAnswer is the error of a stored record that the answer to its request leaves out.
 var errNoAnswer = errors.New("the answer does not tell")

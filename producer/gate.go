@@ -27,44 +27,11 @@ type gate struct {
 	tickets uint64
 }
 
-// share is what a lane has of the buffer.
-type share struct {
-	of                 string        // a shard, or the whole stream
-	perByte, perRecord float64       // seconds of the shard's rates that they take
-	held               int64         // bytes
-	load               time.Duration // what is held takes so much of the shard's rates
-	queue              []*waiter     // the first come is the first let in
-	former             []*share      // of lanes that are gone, with the same hash keys: what they hold still has to move here
-}
-
 // waiter is a record that waits at the gate.
 type waiter struct {
 	*pending
 	ticket uint64 // the order of all waiters
 	ready  chan struct{}
-}
-
-// loadOf is how long a record keeps its shard busy, if that is used to its rates.
-func (s *share) loadOf(e *pending) time.Duration {
-	return time.Duration(max(float64(e.stored())*s.perByte, s.perRecord) * float64(time.Second))
-}
-
-// add counts a record, or takes it off.
-func (s *share) add(e *pending, sign int) {
-	s.held += int64(sign) * e.cost()
-	s.load += time.Duration(sign) * s.loadOf(e)
-}
-
-// sum is what counts for the lane.
-func (s *share) sum() (held int64, load time.Duration) {
-	for _, f := range s.former {
-		held += f.held
-		load += f.load
-	}
-	if held == 0 {
-		s.former = nil
-	}
-	return held + s.held, load + s.load
 }
 
 // enter lets a record in, as soon as there is room and those before it are in.

@@ -64,27 +64,6 @@ func (l *loop) newLane(s shard) *lane {
 	return n
 }
 
-// newShare returns what a lane may have of the buffer. It goes by the rates of one shard where it is not known how many
-// there are, and by those that a shard has where this producer may use more.
-func (l *loop) newShare(n *lane) *share {
-	factor := 1.0
-	if l.cfg.rateFactor > 0 {
-		factor = min(factor, l.cfg.rateFactor)
-	}
-	s := &share{of: "the stream", perByte: 1 / (mebibyte * factor), perRecord: 1 / (1000 * factor)}
-	switch {
-	case n.id != "":
-		s.of = n.id
-	case n.anyShard && l.shards != nil:
-		s.perByte, s.perRecord = s.perByte/float64(len(l.shards.open)), s.perRecord/float64(len(l.shards.open))
-	}
-	if n.aggregates { // a user record takes a part of a stored one
-		s.perByte = max(s.perByte, s.perRecord/float64(n.encoder.MaxBytes))
-		s.perRecord /= float64(n.encoder.MaxCount)
-	}
-	return s
-}
-
 // overlaps tells whether two lanes have a hash key in common.
 func (n *lane) overlaps(m *lane) bool {
 	return n.keys.Contains(m.keys.Start()) || m.keys.Contains(n.keys.Start())

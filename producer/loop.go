@@ -178,7 +178,7 @@ func (l *loop) failExpired(now time.Time, records []*pending, why error) (rest [
 			rest = append(rest, e)
 			continue
 		}
-		l.fail(records[i:i+1], ErrExpired, fmt.Errorf("%d attempts in %v, the first after %v in the buffer; the last: %w",
+		l.fail(records[i:i+1], ErrExpired, fmt.Errorf("attempts: %d in %v, the first after %v in the buffer; the last one: %w",
 			e.attempts, now.Sub(e.arrived).Round(time.Millisecond), e.waited.Round(time.Millisecond), why))
 	}
 	return rest
