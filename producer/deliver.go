@@ -19,7 +19,7 @@ type outcome struct {
 
 // result is that of the i-th record.
 func (o *outcome) result(i int) Result {
-	r := Result{ShardID: o.shardID, Attempts: o.records[i].attempts, Err: o.err}
+	r := Result{ShardID: o.shardID, Attempts: int(o.records[i].attempts), Err: o.err}
 	switch {
 	case !o.number.IsValid():
 	case len(o.records) > 1:
@@ -56,23 +56,24 @@ func (p *Producer) deliver() {
 func (p *Producer) deliverAll(outcomes []*outcome) {
 	defer func() { p.box.settle(outcomes, 0) }() // none, unless done ended the goroutine
 	for ; len(outcomes) > 0; outcomes = outcomes[1:] {
-		for o := outcomes[0]; o.delivered < len(o.records); {
+		o := outcomes[0]
+		for o.delivered < len(o.records) {
 			o.delivered++
 			p.callDone(o.records[o.delivered-1], o.result(o.delivered-1))
 		}
+		p.gate.leave(o.records)
+		p.box.finish(o.records)
 	}
 }
 
-// callDone frees the record's room when its done has returned, however that is.
 func (p *Producer) callDone(e *pending, r Result) {
+	if e.done == nil {
+		return
+	}
 	defer func() {
 		if v := recover(); v != nil {
 			p.cfg.logger.Error("producer: panic in done", slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 		}
-		p.room.Release(e.cost())
-		p.box.finish(e)
 	}()
-	if e.done != nil {
-		e.done(e.Record, r)
-	}
+	e.done(e.Record, r)
 }

@@ -17,6 +17,7 @@ const laneVolume = 256 * kibibyte
 type batch struct {
 	stored  []*stored
 	bytes   int
+	timeout time.Duration
 	latency time.Duration
 	out     *kinesis.PutRecordsOutput
 	err     error
@@ -32,10 +33,13 @@ func (l *loop) dispatch(now time.Time) {
 		}
 		l.turn++
 		l.inFlight++
+		b.timeout = l.timeout(b.bytes)
 		for _, s := range b.stored {
 			s.lane.flying++
 			for _, e := range s.records {
-				e.attempts++
+				if e.attempts++; e.attempts == 1 {
+					e.waited = now.Sub(e.arrived)
+				}
 			}
 		}
 		go l.request(b)
@@ -70,7 +74,7 @@ func (l *loop) due(now time.Time) (due bool) {
 			due = due || l.overdue(now, n.waiting[0].due) || listed && n.bytes >= laneVolume
 		}
 	}
-	return due || listed && (count >= l.cfg.maxBatchCount || bytes >= l.cfg.maxBatchBytes)
+	return due || listed && (count >= l.cfg.maxBatchCount || bytes >= min(l.cfg.maxBatchBytes, l.carries))
 }
 
 // overdue tells whether what is due at an instant need not wait any more.
@@ -90,7 +94,7 @@ func (l *loop) blocked(n *lane) bool {
 		return false
 	}
 	for _, r := range l.retired {
-		if r.keys.Contains(n.keys.Start()) || n.keys.Contains(r.keys.Start()) {
+		if n.overlaps(r) {
 			return true
 		}
 	}
@@ -101,11 +105,11 @@ func (l *loop) blocked(n *lane) bool {
 func (l *loop) take(n *lane, b *batch, now time.Time) {
 	for len(n.waiting) > 0 {
 		s := n.waiting[0]
-		if now.Sub(s.records[0].arrived) >= l.cfg.ttl { // the first is the oldest
+		if l.tooOld(now, s.records[0]) { // the first is the oldest
 			l.requeue(l.failExpired(now, n.takeUnsent(), n.lastError))
 			continue
 		}
-		if !l.fits(b, s) {
+		if !l.fits(b, s, now) {
 			return
 		}
 		if wait := n.throttle(now, s.size()); wait > 0 {
@@ -123,11 +127,16 @@ func (l *loop) take(n *lane, b *batch, now time.Time) {
 	}
 }
 
-func (l *loop) fits(b *batch, s *stored) bool {
+// fits tells whether a batch can take a stored record; an empty one takes any.
+func (l *loop) fits(b *batch, s *stored, now time.Time) bool {
 	if len(b.stored) == 0 {
 		return true
 	}
-	return len(b.stored) < l.cfg.maxBatchCount && b.bytes+s.size() <= l.cfg.maxBatchBytes && !s.alone && !b.stored[0].alone
+	most := min(l.cfg.maxBatchBytes, l.carries)
+	if first := b.stored[0].records[0]; first.attempts == 0 && now.Sub(first.arrived) >= l.cfg.ttl {
+		most = l.cfg.maxBatchBytes // each has one attempt yet: that must not take as many requests as it has records
+	}
+	return len(b.stored) < l.cfg.maxBatchCount && b.bytes+s.size() <= most && !s.alone && !b.stored[0].alone
 }
 
 // nextDue is when a lane has something to send that nothing else would tell of.
@@ -159,7 +168,7 @@ func (p *Producer) request(b *batch) {
 	for i, s := range b.stored {
 		in.Records[i] = types.PutRecordsRequestEntry{Data: s.data, PartitionKey: present(s.partitionKey), ExplicitHashKey: present(s.explicitHashKey)}
 	}
-	ctx, cancel := context.WithTimeout(p.ctx, p.cfg.timeout)
+	ctx, cancel := context.WithTimeout(p.ctx, b.timeout)
 	defer cancel()
 	begin := time.Now()
 	out, err := p.api.PutRecords(ctx, in, func(o *kinesis.Options) { o.Retryer = aws.NopRetryer{} })

@@ -17,6 +17,11 @@
 // whole (docs/policies.md tells what others lose). A result with an error can still mean that the record is stored,
 // since an answer may have been lost; for the same reason, a record may be stored twice.
 //
+// On a stream in order no record gets too old, since Put waits: it takes no more for a shard than that stores in half the
+// time to live. Several goroutines may put: a shard that gets more than its rate leaves room for the others.
+//
+// A program that is frozen or ended without notice, as a Lambda function is, has to call Flush before (docs/producing.md).
+//
 // User records of one partition key are stored in the order of their Puts as long as nothing has to be sent again, or
 // always with [WithStrictOrder].
 //

@@ -11,7 +11,7 @@ import (
 	"github.com/kplkit/kplkit/seqnum"
 )
 
-// landing is an aggregate that is stored in another shard than expected, and waits for a listing.
+// landing is an aggregate that is stored in another shard than expected, by its id or its birth, and waits for a listing.
 type landing struct {
 	*stored
 	shardID, sequenceNumber string
@@ -23,6 +23,7 @@ var errWrongShard = errors.New("its aggregate is stored in a shard where not all
 // answered looks at the answer to a request.
 func (l *loop) answered(now time.Time, b *batch) {
 	l.inFlight--
+	l.learnSize(b)
 	var failed []int
 	for i, s := range b.stored {
 		if b.refusal(i) != nil {
@@ -35,6 +36,10 @@ func (l *loop) answered(now time.Time, b *batch) {
 	slices.Reverse(failed) // each goes in front of its lane
 	for _, i := range failed {
 		l.refused(now, b.stored[i], b.refusal(i), len(b.stored) == 1 || b.err == nil)
+	}
+	if isGone(b.err) { // if it comes again, it is another stream
+		l.arrange(l.stream, nil)
+		l.lister.wanted = true
 	}
 	l.observe(b, len(failed))
 }
@@ -77,8 +82,8 @@ func deref(s *string) string {
 // began later.
 func (l *loop) landed(x landing) {
 	n := x.lane
-	n.failures, n.lastError = 0, nil
-	elsewhere := n.id != "" && x.shardID != n.id
+	n.failures = 0
+	elsewhere := n.id != "" && (x.shardID != n.id || x.marked && !n.gave(x.sequenceNumber))
 	switch {
 	case elsewhere && l.aborted && x.marked:
 		l.land(x.stored)
@@ -99,8 +104,8 @@ func (l *loop) landed(x landing) {
 // judge decides on an aggregate that landed elsewhere: all of it is acknowledged, or all of it sent again.
 func (l *loop) judge(now time.Time, x landing) {
 	if l.shards != nil {
-		keys, known := l.shards.all[x.shardID]
-		if known && !slices.ContainsFunc(x.records, func(e *pending) bool { return !keys.Contains(e.key) }) {
+		found, known := l.shards.all[x.shardID]
+		if known && found.gave(x.sequenceNumber) && !slices.ContainsFunc(x.records, func(e *pending) bool { return !found.keys.Contains(e.key) }) {
 			l.acknowledge(x)
 			return
 		}
@@ -142,13 +147,13 @@ func (l *loop) refused(now time.Time, s *stored, err error, own bool) {
 	case why == permanent:
 		l.fail(s.records, ErrUnusable, err)
 		return
-	case why == Isolated && own && len(s.records) == 1:
+	case why.asWhole() && own && len(s.records) == 1:
 		l.fail(s.records, ErrRefused, err)
 		return
 	}
 	n := s.lane
 	n.lastError = err
-	apart := why == Isolated && own // an aggregate: what the stream does not take as a whole, it may take one by one
+	apart := why.asWhole() && own // an aggregate: what the stream does not take as a whole, it may take one by one
 	if apart {
 		for _, e := range s.records {
 			e.misfits = maxMisfits

@@ -16,6 +16,7 @@ import (
 // Where shards don't matter or are not known there is one lane, without an id and for all hash keys.
 type lane struct {
 	shard
+	share      *share
 	aggregates bool // several user records share a stored record
 	marked     bool // its aggregates are stored again if they miss the shard
 	anyShard   bool // the stream is service-managed: order and rates have no meaning
@@ -59,7 +60,13 @@ func (l *loop) newLane(s shard) *lane {
 		n.records = rate.NewLimiter(rate.Limit(1000*l.cfg.rateFactor), int(math.Ceil(1000*l.cfg.rateFactor)))
 		n.volume = rate.NewLimiter(rate.Limit(mebibyte*l.cfg.rateFactor), l.stream.maxRecord)
 	}
+	n.share = l.newShare(n)
 	return n
+}
+
+// overlaps tells whether two lanes have a hash key in common.
+func (n *lane) overlaps(m *lane) bool {
+	return n.keys.Contains(m.keys.Start()) || m.keys.Contains(n.keys.Start())
 }
 
 // roomForKey is taken off the size of aggregates near the limit of a stream: 256 characters of 4 bytes.

@@ -11,7 +11,13 @@ const (
 	listPause      = 500 * time.Millisecond // at least, whatever speaks for another look
 	longestPause   = 5 * time.Second        // while it fails
 	forbiddenPause = 30 * time.Second       // while it is not allowed
-	listTimeout    = 10 * time.Second
+)
+
+// Deadlines of a look at the stream. What it waits for: aggregates in a wrong shard, and records of a new Producer, which
+// go plain meanwhile. The description is worth less of it, since there is a usual one.
+const (
+	describeTimeout = 3 * time.Second
+	listTimeout     = 10 * time.Second
 )
 
 // lister is when the stream is looked at.
@@ -56,7 +62,11 @@ func (l *loop) learn(now time.Time, found *listing) {
 	}
 	switch {
 	case found.err == nil:
-		r.pause, shards = listPause, found.shards
+		if shards = found.shards; found.description != nil {
+			r.pause = listPause
+		} else { // records may wait for it
+			r.pause, r.wanted = min(2*r.pause, longestPause), true
+		}
 	case found.forbidden:
 		if r.pause != forbiddenPause {
 			l.cfg.logger.Warn("producer: can't list the shards, so nothing is aggregated", slog.String("stream", l.cfg.stream), slog.Any("error", found.err))
@@ -64,12 +74,15 @@ func (l *loop) learn(now time.Time, found *listing) {
 		r.pause, shards = forbiddenPause, nil
 	default:
 		r.pause, r.wanted = min(2*r.pause, longestPause), true
+		if found.gone {
+			shards = nil
+		}
 	}
 	l.arrange(stream, shards)
 	if found.description != nil && l.Producer.description.Swap(found.description) == nil {
 		close(l.described) // only now: a record that waited for it must find the loop knowing it, too
 	}
-	l.judgeAll(now, found.err == nil || found.forbidden)
+	l.judgeAll(now, found.err == nil || found.forbidden || found.gone)
 }
 
 // judgeAll judges what landed before the listing began; without one, it fails what is too old.
@@ -77,13 +90,13 @@ func (l *loop) judgeAll(now time.Time, listed bool) {
 	landings := l.landings
 	l.landings = nil
 	for _, x := range landings {
-		tooOld := now.Sub(x.records[0].arrived) >= l.cfg.ttl
+		tooOld := l.tooOld(now, x.records[len(x.records)-1]) // the youngest
 		switch {
 		case listed && x.needs <= l.lister.started:
 			l.judge(now, x)
 		case !listed && tooOld:
 			l.land(x.stored)
-			l.fail(x.records, ErrExpired, errWrongShard)
+			l.failExpired(now, x.records, errWrongShard)
 		default:
 			l.landings = append(l.landings, x)
 			l.lister.wanted = true
@@ -108,7 +121,7 @@ func (l *loop) arrange(stream description, shards *shardMap) {
 			old[n.shard] = n
 		}
 	}
-	gone := l.lanes
+	before, shares := l.lanes, make([]*share, len(open))
 	l.lanes = make([]*lane, len(open))
 	for i, s := range open {
 		if l.lanes[i] = old[s]; l.lanes[i] == nil {
@@ -116,8 +129,18 @@ func (l *loop) arrange(stream description, shards *shardMap) {
 		}
 		n := l.lanes[i] // if all together would keep as much as half of the buffer
 		n.lean = len(open) > l.cfg.maxBuffered/2/max(1, n.encoder.MaxBytes)
+		shares[i] = n.share
 	}
-	l.retire(slices.DeleteFunc(gone, func(n *lane) bool { return slices.Contains(l.lanes, n) }))
+	gone := slices.DeleteFunc(before, func(n *lane) bool { return slices.Contains(l.lanes, n) })
+	for _, n := range l.lanes {
+		for _, g := range gone {
+			if n.overlaps(g) && old[n.shard] == nil {
+				n.share.former = append(n.share.former, g.share)
+			}
+		}
+	}
+	l.gate.arrange(shards, shares)
+	l.retire(gone)
 }
 
 // retire takes lanes out of use.

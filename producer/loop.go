@@ -26,6 +26,7 @@ type loop struct {
 
 	held     int // records without a result
 	inFlight int // requests
+	carries  int // bytes of a request that arrive in time, as far as is known
 	settled  []*outcome
 	failed   int // of settled: given up by Close
 
@@ -36,9 +37,10 @@ type loop struct {
 func newLoop(p *Producer) *loop {
 	var seed [32]byte
 	crand.Read(seed[:]) // never fails
-	l := &loop{Producer: p, rnd: rand.New(rand.NewChaCha8(seed)), stream: usualStream}
+	l := &loop{Producer: p, rnd: rand.New(rand.NewChaCha8(seed)), stream: usualStream, carries: largestRecord}
 	l.lister = lister{wanted: true, pause: listPause}
 	l.lanes = []*lane{l.newLane(shard{keys: allKeys})}
+	l.gate.arrange(nil, []*share{l.lanes[0].share})
 	return l
 }
 
@@ -109,6 +111,9 @@ func (l *loop) place(e *pending) (more struct{ count, bytes int }) {
 		return more
 	}
 	n := l.lane(e.key)
+	if e.share != n.share {
+		l.gate.move(e, n.share)
+	}
 	count, bytes := len(n.waiting), n.bytes
 	n.add(e, l.cfg.linger)
 	more.count, more.bytes = len(n.waiting)-count, n.bytes-bytes
@@ -158,14 +163,23 @@ func (l *loop) fail(records []*pending, kind, why error) {
 	}
 }
 
-// failExpired fails the records that are too old, and returns the others.
+// tooOld tells whether a record has had its time, and at least one attempt.
+func (l *loop) tooOld(now time.Time, e *pending) bool {
+	return e.attempts > 0 && now.Sub(e.arrived) >= l.cfg.ttl
+}
+
+// failExpired fails the records that are too old, and returns the others. why is what they waited for last.
 func (l *loop) failExpired(now time.Time, records []*pending, why error) (rest []*pending) {
+	if why == nil {
+		why = errNextTurn
+	}
 	for i, e := range records {
-		if now.Sub(e.arrived) >= l.cfg.ttl {
-			l.fail(records[i:i+1], ErrExpired, why)
-		} else {
+		if !l.tooOld(now, e) {
 			rest = append(rest, e)
+			continue
 		}
+		l.fail(records[i:i+1], ErrExpired, fmt.Errorf("attempts: %d in %v, the first after %v in the buffer; the last one: %w",
+			e.attempts, now.Sub(e.arrived).Round(time.Millisecond), e.waited.Round(time.Millisecond), why))
 	}
 	return rest
 }

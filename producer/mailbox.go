@@ -155,10 +155,12 @@ func (m *mailbox) toDeliver() (outcomes []*outcome, more bool) {
 	return outcomes, len(outcomes) > 0 || !m.ended
 }
 
-// finish takes note that a record's done has returned.
-func (m *mailbox) finish(e *pending) {
+// finish takes note that the records' done has returned.
+func (m *mailbox) finish(records []*pending) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	e.group.records--
+	for _, e := range records {
+		e.group.records--
+	}
 	m.dropFinished()
 }

@@ -31,8 +31,13 @@ const (
 	Network     Reason = "network"     // the connection broke: it may be stored
 	Credentials Reason = "credentials" // expired, or signed with a wrong clock
 	Isolated    Reason = "isolated"    // the request was refused as a whole: each stored record is tried alone
-	WrongShard  Reason = "wrong shard" // an aggregate landed where not all of its user records belong
+	// RequestTooLarge is HTTP 413, of a proxy mostly: requests hold less from now on.
+	RequestTooLarge Reason = "request too large"
+	WrongShard      Reason = "wrong shard" // an aggregate landed where not all of its user records belong
 )
+
+// asWhole tells whether a request was refused for what it is: a stored record that was in it may be taken alone.
+func (r Reason) asWhole() bool { return r == Isolated || r == RequestTooLarge }
 
 type nobody struct{}
 

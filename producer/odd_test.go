@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/kplkit/kplkit/internal/kinesisfake"
 	"github.com/kplkit/kplkit/producer"
 )
 
@@ -172,7 +173,44 @@ func TestAggregateRefused(t *testing.T) {
 }
 
 func TestNoAPI(t *testing.T) {
-	if _, err := producer.New(nil, "s"); err == nil {
-		t.Error("no error")
+	for _, api := range []producer.API{nil, (*kinesis.Client)(nil)} {
+		if _, err := producer.New(api, "s"); err == nil {
+			t.Errorf("%#v: no error", api)
+		}
+	}
+}
+
+// TestSilentAPI: calls that are never answered end, and hold up no more than what needs them.
+func TestSilentAPI(t *testing.T) {
+	for name, c := range map[string]struct {
+		silent     string
+		aggregates int // of what is put after 15 s
+	}{
+		"no description": {"DescribeStreamSummary", 3},
+		"no list":        {"ListShards", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 3, func(b *bench) {
+				b.fault = func(n int, r kinesisfake.Request) (f kinesisfake.Fault) {
+					if r.Operation == c.silent {
+						f.Delay = time.Hour
+					}
+					return f
+				}
+				p := b.producer()
+				r := b.put(p, 0, 100)
+				time.Sleep(15 * time.Second)
+				before := b.count(c.silent)
+				for i := 100; i < 400; i++ {
+					b.must(nil, p.Put(b.ctx, record(i), r.done))
+				}
+				b.must(nil, p.Flush(b.ctx))
+				if ours, _, _ := b.marks(); ours != c.aggregates || before < 2 {
+					b.Errorf("%d aggregates, want %d; %d calls without an answer", ours, c.aggregates, before)
+				}
+				b.check(r, 400)
+				b.must(nil, p.Close(b.ctx))
+			})
+		})
 	}
 }

@@ -70,10 +70,13 @@ func WithMaxBatch(bytes, storedRecords int) Option {
 // WithLinger sets how long a record waits for others to share a request with: the KPL's recordMaxBufferedTime, 100 ms.
 func WithLinger(d time.Duration) Option { return func(c *config) { c.linger = d } }
 
-// WithTimeToLive sets how long a record is tried: the KPL's recordTtl, 30 s. It is looked at between attempts.
+// WithTimeToLive sets how long a record is tried: the KPL's recordTtl, 30 s. It is looked at between attempts, and each
+// record has one. Put takes no more for a shard than its rates store in half of it.
 func WithTimeToLive(d time.Duration) Option { return func(c *config) { c.ttl = d } }
 
-// WithRequestTimeout sets how long a request may take: the KPL's requestTimeout, 6 s.
+// WithRequestTimeout sets how long a request may take: the KPL's requestTimeout, 6 s. After one that took longer,
+// requests hold less, until they have time to spare; a stored record that is too large for that time gets more of it, up
+// to half the time to live.
 func WithRequestTimeout(d time.Duration) Option { return func(c *config) { c.timeout = d } }
 
 // WithRateLimit sets how much of a shard's rates, 1 MiB and 1,000 stored records a second, this producer uses: the
@@ -81,7 +84,8 @@ func WithRequestTimeout(d time.Duration) Option { return func(c *config) { c.tim
 func WithRateLimit(factor float64) Option { return func(c *config) { c.rateFactor = factor } }
 
 // WithMaxBuffered limits the bytes of all records that have no result yet, 64 MiB by default. A record counts its data
-// and keys, and 256 bytes for what is kept beside it; the aggregates made of it take up to as much again.
+// and keys, and 256 bytes for what is kept beside it; the aggregates made of it take up to as much again. The records of
+// a shard may have as much of it as they leave free, and an equal share at any rate: all of it, where there is one shard.
 func WithMaxBuffered(bytes int) Option { return func(c *config) { c.maxBuffered = bytes } }
 
 // WithMaxInFlight limits the requests under way: the KPL's maxConnections, 24.
@@ -110,7 +114,10 @@ func newConfig(stream string, opts []Option) (config, error) {
 		rateFactor: 1.5, maxBuffered: 64 * mebibyte, maxInFlight: 24,
 		observer: nobody{}, logger: slog.Default(),
 	}
-	for _, o := range opts {
+	for i, o := range opts {
+		if o == nil {
+			return c, fmt.Errorf("option %d of %d: nil, want an Option", i+1, len(opts))
+		}
 		o(&c)
 	}
 	return c, c.validate()

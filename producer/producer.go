@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/kplkit/kplkit/producer/aggregator"
 	"github.com/kplkit/kplkit/seqnum"
@@ -30,7 +29,7 @@ var (
 	ErrTooLarge   = errors.New("record is too large")
 	ErrWouldBlock = errors.New("the buffer is full")                        // of TryPut
 	ErrClosed     = errors.New("the producer is closed")                    // of Put and Flush, and of what Close could not send
-	ErrExpired    = errors.New("not stored within the time to live")        // wraps the last attempt's error, too
+	ErrExpired    = errors.New("not stored within the time to live")        // wraps the last attempt's error, too; tried at least once
 	ErrRefused    = errors.New("the service refuses it, now and always so") // a bad request, or ErrUnusable
 )
 
@@ -55,7 +54,7 @@ type API interface {
 type Producer struct {
 	cfg    config
 	api    API
-	room   *semaphore.Weighted // bytes of the buffer; held from Put until done has returned
+	gate   *gate // of the buffer
 	box    *mailbox
 	ctx    context.Context // of all requests
 	cancel context.CancelFunc
@@ -69,14 +68,14 @@ type Producer struct {
 // each bad option.
 func New(api API, stream string, opts ...Option) (*Producer, error) {
 	cfg, err := newConfig(stream, opts)
-	if api == nil {
+	if client, ok := api.(*kinesis.Client); api == nil || ok && client == nil {
 		err = errors.Join(errors.New("api: nil, want a *kinesis.Client"), err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("producer: %w", err)
 	}
 	p := &Producer{
-		cfg: cfg, api: api, room: semaphore.NewWeighted(int64(cfg.maxBuffered)),
+		cfg: cfg, api: api, gate: &gate{most: int64(cfg.maxBuffered), mostLoad: cfg.ttl / 2},
 		box: newMailbox(), ended: make(chan struct{}), described: make(chan struct{}),
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
@@ -85,7 +84,8 @@ func New(api API, stream string, opts ...Option) (*Producer, error) {
 	return p, nil
 }
 
-// Put hands over a record. It waits for room in the buffer and, with a record that not every stream takes (without a
+// Put hands over a record. It waits for room in the buffer, of which a shard has a share (WithMaxBuffered,
+// WithTimeToLive), and, with a record that not every stream takes (without a
 // partition key, or of more than 1 MiB), until the stream is known. Its error says that the record is not taken: a bad
 // record, ErrClosed, or ctx is done.
 //
@@ -106,7 +106,7 @@ func (p *Producer) Put(ctx context.Context, r Record, done func(Record, Result))
 	if err != nil {
 		return err
 	}
-	if err := p.room.Acquire(ctx, e.cost()); err != nil {
+	if err := p.gate.enter(ctx, e); err != nil {
 		return err
 	}
 	return p.post(e)
@@ -127,8 +127,8 @@ func (p *Producer) TryPut(r Record, done func(Record, Result)) error {
 	if err != nil {
 		return err
 	}
-	if !p.room.TryAcquire(e.cost()) {
-		return fmt.Errorf("producer: %w: %d bytes", ErrWouldBlock, p.cfg.maxBuffered)
+	if err := p.gate.tryEnter(e); err != nil {
+		return err
 	}
 	return p.post(e)
 }
@@ -150,7 +150,7 @@ func (p *Producer) PutSync(ctx context.Context, r Record) (Result, error) {
 
 func (p *Producer) post(e *pending) error {
 	if !p.box.put(e) {
-		p.room.Release(e.cost())
+		p.gate.leave([]*pending{e})
 		return fmt.Errorf("producer: %w", ErrClosed)
 	}
 	return nil

@@ -38,9 +38,15 @@ type bench struct {
 // inBubble runs fn beside a Kinesis with a stream of so many shards, none if 0.
 func inBubble(t *testing.T, shards int, fn func(b *bench)) {
 	t.Helper()
+	inBubbleWith(t, kinesisfake.Options{}, shards, fn)
+}
+
+func inBubbleWith(t *testing.T, o kinesisfake.Options, shards int, fn func(b *bench)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := &bench{T: t, ctx: context.Background(), requests: map[string]int{}}
-		b.server = kinesisfake.New(kinesisfake.Options{Fault: b.faultOf})
+		o.Fault = b.faultOf
+		b.server = kinesisfake.New(o)
 		defer b.server.Close()
 		b.client = kinesis.New(kinesis.Options{
 			Region: "us-east-1", BaseEndpoint: aws.String("http://kinesis.test"), Credentials: aws.AnonymousCredentials{},

@@ -11,16 +11,18 @@ import (
 // recordOverhead is what a record counts in the buffer besides its data and keys.
 const recordOverhead = 256
 
-// pending is a record that has no result yet.
+// pending is a record that has no result yet. There may be very many: a word more counts.
 type pending struct {
 	Record
 	done     func(Record, Result)
 	key      hashkey.Key
 	seq      uint64 // the order of the Puts
 	arrived  time.Time
-	attempts int
-	misfits  int // how often its aggregate had to be taken apart; maxMisfits if it was refused
+	waited   time.Duration // from then until the first attempt
+	attempts int32         // requests that it was part of
+	misfits  int32         // how often its aggregate had to be taken apart; maxMisfits if it was refused
 	group    *group
+	share    *share // of the buffer, in which it counts
 }
 
 // cost is what the record takes of the buffer.

@@ -177,6 +177,9 @@ func TestBadOptions(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
+	if _, err := producer.New(kinesis.New(kinesis.Options{}), "s", producer.WithLinger(1), nil); err == nil || !strings.Contains(err.Error(), "option 2 of 2: nil, want an Option") {
+		t.Errorf("a nil option: %v", err)
+	}
 	_, err := producer.New(kinesis.New(kinesis.Options{}), "", producer.WithLinger(-1), producer.WithMaxInFlight(0), producer.WithObserver(nil))
 	for _, text := range []string{"stream", "WithLinger", "WithMaxInFlight", "WithObserver"} {
 		if err == nil || !strings.Contains(err.Error(), text+": ") {

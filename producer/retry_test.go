@@ -112,6 +112,9 @@ func TestExpired(t *testing.T) {
 		if d := time.Since(begin); d < 10*time.Second || d > 12*time.Second || res.Attempts < 8 || res.Attempts > 20 {
 			b.Errorf("%d attempts in %v", res.Attempts, d)
 		}
+		if want := fmt.Sprintf("attempts: %d in %v, the first after 100ms in the buffer; the last one: ", res.Attempts, time.Since(begin).Round(time.Millisecond)); !strings.Contains(err.Error(), want) {
+			b.Errorf("%v\nlacks %q", err, want)
+		}
 		if n := o.retries[producer.Credentials]; n != res.Attempts-1 && n != res.Attempts { // the last pause may last too long
 			b.Errorf("retries %v", o.retries)
 		}

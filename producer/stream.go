@@ -5,11 +5,13 @@ import (
 	"errors"
 	"slices"
 	"sort"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"github.com/kplkit/kplkit/deagg/hashkey"
+	"github.com/kplkit/kplkit/seqnum"
 )
 
 // description is what DescribeStreamSummary tells that the producer goes by.
@@ -23,13 +25,33 @@ var usualStream = description{maxRecord: usualRecord}
 
 // shardMap is a stream's shards, as listed once.
 type shardMap struct {
-	open []shard                  // in the order of their ranges, which cover all hash keys
-	all  map[string]hashkey.Range // closed ones included
+	open []shard          // in the order of their ranges, which cover all hash keys
+	all  map[string]shard // closed ones included, by id
 }
 
+// shard is a shard of one stream. Its id is not enough: a stream that is deleted and made anew under the same name has
+// the same ids again, for other ranges.
 type shard struct {
 	id   string
 	keys hashkey.Range
+	born time.Time // to the second, UTC; zero: not known
+}
+
+// gave tells whether the shard can have given out a sequence number, if that names its id: it was born at the same time,
+// as far as is known.
+func (s shard) gave(sequenceNumber string) bool {
+	born := birth(sequenceNumber)
+	return s.born.IsZero() || born.IsZero() || s.born.Equal(born)
+}
+
+// birth is when the shard of a sequence number was created, zero if the number does not tell.
+func birth(sequenceNumber string) time.Time {
+	n, err := seqnum.Parse(sequenceNumber)
+	if err != nil {
+		return time.Time{}
+	}
+	born, _ := n.ShardCreated()
+	return born
 }
 
 // listing is what one look at the stream brought.
@@ -38,21 +60,23 @@ type listing struct {
 	description *description // nil: unknown as before
 	err         error
 	forbidden   bool // ListShards is not allowed: err will not go away by itself
+	gone        bool // there is no such stream
 }
 
 // list looks at the stream, and leaves what it saw in the mailbox. Its goroutine may be ended in the middle.
 func (p *Producer) list() {
 	l := &listing{err: errAborted}
 	defer func() { p.box.post(func(in *mail) { in.listing = l }) }()
-	ctx, cancel := context.WithTimeout(p.ctx, listTimeout)
-	defer cancel()
-	l.description = p.describe(ctx)
-	l.shards, l.err = p.listShards(ctx)
-	l.forbidden = l.err != nil && classify(l.err) == permanent
+	l.description = p.describe()
+	l.shards, l.err = p.listShards()
+	l.gone = isGone(l.err)
+	l.forbidden = l.err != nil && !l.gone && classify(l.err) == permanent
 }
 
 // describe returns what was known before if it fails, or else the usual stream if it can't succeed another time.
-func (p *Producer) describe(ctx context.Context) *description {
+func (p *Producer) describe() *description {
+	ctx, cancel := context.WithTimeout(p.ctx, describeTimeout)
+	defer cancel()
 	in := &kinesis.DescribeStreamSummaryInput{}
 	in.StreamName, in.StreamARN = p.cfg.streamRef()
 	out, err := p.api.DescribeStreamSummary(ctx, in)
@@ -77,7 +101,9 @@ func (p *Producer) describe(ctx context.Context) *description {
 }
 
 // listShards lists all shards, the closed ones, too.
-func (p *Producer) listShards(ctx context.Context) (*shardMap, error) {
+func (p *Producer) listShards() (*shardMap, error) {
+	ctx, cancel := context.WithTimeout(p.ctx, listTimeout)
+	defer cancel()
 	in := &kinesis.ListShardsInput{}
 	in.StreamName, in.StreamARN = p.cfg.streamRef()
 	var shards []types.Shard
@@ -111,7 +137,7 @@ var errIncomplete = errors.New("the open shards listed do not cover all hash key
 // newShardMap fails if the open shards do not cover the hash keys. A shard is not open if a child of it is listed,
 // even if it says so.
 func newShardMap(shards []types.Shard) (*shardMap, error) {
-	m := &shardMap{all: map[string]hashkey.Range{}}
+	m := &shardMap{all: map[string]shard{}}
 	parents := map[string]bool{}
 	for _, s := range shards {
 		for _, parent := range []*string{s.ParentShardId, s.AdjacentParentShardId} {
@@ -128,10 +154,13 @@ func newShardMap(shards []types.Shard) (*shardMap, error) {
 		if err != nil {
 			return nil, err
 		}
-		m.all[*s.ShardId] = keys
-		closed := s.SequenceNumberRange != nil && s.SequenceNumberRange.EndingSequenceNumber != nil
-		if !closed && !parents[*s.ShardId] {
-			m.open = append(m.open, shard{*s.ShardId, keys})
+		found, closed := shard{id: *s.ShardId, keys: keys}, false
+		if r := s.SequenceNumberRange; r != nil {
+			found.born, closed = birth(deref(r.StartingSequenceNumber)), r.EndingSequenceNumber != nil
+		}
+		m.all[found.id] = found
+		if !closed && !parents[found.id] {
+			m.open = append(m.open, found)
 		}
 	}
 	slices.SortFunc(m.open, func(a, b shard) int { return a.keys.Start().Compare(b.keys.Start()) })

@@ -16,7 +16,7 @@ import (
 type figures struct {
 	mu sync.Mutex
 
-	worlds, records, failed, shards, children, merges, expiries, switches, full int
+	worlds, records, stored, streams, shards, children, merges, expiries, switches, full int
 
 	twiceKCL, twiceLossless int
 	retries                 map[producer.Reason]int
@@ -35,11 +35,11 @@ func (f *figures) add(change func(*figures)) {
 func (f *figures) String() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return fmt.Sprintf("%d worlds so far, %v of virtual time: %d records, %d of them failed; %d shards, %d splits, %d merges; %d times credentials expired, %d times AUTO and back, %d times the buffer was nearly full; user records sent again: %v; read besides after an answer was lost: %d under KCL, %d under Lossless",
-		f.worlds, f.time.Round(time.Minute), f.records, f.failed, f.shards, f.children/2, f.merges, f.expiries, f.switches, f.full, f.retries, f.twiceKCL, f.twiceLossless)
+	return fmt.Sprintf("%d worlds so far, %v of virtual time: %d records, %d of them failed; %d streams made anew, %d shards, %d splits, %d merges; %d times credentials expired, %d times AUTO and back, %d times the buffer was nearly full; user records sent again: %v; read besides after an answer was lost: %d under KCL, %d under Lossless",
+		f.worlds, f.time.Round(time.Minute), f.records, f.records-f.stored, f.streams, f.shards, f.children/2, f.merges, f.expiries, f.switches, f.full, f.retries, f.twiceKCL, f.twiceLossless)
 }
 
-func (f *figures) count(w *world, stored map[string]producer.Result, twiceKCL, twiceLossless int) {
+func (f *figures) count(w *world, twiceKCL, twiceLossless int) {
 	out, err := kinesis.NewFromConfig(w.Control()).ListShards(context.Background(), &kinesis.ListShardsInput{StreamName: aws.String("s")})
 	if err != nil {
 		w.T.Error(err)
@@ -49,7 +49,7 @@ func (f *figures) count(w *world, stored map[string]producer.Result, twiceKCL, t
 		n.worlds++
 		n.time += time.Since(w.born)
 		n.records += len(w.taken)
-		n.failed += len(w.taken) - len(stored)
+		n.streams += len(w.gone)
 		n.twiceKCL += twiceKCL
 		n.twiceLossless += twiceLossless
 		if w.most > maxBuffered*9/10 {

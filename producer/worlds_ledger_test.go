@@ -1,17 +1,22 @@
 package producer_test
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
 	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/deagg/hashkey"
 	"github.com/kplkit/kplkit/internal/kinesisfake"
 	"github.com/kplkit/kplkit/producer"
 	"github.com/kplkit/kplkit/producer/aggregator"
+	"github.com/kplkit/kplkit/seqnum"
 )
 
 const streamARN = "arn:aws:kinesis:us-east-1:000000000000:stream/s"
@@ -64,24 +69,73 @@ func (w *world) check() {
 		w.T.Errorf("%d bytes were buffered, %d are allowed", w.most, maxBuffered)
 	}
 	stored := w.outcome()
-	acknowledged, all := w.Acknowledged("s"), w.Kinesis.Records("s")
-	ranges, ancestors := lineage(w.T, kinesis.NewFromConfig(w.Control()), "s")
-	read := func(p deagg.Policy, from map[string][]kinesisfake.Record) (users []deagg.UserRecord) {
-		for _, shard := range slices.Sorted(maps.Keys(from)) { // parents come first
-			d := deagg.Decoder{Policy: p, HashRange: ranges[shard], Ancestors: ancestors[shard]}
-			users = slices.AppendSeq(users, d.UserRecords(storedRecords(from[shard])...))
+	twiceKCL, twiceLossless := 0, 0
+	for _, in := range append(w.gone, w.stream()) {
+		there := in.of(stored)
+		for data := range there {
+			delete(stored, data)
 		}
-		return users
+		kcl, lossless := in.read(deagg.KCL, in.acknowledged), in.read(deagg.Lossless, in.acknowledged)
+		w.readOnce("KCL", kcl, there, true)
+		// On a service-managed stream, and on one made anew, an aggregate may miss its shard in ways that are no evidence
+		// of a reshard.
+		w.readOnce("Lossless", lossless, there, !w.switches && !w.anew)
+		if w.strict && !w.switches {
+			w.inOrder(kcl, there)
+		}
+		w.positions(there, in.all)
+		twiceKCL += len(in.read(deagg.KCL, in.all)) - len(kcl)
+		twiceLossless += len(in.read(deagg.Lossless, in.all)) - len(lossless)
+		totals.add(func(n *figures) { n.stored += len(there) })
 	}
-	kcl, lossless := read(deagg.KCL, acknowledged), read(deagg.Lossless, acknowledged)
-	w.readOnce("KCL", kcl, stored, true)
-	// On a service-managed stream an aggregate may miss its shard in ways that are no evidence of a reshard.
-	w.readOnce("Lossless", lossless, stored, !w.switches)
-	if w.strict && !w.switches {
-		w.inOrder(kcl, stored)
+	for data, r := range stored {
+		w.T.Errorf("%.20s: no stream of this name ever had the position %v in %s", data, r.Position, r.ShardID)
 	}
-	w.positions(stored, all)
-	totals.count(w, stored, len(read(deagg.KCL, all))-len(kcl), len(read(deagg.Lossless, all))-len(lossless))
+	totals.count(w, twiceKCL, twiceLossless)
+}
+
+// stream is one of those that had the name, with what it holds, and what the producer was told of it.
+type stream struct {
+	acknowledged, all map[string][]kinesisfake.Record
+	ranges            map[string]hashkey.Range
+	ancestors         map[string][]hashkey.Range
+	born              map[string]time.Time // its shards
+}
+
+// stream is the one that has the name now.
+func (w *world) stream() stream {
+	client := kinesis.NewFromConfig(w.Control())
+	s := stream{acknowledged: w.Acknowledged("s"), all: w.Kinesis.Records("s"), born: map[string]time.Time{}}
+	s.ranges, s.ancestors = lineage(w.T, client, "s")
+	out, err := client.ListShards(context.Background(), &kinesis.ListShardsInput{StreamName: aws.String("s")})
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	for _, shard := range out.Shards {
+		s.born[*shard.ShardId], _ = seqnum.MustParse(*shard.SequenceNumberRange.StartingSequenceNumber).ShardCreated()
+	}
+	return s
+}
+
+// of picks the results that say that a record is in this stream, by the birth of the shard.
+func (s stream) of(results map[string]producer.Result) map[string]producer.Result {
+	there := map[string]producer.Result{}
+	for data, r := range results {
+		n, _ := r.Position.Number()
+		if born, ok := n.ShardCreated(); ok && born == s.born[r.ShardID] {
+			there[data] = r
+		}
+	}
+	return there
+}
+
+// read returns what a consumer of that policy has who knows the stream's ranges.
+func (s stream) read(p deagg.Policy, from map[string][]kinesisfake.Record) (users []deagg.UserRecord) {
+	for _, shard := range slices.Sorted(maps.Keys(from)) { // parents come first
+		d := deagg.Decoder{Policy: p, HashRange: s.ranges[shard], Ancestors: s.ancestors[shard]}
+		users = slices.AppendSeq(users, d.UserRecords(storedRecords(from[shard])...))
+	}
+	return users
 }
 
 // outcome holds that each record has one result, and returns those of what is stored.
@@ -96,7 +150,7 @@ func (w *world) outcome() map[string]producer.Result {
 		switch err := all[0].Err; {
 		case err == nil:
 			stored[string(r.Data)] = all[0]
-		case w.faulty && errors.Is(err, producer.ErrExpired):
+		case w.faulty && errors.Is(err, producer.ErrExpired), w.anew && errors.Is(err, producer.ErrUnusable):
 		case r.PartitionKey == "" && (errors.Is(err, producer.ErrRefused) || errors.Is(err, aggregator.ErrPartitionKey)):
 		default:
 			w.T.Errorf("%.20s: %v", r.Data, err)

@@ -26,6 +26,7 @@ type scenario struct {
 	expires  bool // credentials expire for a while
 	large    bool // some worlds have records of up to 110,000 bytes, which fill the buffer
 	switches bool // the stream becomes service-managed for a while, and is again
+	anew     bool // the stream is deleted, and one of its name made, with another number of shards
 }
 
 // TestWorldsReshard: without faults, what is put is read exactly once, whatever happens to the shards.
@@ -42,11 +43,32 @@ func TestWorldsThrottled(t *testing.T) {
 // TestWorldsStrategy: the stream is switched to AUTO and back.
 func TestWorldsStrategy(t *testing.T) { worlds(t, sim.Usual(), scenario{faulty: true, switches: true}) }
 
+// TestWorldsAnew: the stream is deleted and made anew under its name, without faults and with them. What was acknowledged
+// into the one that was deleted is gone with it, and nothing else.
+func TestWorldsAnew(t *testing.T) {
+	for _, faulty := range []bool{false, true} {
+		t.Run(fmt.Sprintf("faulty=%v", faulty), func(t *testing.T) { worlds(t, brief(faulty), scenario{faulty: faulty, anew: true}) })
+	}
+}
+
+// brief are few faults or none where a stream is soon deleted and made.
+func brief(faulty bool) sim.Faults {
+	f := clean
+	if faulty {
+		f = sim.Usual()
+	}
+	f.StatusDelay = 300 * time.Millisecond
+	return f
+}
+
 // TestReplay: a world goes the same way twice.
 func TestReplay(t *testing.T) {
-	for _, s := range []scenario{{}, {faulty: true, expires: true}, {faulty: true, expires: true, large: true}, {faulty: true, switches: true}} {
+	for _, s := range []scenario{{}, {faulty: true, expires: true}, {faulty: true, expires: true, large: true}, {faulty: true, switches: true}, {anew: true}, {faulty: true, anew: true}} {
 		f := clean
-		if s.faulty {
+		switch {
+		case s.anew:
+			f = brief(s.faulty)
+		case s.faulty:
 			f = many()
 		}
 		for seed := range uint64(2) {
@@ -80,6 +102,11 @@ type world struct {
 	strict   bool
 	inFlight int // at most
 	producer *producer.Producer
+
+	quiet     bool          // the stream is made anew while nothing is put
+	resharded chan struct{} // closed when it may be
+	renewed   chan struct{} // closed when it is
+	gone      []stream
 }
 
 func newWorld(sw *sim.World, s scenario) *world {
@@ -87,6 +114,8 @@ func newWorld(sw *sim.World, s scenario) *world {
 	w.ledger = newLedger()
 	w.large = w.large && w.rnd.IntN(5) == 0
 	w.strict, w.inFlight = w.rnd.IntN(3) == 0, pick(w.rnd, 1, 3, 24)
+	w.quiet = w.anew && w.rnd.IntN(2) == 0
+	w.resharded, w.renewed = make(chan struct{}), make(chan struct{})
 	return w
 }
 
@@ -143,6 +172,13 @@ func (w *world) put() {
 		records = 45
 	}
 	for i := range records {
+		if w.quiet && i == records/2 {
+			<-w.resharded
+			if err := w.producer.Flush(ctx); err != nil {
+				w.T.Error(err)
+			}
+			w.makeAnew(w.rnd)
+		}
 		r := w.record(i)
 		err := w.producer.Put(ctx, r, w.done)
 		if err != nil {
@@ -196,8 +232,29 @@ func (w *world) change() {
 		<-w.Reshard("s", rnd.IntN(3), time.Second)
 		w.manage(rnd)
 	}
+	if w.anew {
+		<-w.Reshard("s", rnd.IntN(3), time.Second)
+		if close(w.resharded); !w.quiet {
+			time.Sleep(time.Duration(rnd.Int64N(int64(2*time.Second))) | 1)
+			w.makeAnew(rnd)
+		}
+		<-w.renewed
+	}
 	<-w.Reshard("s", 1+rnd.IntN(5), 6*time.Second)
 	<-expired
+}
+
+// makeAnew deletes the stream, keeps what was in it, and makes one of its name.
+func (w *world) makeAnew(rnd *rand.Rand) {
+	client := kinesis.NewFromConfig(w.Control())
+	if _, err := client.DeleteStream(context.Background(), &kinesis.DeleteStreamInput{StreamName: aws.String("s")}); err != nil {
+		w.T.Fatal(err)
+	}
+	time.Sleep(60 * time.Millisecond) // what it took before has been answered
+	w.gone = append(w.gone, w.stream())
+	time.Sleep(300 * time.Millisecond)
+	w.CreateStream("s", 1+rnd.IntN(6))
+	close(w.renewed)
 }
 
 // manage makes the stream service-managed for a while. Meanwhile its shards can't be split.

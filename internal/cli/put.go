@@ -29,6 +29,10 @@ type putOptions struct {
 	rateLimit                  float64
 }
 
+// putTime is how long a user record is tried. The input waits meanwhile, so that it may be long: a stream in order stores
+// all that is buffered in half of it.
+const putTime = 10 * time.Minute
+
 func newPut(s Streams) *cobra.Command {
 	var o putOptions
 	cmd := &cobra.Command{
@@ -49,8 +53,8 @@ was sent again; stored is how many stored records were written; bytes is the dat
 progress is shown meanwhile.
 
 What fails is told with its file and line, on stderr or with --json as {"v":1,"file":…,"line":…,"error":…} on stdout,
-and makes the exit code 1. After a user record that the stream does not take (keys, size), or that was tried for 30
-seconds in vain, the others are put all the same. At a line that is no such JSON, or has no base64, reading ends: what
+and makes the exit code 1. After a user record that the stream does not take (keys, size), or that was tried for 10
+minutes in vain, the others are put all the same. At a line that is no such JSON, or has no base64, reading ends: what
 came before is put. A stream that does not exist ends the run before anything is read, without a summary; one that
 refuses everything ends it, too. What is unsent is told as a whole then, with --json also line by line.
 
@@ -105,7 +109,7 @@ func (o *putOptions) validate(stream string, hasKey bool) error {
 }
 
 func (o *putOptions) producer() []producer.Option {
-	options := []producer.Option{producer.WithLinger(o.linger), producer.WithRateLimit(o.rateLimit)}
+	options := []producer.Option{producer.WithLinger(o.linger), producer.WithRateLimit(o.rateLimit), producer.WithTimeToLive(putTime)}
 	if o.noAggregation {
 		options = append(options, producer.WithAggregation(producer.AggregateNever))
 	}

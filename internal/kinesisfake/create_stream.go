@@ -29,7 +29,7 @@ func (s *Server) createStream(in *createStreamInput) (any, error) {
 	if err := checkName(*in.StreamName, "streamName"); err != nil {
 		return nil, err
 	}
-	st := &stream{name: *in.StreamName, created: time.Now(), born: s.born + 1, retention: s.opts.Retention,
+	st := &stream{name: *in.StreamName, created: time.Now(), retention: s.opts.Retention,
 		recordSize: mebibyte, limited: s.opts.RateLimits, consumers: map[string]*consumer{}}
 	shards, err := st.capacity(in)
 	if err != nil {
@@ -42,6 +42,7 @@ func (s *Server) createStream(in *createStreamInput) (any, error) {
 		return nil, fail("LimitExceededException", "The account %s has %d shards; %d more exceed its limit of %d.",
 			accountID, have, shards, maxShards)
 	}
+	st.born = s.born + 1 // only now: streamNamed may have ended a deletion
 	s.streams[st.name] = st
 	s.begin(st, creating, func(at time.Time) {
 		for _, keys := range hashkey.Equal(shards) {

@@ -1,0 +1,197 @@
+package producer
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// gate is the entrance of the buffer, where Put waits. A record counts from there until its done has returned, and
+// that of those in the same stored record. Its lock is held for moments only.
+//
+// The buffer is bounded in bytes, what a lane has of it also in time: a shard has a rate, and what is let in has to be
+// stored within the time to live. So that a shard that gets more than its rate leaves room for the others, a lane has
+// no more than is left free, but its equal share at any rate.
+type gate struct {
+	most     int64         // bytes of the buffer
+	mostLoad time.Duration // of a lane
+
+	mu      sync.Mutex
+	held    int64
+	shards  *shardMap
+	shares  []*share // one for each lane, in their order
+	queues  []*share // those that records wait for
+	tickets uint64
+}
+
+// waiter is a record that waits at the gate.
+type waiter struct {
+	*pending
+	ticket uint64 // the order of all waiters
+	ready  chan struct{}
+}
+
+// enter lets a record in, as soon as there is room and those before it are in.
+func (g *gate) enter(ctx context.Context, e *pending) error {
+	g.mu.Lock()
+	if s := g.shareOf(e); len(g.queues) == 0 && g.hasRoom(s, e) {
+		g.take(s, e)
+		g.mu.Unlock()
+		return nil
+	}
+	g.tickets++
+	w := &waiter{e, g.tickets, make(chan struct{})}
+	g.enqueue(w)
+	g.admit() // those before it may wait for something else
+	g.mu.Unlock()
+	select {
+	case <-w.ready:
+		return nil
+	case <-ctx.Done():
+		return g.giveUp(ctx, w)
+	}
+}
+
+// tryEnter lets a record in, unless it would have to wait.
+func (g *gate) tryEnter(e *pending) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s := g.shareOf(e)
+	if len(s.queue) > 0 || !g.hasRoom(s, e) {
+		return fmt.Errorf("producer: %w: %s", ErrWouldBlock, g.refusal(s, e))
+	}
+	g.take(s, e)
+	return nil
+}
+
+// giveUp takes a waiter out of its queue, unless it was let in just now.
+func (g *gate) giveUp(ctx context.Context, w *waiter) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	i := slices.Index(w.share.queue, w)
+	if i < 0 {
+		return nil
+	}
+	g.dequeue(w.share, i)
+	g.admit()
+	return ctx.Err()
+}
+
+// leave gives back the records' room.
+func (g *gate) leave(records []*pending) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, e := range records {
+		g.give(e)
+	}
+	g.admit()
+}
+
+// move counts a record in the lane that has it now.
+func (g *gate) move(e *pending, to *share) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.give(e)
+	g.take(to, e)
+}
+
+// arrange lets records in by the shares of these lanes from now on.
+func (g *gate) arrange(shards *shardMap, shares []*share) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var waiting []*waiter
+	for _, s := range g.queues {
+		waiting, s.queue = append(waiting, s.queue...), nil
+	}
+	slices.SortFunc(waiting, func(a, b *waiter) int { return cmp.Compare(a.ticket, b.ticket) })
+	g.shards, g.shares, g.queues = shards, shares, nil
+	for _, s := range shares {
+		for _, f := range s.former {
+			f.former = nil // or they would be kept, one behind the other
+		}
+	}
+	for _, w := range waiting {
+		g.enqueue(w)
+	}
+	g.admit()
+}
+
+// What follows is called with the lock held.
+
+// admit lets in what waits and has room. Of those whose lane has room the first come is next: if the buffer is too full
+// for it, the others wait, too, or a large record would wait for ever.
+func (g *gate) admit() {
+	for len(g.queues) > 0 {
+		var next *share
+		for _, s := range g.queues {
+			if g.laneHasRoom(s, s.queue[0].pending) && (next == nil || s.queue[0].ticket < next.queue[0].ticket) {
+				next = s
+			}
+		}
+		if next == nil || !g.hasRoom(next, next.queue[0].pending) {
+			return
+		}
+		w := next.queue[0]
+		g.dequeue(next, 0)
+		g.take(next, w.pending)
+		close(w.ready)
+	}
+}
+
+// hasRoom tells whether a record of a lane can come in.
+func (g *gate) hasRoom(s *share, e *pending) bool {
+	return g.held+e.cost() <= g.most && g.laneHasRoom(s, e)
+}
+
+// laneHasRoom tells whether its lane has room for a record, whatever the others have. An empty lane takes any record.
+func (g *gate) laneHasRoom(s *share, e *pending) bool {
+	held, load := s.sum()
+	return held == 0 || held+e.cost() <= max(g.most/int64(len(g.shares)), g.most-g.held) && load+s.loadOf(e) <= g.mostLoad
+}
+
+// refusal tells why a record can't come in.
+func (g *gate) refusal(s *share, e *pending) string {
+	held, load := s.sum()
+	switch {
+	case g.held+e.cost() > g.most:
+		return fmt.Sprintf("%d bytes", g.most)
+	case load+s.loadOf(e) > g.mostLoad:
+		return fmt.Sprintf("what it holds for %s takes %v at its rate, half the time to live", s.of, load.Round(time.Millisecond))
+	}
+	return fmt.Sprintf("for %s, which has its share, %d bytes of %d", s.of, held, g.most)
+}
+
+func (g *gate) take(s *share, e *pending) {
+	e.share = s
+	g.held += e.cost()
+	s.add(e, 1)
+}
+
+func (g *gate) give(e *pending) {
+	g.held -= e.cost()
+	e.share.add(e, -1)
+}
+
+func (g *gate) shareOf(e *pending) *share {
+	if len(g.shares) == 1 {
+		return g.shares[0]
+	}
+	return g.shares[g.shards.owner(e.key)]
+}
+
+func (g *gate) enqueue(w *waiter) {
+	s := g.shareOf(w.pending)
+	if w.share = s; len(s.queue) == 0 {
+		g.queues = append(g.queues, s)
+	}
+	s.queue = append(s.queue, w)
+}
+
+func (g *gate) dequeue(s *share, i int) {
+	if s.queue = slices.Delete(s.queue, i, i+1); len(s.queue) == 0 {
+		g.queues = slices.DeleteFunc(g.queues, func(q *share) bool { return q == s })
+	}
+}

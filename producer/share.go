@@ -1,0 +1,61 @@
+package producer
+
+import "time"
+
+// share is what a lane has of the buffer.
+type share struct {
+	of                 string        // a shard, or the whole stream
+	perByte, perRecord float64       // seconds of the shard's rates that a byte and a stored record take
+	bytes, count       float64       // of the user records that share a stored record; 0: none do
+	held               int64         // bytes
+	load               time.Duration // what is held takes so much of the shard's rates
+	queue              []*waiter     // the first come is the first let in
+	former             []*share      // of lanes that are gone, with the same hash keys: what they hold still has to move here
+}
+
+// newShare returns what a lane may have of the buffer. It goes by the rates of one shard where it is not known how many
+// there are, and by those that a shard has where this producer may use more.
+func (l *loop) newShare(n *lane) *share {
+	factor := 1.0
+	if l.cfg.rateFactor > 0 {
+		factor = min(factor, l.cfg.rateFactor)
+	}
+	s := &share{of: "the stream", perByte: 1 / (mebibyte * factor), perRecord: 1 / (1000 * factor)}
+	switch {
+	case n.id != "":
+		s.of = n.id
+	case n.anyShard && l.shards != nil:
+		s.perByte, s.perRecord = s.perByte/float64(len(l.shards.open)), s.perRecord/float64(len(l.shards.open))
+	}
+	if n.aggregates {
+		s.bytes, s.count = float64(n.encoder.MaxBytes), float64(n.encoder.MaxCount)
+	}
+	return s
+}
+
+// loadOf is how long a record keeps its shard busy, if that is used to its rates.
+func (s *share) loadOf(e *pending) time.Duration {
+	size, part := float64(e.stored()), 1.0
+	if size < s.bytes {
+		part = max(size/s.bytes, 1/s.count)
+	}
+	return time.Duration(max(size*s.perByte, part*s.perRecord) * float64(time.Second))
+}
+
+// add counts a record, or takes it off.
+func (s *share) add(e *pending, sign int) {
+	s.held += int64(sign) * e.cost()
+	s.load += time.Duration(sign) * s.loadOf(e)
+}
+
+// sum is what counts for the lane.
+func (s *share) sum() (held int64, load time.Duration) {
+	for _, f := range s.former {
+		held += f.held
+		load += f.load
+	}
+	if held == 0 {
+		s.former = nil
+	}
+	return held + s.held, load + s.load
+}

@@ -1,0 +1,32 @@
+package producer
+
+import "time"
+
+// What a request can hold depends on the way to the service, too: over a slow one much does not arrive in time, and a
+// proxy may take less than the service. Both are learned from what fails, once for all lanes, since they share the way.
+
+// timeout is what an attempt gets: more than usual if it has to carry more than arrives in that time, as a stored record
+// may that can't be divided. Half the time to live is left for another attempt.
+func (l *loop) timeout(bytes int) time.Duration {
+	if bytes <= l.carries {
+		return l.cfg.timeout
+	}
+	longer := float64(l.cfg.timeout) * float64(bytes) / float64(l.carries)
+	return max(l.cfg.timeout, time.Duration(min(longer, float64(l.cfg.ttl/2))))
+}
+
+// learnSize halves what a request may hold when one was too large for its time, or for someone on the way. One that
+// arrives with time to spare lets it grow again: slowly, since what is too large is sent in vain.
+func (l *loop) learnSize(b *batch) {
+	if b.err == nil {
+		if b.bytes > l.carries/2 && b.latency < l.cfg.timeout/2 {
+			proven := max(l.carries, b.bytes)
+			l.carries = min(largestRecord, proven+proven/8+1)
+		}
+		return
+	}
+	switch classify(b.err) {
+	case Timeout, RequestTooLarge:
+		l.carries = max(1, min(l.carries, b.bytes)/2)
+	}
+}
