@@ -100,8 +100,8 @@ func (h *Host) Outage(s Service, d time.Duration) {
 	h.trace("cut off from " + string(s) + " for " + d.String())
 }
 
-// Silence has a service never answer what the host sends for a time: the client waits until it gives up. The host is cut
-// off one-way: what it sends arrives, or the service is cut off from it both ways.
+// Silence has a service never answer what the host sends for a time: the client waits until it gives up. With
+// arrives, what it sends still happens: it is cut off one-way.
 func (h *Host) Silence(s Service, d time.Duration, arrives bool) {
 	h.mu.Lock()
 	if h.silent == nil {

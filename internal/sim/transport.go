@@ -48,7 +48,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	response, err := c.arrive()
 	if c.silent {
-		return nil, c.waitInVain(response)
+		return nil, c.waitInVain()
 	}
 	if !c.travel(c.back) {
 		if response != nil {
@@ -90,10 +90,7 @@ func (c *call) travel(d time.Duration) bool {
 }
 
 // waitInVain waits until the client gives up.
-func (c *call) waitInVain(response *http.Response) error {
-	if response != nil {
-		response.Body.Close()
-	}
+func (c *call) waitInVain() error {
 	select {
 	case <-c.Context().Done():
 	case <-c.host.dead:

@@ -37,6 +37,7 @@ type Checkpointer struct {
 	mu      sync.Mutex // never held during I/O
 	shards  map[string]*shardState
 	listing listing
+	twin    bool // another process with this worker's id was seen
 }
 
 var _ chk.Checkpointer = (*Checkpointer)(nil)
@@ -45,6 +46,7 @@ var errStopping = errors.New("vmwarekcl: the worker stops")
 
 // NewCheckpointer returns the checkpointer of a worker with this configuration.
 func NewCheckpointer(cfg *config.KinesisClientLibConfiguration, api chk.DynamoDBAPI, stream KinesisAPI) *Checkpointer {
+	cfg = normal(cfg)
 	c := &Checkpointer{cfg: cfg, table: table{api, cfg.TableName}, stream: stream, shards: map[string]*shardState{}}
 	c.running, c.stop = context.WithCancel(context.Background())
 	c.calls.init()
@@ -64,12 +66,10 @@ func (c *Checkpointer) FetchCheckpoint(shard *par.ShardStatus) error {
 	if err != nil {
 		return err
 	}
-	position := it.position()
-	if position != "" {
-		if _, err := parsePosition(position); err != nil {
-			return fmt.Errorf("vmwarekcl: shard %s: checkpoint: %w; mend the lease, or remove its checkpoint to read the shard from its start", shard.ID, err)
-		}
+	if err := it.check(); err != nil {
+		return fmt.Errorf("vmwarekcl: shard %s: checkpoint: %w; mend the lease, or set its Checkpoint to TRIM_HORIZON to read the shard from its start", shard.ID, err)
 	}
+	position := it.position()
 	var h *holding
 	c.with(shard.ID, func(s *shardState) { h = s.current() })
 	if h == nil {
@@ -147,10 +147,10 @@ func (c *Checkpointer) write(ctx context.Context, h *holding, at, finished seqnu
 	}
 	var base string
 	var number int64
-	closed := false
+	closed, mended := false, false
 	c.with(h.shardID, func(*shardState) {
 		h.writes++
-		number, base, closed = h.writes, h.baseFor(at, finished), h.closed
+		number, base, closed, mended = h.writes, h.baseFor(at, finished), h.closed, h.failures.over(at)
 	})
 	if closed {
 		return fmt.Errorf("vmwarekcl: shard %s: %w", h.shardID, kclcompat.ErrLeaseLost)
@@ -160,6 +160,9 @@ func (c *Checkpointer) write(ctx context.Context, h *holding, at, finished seqnu
 		ifEqual(tokenKey, h.token).ifLess(writesKey, number)
 	if exact != base {
 		u.set(positionKey, base+"|"+exact)
+	}
+	if mended {
+		u.remove(failuresKey)
 	}
 	ctx, cancel := c.during(ctx, h)
 	defer cancel()
@@ -173,6 +176,9 @@ func (c *Checkpointer) write(ctx context.Context, h *holding, at, finished seqnu
 	c.with(h.shardID, func(*shardState) {
 		if h.writes == number {
 			h.base, h.position = base, exact
+		}
+		if mended {
+			h.failures = failures{}
 		}
 	})
 	return nil
@@ -204,7 +210,8 @@ func (h *holding) baseFor(at, finished seqnum.Extended) string {
 		return chk.ShardEnd
 	case isNumber:
 		return n.String()
-	case h.base != "":
+	}
+	if _, err := seqnum.Parse(h.base); err == nil {
 		return h.base // nothing is finished since
 	}
 	return h.start // all of the shard comes after it
@@ -248,16 +255,53 @@ func (c *Checkpointer) RemoveLeaseInfo(shardID string) error {
 // RemoveLeaseOwner hands the lease back. vmware calls it when the shard's consumer has ended, for whatever reason.
 func (c *Checkpointer) RemoveLeaseOwner(shardID string) error {
 	var h *holding
-	c.with(shardID, func(s *shardState) { h = s.current() })
-	if h == nil {
+	var ended func()
+	c.with(shardID, func(s *shardState) {
+		if h = s.current(); h != nil {
+			ended = h.ended
+		}
+	})
+	if ended != nil {
+		ended()
+	}
+	mine := false
+	var f failures
+	c.with(shardID, func(s *shardState) {
+		if mine = h != nil && s.current() == h; mine { // else it was handed back meanwhile
+			f, *s = h.failures, shardState{}
+		}
+	})
+	if !mine {
 		return nil
 	}
-	if h.ended != nil {
-		h.ended()
-	}
-	c.with(shardID, func(s *shardState) { *s = shardState{} })
 	h.finish()
-	return c.giveBack(shardID, h.token, h.failures)
+	return c.giveBack(shardID, h.token, f)
+}
+
+// releaseAll hands all leases back, side by side, and returns when their Processors have ended. vmware hands none back
+// while it sleeps between two readings, or waits for an answer.
+func (c *Checkpointer) releaseAll() {
+	var consumers sync.WaitGroup
+	for _, shardID := range c.attached() {
+		consumers.Go(func() {
+			if err := c.RemoveLeaseOwner(shardID); err != nil {
+				c.cfg.Logger.Debugf("kplkit: shard %s: hand the lease back: %v", shardID, err)
+			}
+		})
+	}
+	consumers.Wait()
+}
+
+// attached returns the shards that have a Processor.
+func (c *Checkpointer) attached() (ids []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, s := range c.shards {
+		if h := s.current(); h != nil && h.ended != nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // GetLeaseOwner returns the worker that holds a shard, or chk.NoLeaseOwnerErr.

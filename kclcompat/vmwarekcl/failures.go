@@ -26,7 +26,7 @@ func (p *processor) batchFailed(b kclcompat.Batch, err error) {
 	c, limit := p.checkpointer(), p.policy.limit
 	n := c.countFailure(p.lease, b.Records)
 	switch {
-	case limit <= 0 || n < limit:
+	case limit <= 0 || n < limit, len(b.Records) == 0 && p.policy.then != nil:
 		p.giveUpAfter(n, "process records", err)
 	case p.policy.then == nil:
 		err = fmt.Errorf("vmwarekcl: shard %s: a batch has failed %d times: %w", p.lease.shardID, n, err)
@@ -38,51 +38,47 @@ func (p *processor) batchFailed(b kclcompat.Batch, err error) {
 			return
 		}
 		c.cfg.Logger.Warnf("kplkit: shard %s: a batch has failed %d times and was handed over: %v", p.lease.shardID, n, err)
-		p.giveUp()
+		p.giveUp(0)
 	}
 }
 
 // handOver gives a batch to the user's function, and checkpoints its end.
 func (p *processor) handOver(b kclcompat.Batch, err error) error {
-	ctx := p.lease.batches
 	return p.checkpointer().calls.processor(func() error {
-		if err := p.policy.then(ctx, p.lease.shardID, b, err); err != nil {
+		if err := p.policy.then(p.lease.batches, p.lease.shardID, b, err); err != nil {
 			return err
 		}
 		for _, u := range b.Records {
 			p.commits.Done(u)
 		}
-		_, err := p.commits.Checkpoint(ctx)
+		_, err := p.commits.Checkpoint(p.lease.ctx)
 		return err
 	})
 }
 
-// giveUpAfter gives the shard up after an error, and lets it rest, under its lease so that no other worker is faster.
+// giveUpAfter gives the shard up after an error.
 func (p *processor) giveUpAfter(n int, what string, err error) {
 	c := p.checkpointer()
-	c.cfg.Logger.Errorf("kplkit: shard %s: %s: %v; failure %d; in %v the shard is read again from %s",
+	c.cfg.Logger.Errorf("kplkit: shard %s: %s: %v; failure %d; after a rest of %v the shard is read again from %s",
 		p.lease.shardID, what, err, n, rest(n), c.positionOf(p.lease))
-	c.close(p.lease)
-	p.shutdown(kclcompat.LeaseLost)
-	select {
-	case <-time.After(rest(n)):
-	case <-p.lease.batches.Done():
-	}
-	c.lose(p.lease, "")
+	p.giveUp(rest(n))
 }
 
-// giveUp has the shard read on by a new Processor.
-func (p *processor) giveUp() {
-	p.checkpointer().close(p.lease)
+// giveUp has the shard read on by a new Processor after a rest, under its lease so that no other worker is faster.
+func (p *processor) giveUp(rest time.Duration) {
 	p.shutdown(kclcompat.LeaseLost)
+	select {
+	case <-time.After(rest):
+	case <-p.lease.batches.Done():
+	}
 	p.checkpointer().lose(p.lease, "")
 }
 
-// failures is how often one batch has failed. Batches of two readings need not begin and end at the same records: at is the
-// first user record that all of them had.
+// failures is how often one batch has failed since the checkpoint has moved on. Batches of two readings need not begin and
+// end at the same records: at is the first user record of the first one.
 type failures struct {
 	n  int
-	at seqnum.Extended // not valid for a Processor that could not be set up
+	at seqnum.Extended // not valid for an empty batch, or a Processor that could not be set up
 }
 
 // again returns the failures with that of a batch added, which is another batch if it does not hold at.
@@ -92,11 +88,8 @@ func (f failures) again(records []deagg.UserRecord) failures {
 		first, _ = records[0].Position()
 		last, _ = records[len(records)-1].Position()
 	}
-	switch {
-	case f.n == 0, f.at.IsValid() != first.IsValid(), last.Less(f.at):
+	if f.n == 0 || f.at.IsValid() != first.IsValid() || f.at.Less(first) || last.Less(f.at) {
 		return failures{1, first}
-	case f.at.Less(first):
-		f.at = first
 	}
 	return failures{f.n + 1, f.at}
 }
@@ -118,6 +111,9 @@ func failuresOf(it item) failures {
 	at, _ := seqnum.ParseExtended(position)
 	return failures{n, at}
 }
+
+// over reports whether a checkpoint at a position ends the failures: it has moved on.
+func (f failures) over(at seqnum.Extended) bool { return f.n > 0 && f.at.Compare(at) <= 0 }
 
 // countFailure returns how often a batch has failed, this time included.
 func (c *Checkpointer) countFailure(h *holding, records []deagg.UserRecord) (n int) {

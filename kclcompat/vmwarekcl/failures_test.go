@@ -101,3 +101,109 @@ func TestAfterFailuresStops(t *testing.T) {
 		}
 	})
 }
+
+// TestFailuresOfOtherBatches: batches that fail once each, and go well when they are read again, are not one batch that
+// fails again and again.
+func TestFailuresOfOtherBatches(t *testing.T) {
+	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+		w.CreateStream("s", 1)
+		all := putAggregates(w.T, w.Control(), 8, 2)
+		failed := map[string]bool{}
+		app := &calls{process: func(_ context.Context, b kclcompat.Batch, _ *kclcompat.Checkpointer) error {
+			first := string(b.Records[0].Data)
+			if failed[first] {
+				return nil
+			}
+			failed[first] = true
+			return errPoison
+		}}
+		began := time.Now()
+		app.run(w.T, w.Host("one"), newConfig("one").WithMaxRecords(1), vmwarekcl.AfterFailures(2,
+			func(_ context.Context, _ string, b kclcompat.Batch, err error) error {
+				w.T.Errorf("%s was handed over", b.Records[0].Data)
+				return nil
+			}))
+		for len(failed) < 8 {
+			time.Sleep(time.Second)
+		}
+		time.Sleep(10 * time.Second)
+		if _, texts, _ := app.counts(); texts[len(texts)-1] != all[len(all)-1] || time.Since(began) > time.Minute {
+			w.T.Errorf("%q after %v", texts, time.Since(began))
+		}
+		if item := lease(w.T, w.Control(), shard0); item["kplkitFailures"] != "" {
+			w.T.Errorf("the lease keeps failures that are over: %v", item)
+		}
+	})
+}
+
+// TestFailuresWithProgress: where checkpoints move on between failures, each is another batch's.
+func TestFailuresWithProgress(t *testing.T) {
+	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+		w.CreateStream("s", 1)
+		putAggregates(w.T, w.Control(), 1, 8)
+		tries := 0
+		app := &calls{process: func(ctx context.Context, b kclcompat.Batch, c *kclcompat.Checkpointer) error {
+			if tries++; tries%2 == 1 {
+				return errPoison
+			}
+			c.Done(b.Records[0])
+			if _, err := c.Checkpoint(ctx); err != nil {
+				w.T.Error(err)
+			}
+			if len(b.Records) == 1 {
+				return nil
+			}
+			return errPoison
+		}}
+		worker := app.run(w.T, w.Host("one"), newConfig("one"), vmwarekcl.AfterFailures(3, nil))
+		time.Sleep(5 * time.Minute)
+		worker.Shutdown()
+		if err := worker.Wait(); err != nil || tries < 16 {
+			w.T.Errorf("after %d tries: %v", tries, err)
+		}
+	})
+}
+
+// TestHandOverWhileStopping: what the function has taken is checkpointed, also where the worker stops meanwhile.
+func TestHandOverWhileStopping(t *testing.T) {
+	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+		w.CreateStream("s", 1)
+		putAggregates(w.T, w.Control(), 1, 2)
+		handed := 0
+		for _, id := range []string{"one", "two"} {
+			process, _ := poisoned("a0.0")
+			app := &calls{process: process}
+			worker := app.run(w.T, w.Host(id), newConfig(id), vmwarekcl.AfterFailures(1, func(context.Context, string, kclcompat.Batch, error) error {
+				handed++
+				time.Sleep(10 * time.Second)
+				return nil
+			}))
+			time.Sleep(5 * time.Second)
+			worker.Shutdown()
+		}
+		if handed != 1 {
+			w.T.Errorf("handed over %d times", handed)
+		}
+	})
+}
+
+// TestFailuresOfEmptyBatches: there is nothing to hand over, and the shard rests all the same.
+func TestFailuresOfEmptyBatches(t *testing.T) {
+	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+		w.CreateStream("s", 1)
+		tries := 0
+		app := &calls{process: func(context.Context, kclcompat.Batch, *kclcompat.Checkpointer) error {
+			tries++
+			return errPoison
+		}}
+		app.run(w.T, w.Host("one"), newConfig("one").WithCallProcessRecordsEvenForEmptyRecordList(true), vmwarekcl.AfterFailures(2,
+			func(context.Context, string, kclcompat.Batch, error) error {
+				w.T.Error("an empty batch was handed over")
+				return nil
+			}))
+		time.Sleep(10 * time.Minute)
+		if tries < 8 || tries > 18 {
+			w.T.Errorf("%d tries in ten minutes", tries)
+		}
+	})
+}

@@ -44,6 +44,18 @@ func (it item) number(key string) int64 {
 	return 0
 }
 
+// check returns an error for a checkpoint that can't be read. One of another type, or empty, is not taken for none.
+func (it item) check() error {
+	if _, there := it[chk.SequenceNumberKey]; there && it.text(chk.SequenceNumberKey) == "" {
+		return errors.New("the attribute Checkpoint is not a text, or empty")
+	}
+	if it.position() == "" {
+		return nil
+	}
+	_, err := parsePosition(it.position())
+	return err
+}
+
 // timeout returns when the lease ends; the zero time if it has none that can be read: it has ended.
 func (it item) timeout() time.Time {
 	t, err := time.Parse(time.RFC3339Nano, it.text(chk.LeaseTimeoutKey))

@@ -103,32 +103,39 @@ func (c *Checkpointer) giveBack(shardID, token string, f failures) error {
 }
 
 // sighting is another worker's lease as this worker has seen it.
-type sighting struct {
-	owner, text, token string
-	since              time.Time
-}
+type sighting struct{ owner, text, token, claim string }
 
 // sight notes how a lease stands. It is called when the answer is there: the lease may have been renewed until then.
 func (c *Checkpointer) sight(shardID string, it item) (since time.Time) {
-	now := sighting{it.text(chk.LeaseOwnerKey), it.text(chk.LeaseTimeoutKey), it.text(tokenKey), time.Now()}
+	now := sighting{it.text(chk.LeaseOwnerKey), it.text(chk.LeaseTimeoutKey), it.text(tokenKey), it.text(chk.ClaimRequestKey)}
+	twin := false
 	c.with(shardID, func(s *shardState) {
-		since, s.seen.since = s.seen.since, now.since
+		twin = !c.twin && now.owner == c.cfg.WorkerID && now.renews(s.seen)
+		c.twin = c.twin || twin
 		if s.seen != now {
-			since = now.since
+			s.seen, s.since = now, time.Now()
 		}
-		now.since = since
-		s.seen = now
+		since = s.since
 	})
+	if twin {
+		c.cfg.Logger.Warnf("kplkit: another process with the worker id %q renews leases: each process needs an id of its own", c.cfg.WorkerID)
+	}
 	return since
 }
 
-// free reports whether nobody holds a lease, and no other worker has claimed it. Another worker's lease is over once it has
-// stood unchanged for the failover time; the wall clocks of two machines are not compared.
+// renews reports whether somebody has renewed the lease since it looked as before.
+func (now sighting) renews(before sighting) bool {
+	return now.owner == before.owner && now.token == before.token && now.text != before.text
+}
+
+// free reports whether nobody holds a lease, and no other worker has claimed it. A lease is over once it has stood
+// unchanged for the failover time; the wall clocks of two machines are not compared. That goes for one with this worker's id,
+// too: another process may have the same.
 func (c *Checkpointer) free(shardID string, it item, worker string) bool {
-	since := c.sight(shardID, it)
+	stood := time.Since(c.sight(shardID, it))
 	owner, claim := it.text(chk.LeaseOwnerKey), it.text(chk.ClaimRequestKey)
-	if owner != "" && owner != worker && time.Since(since) < c.failover() {
+	if owner != "" && stood < c.failover() {
 		return false
 	}
-	return claim == "" || claim == worker || time.Since(it.timeout()) >= millis(c.cfg.LeaseStealingClaimTimeoutMillis)
+	return claim == "" || claim == worker || stood >= millis(c.cfg.LeaseStealingClaimTimeoutMillis)
 }

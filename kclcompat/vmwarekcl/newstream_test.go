@@ -80,7 +80,7 @@ var leaseOfOld = map[string]struct {
 }
 
 // oldApplication reads a first stream, whose leases stay, and makes the stream anew.
-func oldApplication(w *sim.World, split, bare bool) {
+func oldApplication(w *sim.World, split, bare bool, after time.Duration) {
 	w.CreateStream("s", 1)
 	putAggregates(w.T, w.Control(), 2, 2)
 	if split {
@@ -92,6 +92,7 @@ func oldApplication(w *sim.World, split, bare bool) {
 	if bare {
 		change(w, shard0, "REMOVE kplkitBirth, kplkitPosition, kplkitToken, kplkitWrites", nil)
 	}
+	time.Sleep(after)
 	makeAnew(w, 1)
 }
 
@@ -102,7 +103,7 @@ func TestNewStream(t *testing.T) {
 		for _, again := range []bool{false, true} {
 			t.Run(fmt.Sprint(name, ", start again ", again), func(t *testing.T) {
 				sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
-					oldApplication(w, c.split, c.bare)
+					oldApplication(w, c.split, c.bare, 0)
 					all := putAggregates(w.T, w.Control(), 2, 2)
 					app, log := &calls{}, &warnings{}
 					app.process = func(context.Context, kclcompat.Batch, *kclcompat.Checkpointer) error { return nil }
@@ -230,5 +231,23 @@ func runsOn(w *sim.World, again bool, shards int32) {
 		if !slices.Contains(texts[len(old):], text) {
 			w.T.Errorf("again %v, %d shards: %s was never delivered: %q; %q", again, shards, text, texts[len(old):], log.all())
 		}
+	}
+}
+
+// TestNewStreamSplitSoon: the new shard is split before anybody has looked. A lease without a birth that was last held
+// before the shard was made is another stream's all the same.
+func TestNewStreamSplitSoon(t *testing.T) {
+	for _, bare := range []bool{true, false} {
+		sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+			oldApplication(w, true, bare, time.Hour)
+			all := putAggregates(w.T, w.Control(), 2, 2)
+			<-w.Reshard("s", 1, time.Second)
+			app := &calls{}
+			app.run(w.T, w.Host("new"), newConfig("new"), vmwarekcl.OnNewStream(vmwarekcl.StartAgain))
+			time.Sleep(time.Minute)
+			if _, texts, _ := app.counts(); !slices.Equal(texts, all) {
+				w.T.Errorf("bare %v: %q of %q", bare, texts, all)
+			}
+		})
 	}
 }

@@ -46,9 +46,9 @@ type failurePolicy struct {
 // AfterFailures decides what happens when one batch has failed n times, counted over all workers of the application:
 // ProcessRecords has returned an error, and since then no checkpoint has moved on.
 //
-// then is given what of the batch is not Done, and the last error. If it returns nil, that counts as processed: it is
-// checkpointed, and the shard is read on. Otherwise the batch has failed once more. Where then is nil, the worker stops,
-// and Wait returns the error.
+// then is given the whole batch, what of it is Done included, and the last error. If it returns nil, the batch counts as
+// processed: it is checkpointed, and the shard is read on. Otherwise it has failed once more. Its ctx ends as that of
+// ProcessRecords. Where then is nil, the worker stops, and Wait returns the error.
 //
 // Without this option, or with n ≤ 0, a batch is tried for ever. With and without, each failure is logged with its number,
 // and from the second one on the shard rests before it is read again: 1 s, 2 s, 4 s, … up to a minute.

@@ -33,7 +33,7 @@ func (c *Checkpointer) plan(ctx context.Context, shardID string, it item) (plan,
 	if p.again && c.newStream != StartAgain || !p.again && it.text(chk.SequenceNumberKey) == chk.ShardEnd {
 		return plan{}, chk.ErrLeaseNotAcquired{}
 	}
-	began := ""
+	began := it.text(startKey)
 	for _, parent := range shard.parents {
 		pit, err := c.table.get(ctx, parent)
 		if err != nil {
@@ -67,7 +67,7 @@ func (c *Checkpointer) startOf(isChild bool, inherited string) startPosition {
 	case isChild:
 		return startPosition{position: "TRIM_HORIZON"}
 	case c.cfg.InitialPositionInStream == config.LATEST:
-		now := timePosition(time.Now())
+		now := timePosition(c.tip())
 		return startPosition{now, now}
 	}
 	return startPosition{}
@@ -75,18 +75,13 @@ func (c *Checkpointer) startOf(isChild bool, inherited string) startPosition {
 
 func timePosition(t time.Time) string { return fmt.Sprintf("AT_TIMESTAMP:%013d", t.UnixMilli()) }
 
-// acquisition returns how the item is changed, but for owner, token and time: on condition that it is as it was read, and
-// not finished meanwhile.
+// acquisition returns how the item is changed, but for owner, token and time: on condition that it is as it was read.
 func (p plan) acquisition(it item) *update {
-	u := newUpdate().setNumber(writesKey, 0).set(birthKey, p.shard.start).remove(chk.ClaimRequestKey)
-	if u.ifSame(it, chk.LeaseOwnerKey); it.text(chk.LeaseOwnerKey) != "" {
-		u.ifSame(it, chk.LeaseTimeoutKey)
-	}
+	u := newUpdate().setNumber(writesKey, 0).set(birthKey, p.shard.start).remove(chk.ClaimRequestKey).
+		ifSame(it, chk.LeaseOwnerKey, chk.LeaseTimeoutKey, tokenKey, chk.SequenceNumberKey, positionKey)
 	if p.again {
-		u.ifSame(it, chk.SequenceNumberKey).remove(chk.SequenceNumberKey, positionKey, startKey, failuresKey, chk.ParentShardIdKey)
+		u.remove(chk.SequenceNumberKey, positionKey, startKey, failuresKey, chk.ParentShardIdKey)
 		it = nil
-	} else {
-		u.ifNot(chk.SequenceNumberKey, chk.ShardEnd)
 	}
 	if it.position() == "" && p.start.position != "" {
 		u.set(positionKey, "|"+p.start.position)

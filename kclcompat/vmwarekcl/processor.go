@@ -14,11 +14,12 @@ import (
 	"github.com/kplkit/kplkit/seqnum"
 )
 
-// processor is the record processor that the worker calls for one acquisition of a shard. The worker calls from one
-// goroutine; the Checkpointer calls release from the same one, when the worker gives the lease back.
+// processor is the record processor that the worker calls for one acquisition of a shard. vmware calls from one goroutine,
+// and gives the lease back from it; when the worker stops that is done beside it, since vmware may sleep long.
 type processor struct {
 	processors
 
+	turn    chan struct{} // holds a token during a call: they come one after the other
 	lease   *holding
 	inner   kclcompat.Processor // nil once it was shut down, or where it could not be set up
 	commits *kclcompat.Checkpointer
@@ -29,6 +30,8 @@ func (p *processor) checkpointer() *Checkpointer { return p.worker.checkpointer 
 
 // Initialize sets the Processor up at the position that the worker starts from, if the lease is still held.
 func (p *processor) Initialize(in *interfaces.InitializationInput) {
+	p.turn <- struct{}{}
+	defer func() { <-p.turn }()
 	if p.lease = p.checkpointer().attach(in.ShardId, p.release); p.lease == nil {
 		return // the worker notices when it renews the lease
 	}
@@ -60,6 +63,8 @@ func startOf(text string) (seqnum.Extended, error) {
 
 // ProcessRecords hands a batch out, unless the lease is over or the worker stops.
 func (p *processor) ProcessRecords(in *interfaces.ProcessRecordsInput) {
+	p.turn <- struct{}{}
+	defer func() { <-p.turn }()
 	switch {
 	case p.inner == nil || p.missed:
 		return // given up: the worker notices when it renews the lease
@@ -74,17 +79,17 @@ func (p *processor) ProcessRecords(in *interfaces.ProcessRecordsInput) {
 		b.Records = append(b.Records, u)
 	}
 	err := p.checkpointer().calls.processor(func() error { return p.inner.ProcessRecords(p.lease.batches, b, p.commits) })
-	if err == nil {
-		return
-	}
-	p.missed = true
-	if p.lease.batches.Err() == nil {
+	ended := p.lease.batches.Err() != nil // whatever it returns, it may have left off in the middle
+	p.missed = err != nil || ended
+	if err != nil && !ended {
 		p.batchFailed(b, err)
 	}
 }
 
 // Shutdown is called when the shard has ended, or the worker stops.
 func (p *processor) Shutdown(in *interfaces.ShutdownInput) {
+	p.turn <- struct{}{}
+	defer func() { <-p.turn }()
 	held := p.lease != nil && p.checkpointer().holds(p.lease)
 	switch {
 	case held && in.ShutdownReason == interfaces.TERMINATE && !p.missed:

@@ -29,14 +29,9 @@ func (c *Checkpointer) untilDue(h *holding) (d time.Duration) {
 	return min(max(d, 0), c.failover()/4)
 }
 
-// renewalInterval is vmware's, if a lease has room for three of them, and a quarter more, so that where vmware renews
-// this does nothing.
+// renewalInterval is vmware's and a quarter more, so that where vmware renews this does nothing.
 func (c *Checkpointer) renewalInterval() time.Duration {
-	d := millis(c.cfg.LeaseRefreshWaitTime)
-	if most := c.failover() / 3; d <= 0 || d > most {
-		d = most
-	}
-	return d + d/4
+	return millis(c.cfg.LeaseRefreshWaitTime) * 5 / 4
 }
 
 // retryInterval is how long after the beginning of a renewal that has failed the next one begins.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	chk "github.com/vmware/vmware-go-kcl-v2/clientlibrary/checkpoint"
 
@@ -23,6 +24,7 @@ type listedShard struct {
 // that the stream is another one.
 type listing struct {
 	began  time.Time // before the first request
+	date   time.Time // of the answer, by Kinesis's clock; zero if it does not tell
 	shards map[string]listedShard
 }
 
@@ -52,7 +54,7 @@ func (c *Checkpointer) list(ctx context.Context, since time.Time) (map[string]li
 	}
 	now := listing{began: time.Now()}
 	var err error
-	if now.shards, err = c.listShards(ctx); err != nil {
+	if now.shards, now.date, err = c.listShards(ctx); err != nil {
 		return nil, fmt.Errorf("vmwarekcl: list the shards of %s: %w", c.cfg.StreamName, err)
 	}
 	c.mu.Lock()
@@ -63,19 +65,33 @@ func (c *Checkpointer) list(ctx context.Context, since time.Time) (map[string]li
 	return now.shards, nil
 }
 
+// tip returns a time at or before now, by Kinesis's clock as well as by this machine's: records that come from now on
+// are not older.
+func (c *Checkpointer) tip() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	if date := c.listing.date; !date.IsZero() && date.Before(now) {
+		return date
+	}
+	return now
+}
+
 func (c *Checkpointer) forgetListing() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.listing = listing{}
 }
 
-func (c *Checkpointer) listShards(ctx context.Context) (map[string]listedShard, error) {
-	shards, named := map[string]listedShard{}, map[string][]*string{}
+func (c *Checkpointer) listShards(ctx context.Context) (shards map[string]listedShard, date time.Time, err error) {
+	named := map[string][]*string{}
+	shards = map[string]listedShard{}
 	for in := (&kinesis.ListShardsInput{StreamName: &c.cfg.StreamName}); in != nil; {
 		page, err := c.stream.ListShards(ctx, in)
 		if err != nil {
-			return nil, err
+			return nil, date, err
 		}
+		date, _ = middleware.GetServerTime(page.ResultMetadata)
 		for _, s := range page.Shards {
 			id, listed := aws.ToString(s.ShardId), listedShard{open: true}
 			if r := s.SequenceNumberRange; r != nil {
@@ -97,7 +113,7 @@ func (c *Checkpointer) listShards(ctx context.Context) (map[string]listedShard, 
 		}
 		shards[id] = listed
 	}
-	return shards, nil
+	return shards, date, nil
 }
 
 // otherThan returns what shows that a lease is of another shard: of one with the same id, in a stream that was deleted
@@ -113,11 +129,21 @@ func (s listedShard) otherThan(it item) string {
 			return otherBirth(first, n, "stands at")
 		}
 	}
-	if n, err := seqnum.Parse(it.text(birthKey)); err == nil && n.Version() == 2 && it.text(chk.SequenceNumberKey) == chk.ShardEnd {
+	if it.text(chk.SequenceNumberKey) != chk.ShardEnd {
+		return ""
+	}
+	if n, err := seqnum.Parse(it.text(birthKey)); err == nil && n.Version() == 2 {
 		return otherBirth(first, n, "says SHARD_END and is for the numbers from")
+	}
+	if born, ok := first.ShardCreated(); ok && !it.timeout().IsZero() && it.timeout().Before(born.Add(-clocksDiffer)) {
+		return fmt.Sprintf("it says SHARD_END, and was last held until %s; the shard of today was created at %s",
+			it.timeout().Format(time.RFC3339), born.Format(time.RFC3339))
 	}
 	return ""
 }
+
+// clocksDiffer is by how much a worker's clock may run behind Kinesis's.
+const clocksDiffer = time.Minute
 
 // otherBirth compares a number of a lease with the first one of the shard.
 func otherBirth(first, n seqnum.Number, what string) string {

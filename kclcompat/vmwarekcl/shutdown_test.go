@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -98,18 +99,130 @@ func TestShutdownWithSilentServices(t *testing.T) {
 
 // TestShutdownWhileVMwareSleeps: vmware's event loop sleeps for a sync interval where it could not list the shards.
 func TestShutdownWhileVMwareSleeps(t *testing.T) {
-	sim.Worlds(t, 6, sim.Faults{}, func(w *sim.World) {
+	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
 		w.CreateStream("s", 1)
-		host := w.Host("one")
-		worker := (&calls{}).run(w.T, host, newConfig("one").WithShardSyncIntervalMillis(60_000))
+		host, log := w.Host("one"), &warnings{}
+		worker := (&calls{}).run(w.T, host, newConfig("one").WithShardSyncIntervalMillis(60_000).WithLogger(log))
 		host.Outage(sim.Kinesis, time.Hour)
-		for range 30 {
-			time.Sleep(5 * time.Second)
+		for !slices.ContainsFunc(log.all(), func(line string) bool { return strings.HasPrefix(line, "Error syncing shards") }) {
+			time.Sleep(10 * time.Millisecond)
 		}
 		began := time.Now()
 		worker.Shutdown()
 		if d := time.Since(began); d > 2*time.Second {
 			w.T.Errorf("the shutdown took %v", d)
+		}
+	})
+}
+
+// TestShutdownWhileIdle: vmware sleeps between two readings for longer than a lease lasts. The Processor is shut down, and the
+// lease handed back, all the same.
+func TestShutdownWhileIdle(t *testing.T) {
+	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+		w.CreateStream("s", 1)
+		putAggregates(w.T, w.Control(), 1, 2)
+		app := &calls{}
+		worker := app.run(w.T, w.Host("one"), newConfig("one").WithIdleTimeBetweenReadsInMillis(60_000))
+		time.Sleep(20 * time.Second)
+		worker.Shutdown()
+		took := time.Since(app.last)
+		_, _, reasons := app.counts()
+		if owner := lease(w.T, w.Control(), shard0)["AssignedTo"]; took > 2*time.Second || owner != "" || !slices.Equal(reasons, []kclcompat.Reason{kclcompat.Stopping}) {
+			w.T.Errorf("%v after the Processor: shut down for %v, owner %q", took, reasons, owner)
+		}
+		time.Sleep(2 * time.Minute)
+		if _, _, later := app.counts(); len(later) != 1 {
+			w.T.Errorf("shut down for %v", later)
+		}
+	})
+}
+
+// leaves leaves its batch when its context ends, without an error.
+type leaves struct {
+	calls
+	slow time.Duration
+	seen []string
+}
+
+func (l *leaves) ProcessRecords(ctx context.Context, b kclcompat.Batch, c *kclcompat.Checkpointer) error {
+	for _, u := range b.Records {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(l.slow):
+		}
+		l.seen = append(l.seen, string(u.Data))
+		c.Done(u)
+	}
+	return nil
+}
+
+func (l *leaves) Shutdown(ctx context.Context, _ kclcompat.Reason, c *kclcompat.Checkpointer) error {
+	_, err := c.Checkpoint(ctx)
+	return err
+}
+
+// TestLeftOffInLastBatch: a Processor that leaves off in the middle without an error has not processed the shard's end.
+func TestLeftOffInLastBatch(t *testing.T) {
+	for _, fanOut := range []bool{false, true} {
+		sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+			w.CreateStream("s", 1)
+			all := putAggregates(w.T, w.Control(), 2, 5)
+			<-w.Reshard("s", 1, time.Second)
+			app := &leaves{slow: 5 * time.Second}
+			app.as = app
+			cfg := newConfig("one")
+			if fanOut {
+				cfg.WithEnhancedFanOutConsumerARN(register(w))
+			}
+			worker := app.run(w.T, w.Host("one"), cfg)
+			time.Sleep(20 * time.Second)
+			worker.Shutdown()
+			app.slow = 0
+			cfg.WorkerID = "two"
+			app.run(w.T, w.Host("two"), cfg)
+			time.Sleep(time.Minute)
+			if !slices.Equal(app.seen, all) {
+				w.T.Errorf("fan-out %v: %q of %q", fanOut, app.seen, all)
+			}
+		})
+	}
+}
+
+// TestNoBatchAfterStop: an answer of Kinesis that comes after the worker was told to stop is not handed out.
+func TestNoBatchAfterStop(t *testing.T) {
+	f := sim.Faults{Slow: []sim.Slow{{Operation: "GetRecords", Rate: 1, Longest: time.Second}}}
+	sim.Worlds(t, 6, f, func(w *sim.World) {
+		w.CreateStream("s", 1)
+		putAggregates(w.T, w.Control(), 50, 2)
+		var last time.Time
+		app := &calls{process: func(context.Context, kclcompat.Batch, *kclcompat.Checkpointer) error {
+			last = time.Now()
+			return nil
+		}}
+		worker := app.run(w.T, w.Host("one"), newConfig("one").WithMaxRecords(1))
+		time.Sleep(20 * time.Second)
+		stop := time.Now()
+		worker.Shutdown()
+		if last.IsZero() || last.After(stop) {
+			w.T.Errorf("a batch %v after the stop", last.Sub(stop))
+		}
+	})
+}
+
+// TestSilentKinesis: a call that Kinesis never answers ends by itself, and the shard is read on.
+func TestSilentKinesis(t *testing.T) {
+	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+		w.CreateStream("s", 1)
+		host, app := w.Host("one"), &calls{}
+		app.run(w.T, host, newConfig("one"))
+		time.Sleep(10 * time.Second)
+		host.Silence(sim.Kinesis, 5*time.Second, false)
+		time.Sleep(10 * time.Second)
+		all := putAggregates(w.T, w.Control(), 1, 3)
+		time.Sleep(time.Minute)
+		if _, texts, _ := app.counts(); !slices.Equal(texts, all) {
+			w.T.Errorf("%q", texts)
 		}
 	})
 }

@@ -2,8 +2,10 @@ package vmwarekcl_test
 
 import (
 	"context"
+	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -16,7 +18,8 @@ import (
 )
 
 func newWorker(h *sim.Host, cfg *config.KinesisClientLibConfiguration, opts ...vmwarekcl.Option) *vmwarekcl.Worker {
-	return vmwarekcl.NewWorker(cfg, h.AWS(), (&calls{}).create, opts...)
+	app := &calls{process: func(context.Context, kclcompat.Batch, *kclcompat.Checkpointer) error { return nil }}
+	return vmwarekcl.NewWorker(cfg, h.AWS(), app.create, opts...)
 }
 
 // TestStartRefuses: what would fail for ever is an error of Start that says what to do.
@@ -48,11 +51,22 @@ func TestStartRefuses(t *testing.T) {
 			[]string{"newProcessor is nil"}},
 		"a nil option": {func(h *sim.Host) *vmwarekcl.Worker { return newWorker(h, newConfig("one"), nil) }, nil,
 			[]string{"option 1", "nil"}},
+		"a nil client option": {func(h *sim.Host) *vmwarekcl.Worker {
+			return newWorker(h, newConfig("one"), vmwarekcl.ClientOptions(nil))
+		}, nil,
+			[]string{"ClientOptions", "nil"}},
+		"much at once": {func(h *sim.Host) *vmwarekcl.Worker {
+			cfg := newConfig("")
+			cfg.StreamName, cfg.TableName, cfg.WorkerID, cfg.Logger = "", "", "", nil
+			cfg.ShardSyncIntervalMillis, cfg.MaxRecords, cfg.FailoverTimeMillis = 0, 0, math.MaxInt
+			cfg.InitialPositionInStream = config.AT_TIMESTAMP
+			return newWorker(h, cfg)
+		}, nil, []string{"StreamName", "TableName", "WorkerID", "Logger", "ShardSyncIntervalMillis", "MaxRecords", "FailoverTimeMillis", "Timestamp"}},
 		"no failover time": {func(h *sim.Host) *vmwarekcl.Worker {
 			cfg := newConfig("one")
 			cfg.FailoverTimeMillis = 0
 			return newWorker(h, cfg)
-		}, nil, []string{"FailoverTimeMillis", "more than 0"}},
+		}, nil, []string{"FailoverTimeMillis", "from 1 to"}},
 	} {
 		sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
 			w.CreateStream("s", 1)
@@ -72,7 +86,51 @@ func TestStartRefuses(t *testing.T) {
 			worker.Shutdown()
 		})
 	}
-	var _ kclcompat.Processor = &calls{}
+}
+
+// TestStartTwice: a worker that runs, or was shut down, is not started again.
+func TestStartTwice(t *testing.T) {
+	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+		w.CreateStream("s", 1)
+		app := &calls{}
+		worker := app.run(w.T, w.Host("one"), newConfig("one"))
+		if worker.Start() == nil {
+			w.T.Error("started twice")
+		}
+		time.Sleep(20 * time.Second)
+		worker.Shutdown()
+		if worker.Start() == nil {
+			w.T.Error("started after its end")
+		}
+		if made, _, reasons := app.counts(); made != 1 || len(reasons) != 1 {
+			w.T.Errorf("%d Processors, shut down for %v", made, reasons)
+		}
+	})
+}
+
+// TestShutdownWhileStarting: a start that waits for silent services ends with the worker.
+func TestShutdownWhileStarting(t *testing.T) {
+	for _, s := range []sim.Service{sim.DynamoDB, sim.Kinesis} {
+		sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+			w.CreateStream("s", 1)
+			host := w.Host("one")
+			host.Silence(s, time.Hour, false)
+			cfg := newConfig("one")
+			cfg.EnableEnhancedFanOutConsumer, cfg.EnhancedFanOutConsumerName = s == sim.Kinesis, "app"
+			worker := newWorker(host, cfg.WithFailoverTimeMillis(2000))
+			started := make(chan error, 1)
+			go func() { started <- worker.Start() }()
+			time.Sleep(5 * time.Second)
+			began := time.Now()
+			worker.Shutdown()
+			if d := time.Since(began); d > 2*time.Second {
+				w.T.Errorf("%s: the shutdown took %v", s, d)
+			}
+			if err := <-started; err == nil {
+				w.T.Errorf("%s: started", s)
+			}
+		})
+	}
 }
 
 // TestStartTogether: workers that start at once on a new table all start.

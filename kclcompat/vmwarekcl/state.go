@@ -19,6 +19,7 @@ type shardState struct {
 	lost    *holding // one that is over, while its consumer still runs
 
 	seen    sighting  // of another worker's lease
+	since   time.Time // it looks so
 	suspect time.Time // when the shard was first listed as open, though its lease says SHARD_END and has no birth
 	warned  bool      // that the lease is another stream's
 }
@@ -105,10 +106,10 @@ func (c *Checkpointer) holds(h *holding) bool {
 	return held
 }
 
-// attach binds a Processor to the acquisition that is held; nil if none is.
+// attach binds a Processor to the acquisition that is held; nil if none is, or the worker stops.
 func (c *Checkpointer) attach(shardID string, ended func()) *holding {
 	h := c.holdingOf(shardID)
-	if h == nil || !c.holds(h) {
+	if h == nil || !c.holds(h) || c.running.Err() != nil {
 		return nil
 	}
 	c.with(shardID, func(*shardState) { h.ended = ended })

@@ -1,6 +1,7 @@
 package vmwarekcl
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +11,8 @@ import (
 	par "github.com/vmware/vmware-go-kcl-v2/clientlibrary/partition"
 )
 
-// ListActiveWorkers returns the shards of each worker, read from the table.
+// ListActiveWorkers returns the shards of each worker, read from the table. A shard that is claimed counts as the
+// claimant's: vmware would claim more of them than it is due, while it waits for one.
 func (c *Checkpointer) ListActiveWorkers(shards map[string]*par.ShardStatus) (map[string][]*par.ShardStatus, error) {
 	ctx, cancel := context.WithTimeout(c.running, c.failover())
 	defer cancel()
@@ -23,7 +25,7 @@ func (c *Checkpointer) ListActiveWorkers(shards map[string]*par.ShardStatus) (ma
 		}
 		for _, i := range page.Items {
 			it := item(i)
-			owner, shard := it.text(chk.LeaseOwnerKey), shards[it.text(chk.LeaseKeyKey)]
+			owner, shard := cmp.Or(it.text(chk.ClaimRequestKey), it.text(chk.LeaseOwnerKey)), shards[it.text(chk.LeaseKeyKey)]
 			if shard != nil && owner != "" && it.text(chk.SequenceNumberKey) != chk.ShardEnd {
 				workers[owner] = append(workers[owner], shard)
 			}
@@ -32,8 +34,7 @@ func (c *Checkpointer) ListActiveWorkers(shards map[string]*par.ShardStatus) (ma
 	return workers, nil
 }
 
-// ClaimShard asks for a shard that another worker holds: that worker's next renewal fails. vmware claims no second one
-// while a ShardStatus has a ClaimRequest of this worker.
+// ClaimShard asks for a shard that another worker holds: that worker's next renewal fails.
 func (c *Checkpointer) ClaimShard(shard *par.ShardStatus, worker string) error {
 	ctx, cancel := context.WithTimeout(c.running, c.failover())
 	defer cancel()
@@ -44,10 +45,6 @@ func (c *Checkpointer) ClaimShard(shard *par.ShardStatus, worker string) error {
 	if it.text(chk.LeaseOwnerKey) == "" || it.text(chk.LeaseTimeoutKey) == "" {
 		return errors.New("vmwarekcl: nobody holds " + shard.ID + ": there is nothing to claim")
 	}
-	err = c.table.update(ctx, shard.ID, newUpdate().set(chk.ClaimRequestKey, worker).
-		ifSame(it, chk.LeaseOwnerKey).ifSame(it, chk.LeaseTimeoutKey).ifAbsent(chk.ClaimRequestKey))
-	if err == nil {
-		shard.ClaimRequest = worker // the event loop calls, which alone reads and writes it
-	}
-	return err
+	return c.table.update(ctx, shard.ID, newUpdate().set(chk.ClaimRequestKey, worker).
+		ifSame(it, chk.LeaseOwnerKey, chk.LeaseTimeoutKey).ifAbsent(chk.ClaimRequestKey))
 }

@@ -48,9 +48,12 @@ func TestStealsOneByOne(t *testing.T) {
 		const shards = 12
 		w.CreateStream("s", shards)
 		for i, id := range []string{"one", "two"} {
-			cfg := newConfig(id).WithLeaseStealing(true).WithLeaseStealingIntervalMillis(2000).WithLeaseSyncingIntervalMillis(1000)
-			(&calls{}).run(w.T, w.Host(id), cfg)
-			time.Sleep(time.Duration(1+i) * 25 * time.Second)
+			cfg := newConfig(id).WithLeaseStealing(true).WithLeaseStealingIntervalMillis(2000).WithLeaseSyncingIntervalMillis(1000).
+				WithFailoverTimeMillis(60_000).WithLeaseRefreshWaitTime(15_000).WithIdleTimeBetweenReadsInMillis(5000)
+			if err := newWorker(w.Host(id), cfg).Start(); err != nil {
+				w.T.Fatal(err)
+			}
+			time.Sleep(time.Duration(1+4*i) * 30 * time.Second)
 		}
 		owned := map[string]int{}
 		for shard := range shards {

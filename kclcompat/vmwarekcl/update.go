@@ -43,22 +43,21 @@ func (u *update) ifLess(name string, value int64) *update {
 	return u.condition(name+" < :if"+name, ":if"+name, numberValue(value))
 }
 
-// ifNot also holds where there is no such attribute.
-func (u *update) ifNot(name, value string) *update {
-	return u.condition("(attribute_not_exists("+name+") OR "+name+" <> :if"+name+")", ":if"+name, stringValue(value))
-}
-
 func (u *update) ifAbsent(name string) *update {
 	u.conditions = append(u.conditions, "attribute_not_exists("+name+")")
 	return u
 }
 
-// ifSame asks for the attribute as it is in it.
-func (u *update) ifSame(it item, name string) *update {
-	if it.text(name) == "" {
-		return u.ifAbsent(name)
+// ifSame asks for attributes as they are in it, of whatever type.
+func (u *update) ifSame(it item, names ...string) *update {
+	for _, name := range names {
+		if value, ok := it[name]; ok {
+			u.condition(name+" = :if"+name, ":if"+name, value)
+		} else {
+			u.ifAbsent(name)
+		}
 	}
-	return u.ifEqual(name, it.text(name))
+	return u
 }
 
 func (u *update) condition(text, placeholder string, value types.AttributeValue) *update {

@@ -41,8 +41,7 @@ package vmwarekcl
 import (
 	"errors"
 	"fmt"
-	"strings"
-	"time"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -59,7 +58,7 @@ import (
 // before those of awsConfig, which brings region, credentials, retries and HTTP client for Kinesis and DynamoDB.
 // newProcessor is called for every shard that the worker takes on. What is wrong with the arguments, Start returns.
 func NewWorker(cfg *config.KinesisClientLibConfiguration, awsConfig aws.Config, newProcessor func(shardID string) kclcompat.Processor, opts ...Option) *Worker {
-	w := &Worker{stopped: make(chan struct{})}
+	w := &Worker{starting: make(chan struct{}, 1), stopped: make(chan struct{})}
 	if w.err = validate(cfg); w.err == nil && newProcessor == nil {
 		w.err = errors.New("vmwarekcl: newProcessor is nil")
 	}
@@ -71,21 +70,22 @@ func NewWorker(cfg *config.KinesisClientLibConfiguration, awsConfig aws.Config, 
 		}
 		opt(&o)
 	}
+	if slices.ContainsFunc(o.client, func(opt deaggaws.Option) bool { return opt == nil }) {
+		w.err = errors.Join(w.err, errors.New("vmwarekcl: an option of ClientOptions is nil"))
+	}
 	if w.err != nil {
 		return w
 	}
-	own := *cfg
-	own.LeaseRefreshPeriodMillis = min(own.LeaseRefreshPeriodMillis, own.FailoverTimeMillis/2) // else fan-out renews all the time
 	table := dynamodb.NewFromConfig(awsConfig, func(o *dynamodb.Options) {
-		o.BaseEndpoint = endpoint(own.DynamoDBEndpoint, o.BaseEndpoint)
+		o.BaseEndpoint = endpoint(cfg.DynamoDBEndpoint, o.BaseEndpoint)
 	})
-	w.checkpointer = NewCheckpointer(&own, table, nil)
+	w.checkpointer = NewCheckpointer(cfg, table, nil)
 	client := kinesis.NewFromConfig(awsConfig,
 		deaggaws.WithDeaggregation(append(o.client, deaggaws.WithSecondPass())...), // the worker always de-aggregates by itself
 		w.checkpointer.boundCalls,
-		func(o *kinesis.Options) { o.BaseEndpoint = endpoint(own.KinesisEndpoint, o.BaseEndpoint) })
+		func(o *kinesis.Options) { o.BaseEndpoint = endpoint(cfg.KinesisEndpoint, o.BaseEndpoint) })
 	w.checkpointer.stream, w.checkpointer.newStream = client, o.newStream
-	w.inner = worker.NewWorker(processors{w, newProcessor, o.failures}, &own).WithKinesis(client).WithCheckpointer(w.checkpointer)
+	w.inner = worker.NewWorker(processors{w, newProcessor, o.failures}, w.checkpointer.cfg).WithKinesis(client).WithCheckpointer(w.checkpointer)
 	return w
 }
 
@@ -96,20 +96,6 @@ func endpoint(configured string, otherwise *string) *string {
 	return otherwise
 }
 
-// validate returns what no worker can work with, and vmware does not notice.
-func validate(cfg *config.KinesisClientLibConfiguration) error {
-	switch {
-	case cfg == nil:
-		return errors.New("vmwarekcl: the configuration is nil")
-	case strings.HasPrefix(cfg.StreamName, "arn:"):
-		_, name, _ := strings.Cut(cfg.StreamName, "/")
-		return fmt.Errorf("vmwarekcl: the stream's name %q is an ARN, which vmware-go-kcl-v2 can't work with: configure the name, %q, and the region that the ARN has", cfg.StreamName, name)
-	case cfg.FailoverTimeMillis <= 0:
-		return fmt.Errorf("vmwarekcl: FailoverTimeMillis is %d: it is how long a lease lasts, and has to be more than 0", cfg.FailoverTimeMillis)
-	}
-	return nil
-}
-
 // processors is the factory that vmware's worker knows.
 type processors struct {
 	worker *Worker
@@ -117,6 +103,6 @@ type processors struct {
 	policy failurePolicy
 }
 
-func (f processors) CreateProcessor() interfaces.IRecordProcessor { return &processor{processors: f} }
-
-func millis(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+func (f processors) CreateProcessor() interfaces.IRecordProcessor {
+	return &processor{processors: f, turn: make(chan struct{}, 1)}
+}

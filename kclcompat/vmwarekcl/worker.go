@@ -14,7 +14,8 @@ type Worker struct {
 	inner        *worker.Worker
 	checkpointer *Checkpointer
 
-	starting sync.Mutex // held while vmware's worker starts, or is told to stop
+	starting chan struct{} // holds a token while vmware's worker starts, or is told to stop
+	started  bool          // guarded by starting
 	stopping sync.Once
 	stopped  chan struct{}
 	cause    error // why it has stopped by itself
@@ -22,17 +23,22 @@ type Worker struct {
 
 // Start starts to work, in goroutines. It fails if something is wrong with NewWorker's arguments, the stream's name or the
 // lease table, if the table holds leases of another stream (ErrNewStream, OnNewStream), and with what the services
-// answer. It may be called again after an error, and not after Shutdown.
+// answer. It may be called again after an error, and only then.
 func (w *Worker) Start() error {
 	if w.err != nil {
 		return w.err
 	}
-	w.starting.Lock()
-	defer w.starting.Unlock()
-	if w.checkpointer.running.Err() != nil {
+	w.starting <- struct{}{}
+	defer func() { <-w.starting }()
+	switch {
+	case w.checkpointer.running.Err() != nil:
 		return errors.New("vmwarekcl: the worker was shut down: make a new one")
+	case w.started:
+		return errors.New("vmwarekcl: the worker was started before")
 	}
-	return w.inner.Start()
+	err := w.inner.Start()
+	w.started = err == nil
+	return err
 }
 
 // Shutdown stops the worker and returns when it has ended. The contexts of all ProcessRecords calls end at once; each
@@ -61,8 +67,9 @@ func (w *Worker) shutdown(cause error) {
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			w.starting.Lock()
-			defer w.starting.Unlock()
+			w.checkpointer.releaseAll()
+			w.starting <- struct{}{}
+			defer func() { <-w.starting }()
 			w.inner.Shutdown()
 			w.checkpointer.calls.cut()
 			cut.Stop()
@@ -84,7 +91,7 @@ func (w *Worker) await(ended <-chan struct{}, began time.Time) {
 		if quiet == nil {
 			left := c.failover() - time.Since(since)
 			if left <= 0 {
-				c.cfg.Logger.Warnf("kplkit: worker %s: Kinesis or DynamoDB does not answer: what waits for them ends by itself", c.cfg.WorkerID)
+				c.cfg.Logger.Warnf("kplkit: worker %s: vmware-go-kcl-v2 still sleeps, or waits for an answer of Kinesis or DynamoDB: that ends by itself", c.cfg.WorkerID)
 				return
 			}
 			patience = time.After(left)

@@ -169,7 +169,7 @@ func (l *leases) acquired(p *process, shard string, before, after leaseItem) {
 	l.holders[after.KplkitToken] = p.name
 	l.starts[p.name+shard] = after.position()
 	l.taken[p.name+shard] = after.KplkitToken
-	if d := time.Since(l.renewed[before.KplkitToken]); before.AssignedTo != "" && before.AssignedTo != p.workerID() && before.KplkitToken != "" && d < failover {
+	if d := time.Since(l.renewed[before.KplkitToken]); before.AssignedTo != "" && before.KplkitToken != "" && d < failover {
 		l.fail(p, shard, "took it from %s, which renewed it %v ago", before.AssignedTo, d)
 	}
 	if before.Checkpoint == "SHARD_END" {
@@ -250,7 +250,7 @@ func (l *leases) mayStart(s *session) {
 	if s.process.Dead() {
 		return
 	}
-	if now := l.items[s.shard].KplkitToken; now != s.token && !l.world.bareSecond && !l.world.oneID {
+	if now := l.items[s.shard].KplkitToken; now != s.token && !l.world.bareSecond {
 		l.fail(s.process, s.shard, "was handed a batch, though %q holds it", l.holders[now])
 	}
 	if d := time.Since(l.renewed[s.token]); d >= failover && !l.world.bareSecond {
