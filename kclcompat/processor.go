@@ -15,13 +15,14 @@ import (
 // The ctx of ProcessRecords ends with the lease, by the worker's own clock, whatever the services answer; it ends too when
 // the worker stops. No batch is handed out after that. context.Cause(ctx) is ErrLeaseLost for a lease that is over. A
 // Processor that goes on after its ctx has ended may work beside the next owner of the shard, and holds up the worker's
-// end: nobody can stop it. Its checkpoints fail then, with ErrLeaseLost.
+// end: nobody can stop it. Once the lease is over its checkpoints fail with ErrLeaseLost.
 type Processor interface {
 	// ProcessRecords handles a batch. It marks what is processed by c.Done and stores that by c.Checkpoint, whenever it
 	// likes and also inside an aggregate.
 	//
 	// An error gives the shard up: nothing more is delivered to this Processor, and the shard is read again from its last
-	// checkpoint, by a new Processor here or in another worker. An error after ctx has ended is none of the batch's.
+	// checkpoint, by a new Processor here or in another worker. Where ctx has ended meanwhile, a batch counts as left off,
+	// whatever is returned: nothing more is delivered, and what was not Done comes again elsewhere.
 	ProcessRecords(ctx context.Context, b Batch, c *Checkpointer) error
 
 	// Shutdown is called once, at the end. To return nil for the reason ShardEnded says that every record of the shard is

@@ -26,7 +26,7 @@ type clients struct {
 // same of all this, is as good as the other.
 type client struct {
 	region, endpoint                    string
-	resolver, http, credentials, signer any // nil where it can't be compared
+	resolver, http, credentials, signer any
 }
 
 // of returns what the client knows whose call a stack is built for. Its shards are listed with the steps of home: those
@@ -69,12 +69,13 @@ func clientOf(o *kinesis.Options) client {
 		identity(o.EndpointResolverV2), identity(o.HTTPClient), identity(o.Credentials), identity(o.HTTPSignerV4)}
 }
 
-// identity returns v if it can be a part of a key: functions that have methods can't.
+// identity returns v if it can be a part of a key, else where it is: a function with methods, as credentials often are,
+// can't be compared, and another one is another account.
 func identity(v any) any {
-	if v == nil || !reflect.ValueOf(v).Comparable() {
-		return nil
+	if v == nil || reflect.ValueOf(v).Comparable() {
+		return v
 	}
-	return v
+	return (*[2]unsafe.Pointer)(unsafe.Pointer(&v))[1] // the word that an interface holds beside its type
 }
 
 // optionsOf returns the options of the call that a stack is built for: those of its client, and what the call changes

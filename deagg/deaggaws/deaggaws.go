@@ -73,7 +73,8 @@ type Option func(*deaggregation)
 // Ranges and ancestors of shards come from ListShards, asked about once a minute while the stream is read, and for a
 // new shard. Nothing is dropped on a service-managed stream (DescribeStreamSummary tells), nor where one of the two calls
 // fails or takes more than ten seconds: that is logged once, as a warning, and tried again a minute later. A batch waits
-// for them for one second at most, at most once a minute and for a new shard, and then goes on with what was known before.
+// for them for one second at most, at most once a minute and for a new shard, and then goes on with what was known
+// less than a minute before, else without.
 // What is known belongs to the option of WithDeaggregation: one that is made anew for each call lists for each call.
 func WithHashRanges() Option { return func(d *deaggregation) { d.hashRanges = true } }
 

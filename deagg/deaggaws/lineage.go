@@ -72,6 +72,9 @@ func (l *lineages) of(ctx context.Context, name, shard string) lineage {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.streams[name]
+	if time.Since(s.at) > maxAge {
+		return lineage{} // the strategy may be another one by now
+	}
 	known, ok := s.shards[shard]
 	if !ok && s.shards != nil && s.listing == nil {
 		s.shards[shard] = lineage{} // it is not listed: it is not asked for again before the next time

@@ -2,6 +2,7 @@ package deaggaws_test
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -307,4 +308,50 @@ func TestHashRangesOff(t *testing.T) {
 			t.Errorf("service-managed: %q", got)
 		}
 	})
+}
+
+// TestOldKnowledge: what was known an hour ago drops nothing, as long as nothing newer is known.
+func TestOldKnowledge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var a asked
+		server, _ := child(t, &a)
+		client := newClient(server, deaggaws.WithDeaggregation(deaggaws.WithHashRanges()))
+		if n, _ := readChild(t, client); n != 1 {
+			t.Fatalf("%d user records", n)
+		}
+		time.Sleep(time.Hour)
+		a.summary.Store(int64(24 * time.Hour))
+		for range 15 {
+			if n, _ := readChild(t, client); n != 2 {
+				t.Errorf("%d user records an hour later", n)
+			}
+			time.Sleep(time.Second)
+		}
+		time.Sleep(time.Minute)
+		server.Close()
+	})
+}
+
+// TestOtherCredentials: a client made from another's Options with other credentials, which can't be compared, may read
+// another account's stream of the same name, and asks for itself.
+func TestOtherCredentials(t *testing.T) {
+	var a asked
+	server, _ := child(t, &a)
+	as := func(id string) func(*kinesis.Options) {
+		return func(o *kinesis.Options) {
+			o.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+				return aws.Credentials{AccessKeyID: id, SecretAccessKey: "x"}, nil
+			})
+		}
+	}
+	one := newClient(server, deaggaws.WithDeaggregation(deaggaws.WithHashRanges()), as("one"))
+	two := kinesis.New(one.Options(), as("two"))
+	for _, client := range []*kinesis.Client{one, two, one, two} {
+		if n, _ := readChild(t, client); n != 1 {
+			t.Errorf("%d user records", n)
+		}
+	}
+	if n := a.listings.Load(); n != 2 {
+		t.Errorf("listed %d times", n)
+	}
 }

@@ -210,7 +210,7 @@ func TestSlowIterator(t *testing.T) {
 // TestLateRenewal: a renewal that comes late does not shorten the lease.
 func TestLateRenewal(t *testing.T) {
 	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
-		again := &twice{what: `"SET LeaseTimeout = :toLeaseTimeout "`}
+		again := &twice{what: renewal}
 		w.Intercept(sim.DynamoDB, func(table http.RoundTripper) http.RoundTripper {
 			again.next = table
 			return again
@@ -226,6 +226,47 @@ func TestLateRenewal(t *testing.T) {
 		}
 	})
 }
+
+// TestLateCheckpoint: a checkpoint that comes late does not put the lease back.
+func TestLateCheckpoint(t *testing.T) {
+	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+		again := &twice{what: "kplkitWrites < :ifkplkitWrites"}
+		w.Intercept(sim.DynamoDB, func(table http.RoundTripper) http.RoundTripper {
+			again.next = table
+			return again
+		})
+		w.CreateStream("s", 1)
+		putAggregates(w.T, w.Control(), 3, 2)
+		(&calls{}).run(w.T, w.Host("one"), newConfig("one").WithMaxRecords(1))
+		time.Sleep(20 * time.Second)
+		last := w.Kinesis.Records("s")[shard0][2].SequenceNumber
+		if item := lease(w.T, w.Control(), shard0); again.seen != 4 || item["Checkpoint"] != last {
+			w.T.Errorf("%d checkpoints, the last one at %s: %v", again.seen-1, last, item)
+		}
+	})
+}
+
+// TestTakesOverInFirstPass: a worker that starts has looked at the leases before its first pass, and takes one then that
+// nobody renews.
+func TestTakesOverInFirstPass(t *testing.T) {
+	sim.Worlds(t, 4, sim.Faults{}, func(w *sim.World) {
+		w.CreateStream("s", 1)
+		putAggregates(w.T, w.Control(), 1, 2)
+		old := w.Host("old")
+		(&calls{}).run(w.T, old, newConfig("old"))
+		time.Sleep(10 * time.Second)
+		old.Kill()
+		app := &calls{}
+		app.run(w.T, w.Host("new"), newConfig("new").WithShardSyncIntervalMillis(20_000))
+		time.Sleep(31 * time.Second)
+		if made, _, _ := app.counts(); made != 1 {
+			w.T.Errorf("%d Processors after one pass", made)
+		}
+	})
+}
+
+// What requests to DynamoDB hold that renew a lease.
+const renewal = `"SET LeaseTimeout = :toLeaseTimeout "`
 
 // twice sends the first request of a kind once more, after the third one.
 type twice struct {
@@ -283,34 +324,43 @@ func TestLeaseEndsAfterRenewals(t *testing.T) {
 	})
 }
 
-// TestRefreshWaitTime: whatever LeaseRefreshWaitTime is, leases are renewed at a sensible pace, and a shard that was given up
-// is read again soon.
-func TestRefreshWaitTime(t *testing.T) {
+// TestRefreshTimes: whatever LeaseRefreshWaitTime and LeaseRefreshPeriodMillis are, leases are renewed at a sensible pace, and
+// a shard that was given up is read again soon.
+func TestRefreshTimes(t *testing.T) {
 	for _, wait := range []int{-1, 0, 100, 3_600_000} {
-		sim.Run(t, 1, sim.Faults{MinLatency: time.Millisecond, MaxLatency: 2 * time.Millisecond}, func(w *sim.World) {
-			again := &twice{what: `"SET LeaseTimeout = :toLeaseTimeout "`}
-			w.Intercept(sim.DynamoDB, func(table http.RoundTripper) http.RoundTripper {
-				again.next = table
-				return again
-			})
-			w.CreateStream("s", 1)
-			putAggregates(w.T, w.Control(), 1, 2)
-			var times []time.Time
-			app := &calls{process: func(context.Context, kclcompat.Batch, *kclcompat.Checkpointer) error {
-				times = append(times, time.Now())
-				if len(times) == 1 {
-					return errors.New("once")
+		for _, fanOut := range []bool{false, true} {
+			sim.Run(t, 1, sim.Faults{MinLatency: time.Millisecond, MaxLatency: 2 * time.Millisecond}, func(w *sim.World) {
+				again := &twice{what: renewal}
+				w.Intercept(sim.DynamoDB, func(table http.RoundTripper) http.RoundTripper {
+					again.next = table
+					return again
+				})
+				w.CreateStream("s", 1)
+				putAggregates(w.T, w.Control(), 1, 2)
+				var times []time.Time
+				app := &calls{process: func(context.Context, kclcompat.Batch, *kclcompat.Checkpointer) error {
+					times = append(times, time.Now())
+					if len(times) == 1 {
+						return errors.New("once")
+					}
+					return nil
+				}}
+				cfg := newConfig("one")
+				cfg.LeaseRefreshWaitTime = wait
+				if fanOut {
+					cfg.WithEnhancedFanOutConsumerARN(register(w))
 				}
-				return nil
-			}}
-			cfg := newConfig("one")
-			cfg.LeaseRefreshWaitTime = wait
-			app.run(w.T, w.Host("one"), cfg)
-			time.Sleep(time.Minute)
-			if len(times) != 2 || times[1].Sub(times[0]) > 5*time.Second || again.seen < 60 || again.seen > 700 {
-				w.T.Errorf("%d ms: read at %v, %d renewals in a minute", wait, times, again.seen)
-			}
-		})
+				app.run(w.T, w.Host("one"), cfg)
+				time.Sleep(time.Minute)
+				most := 150 // as vmware would where it is told to wait for a third of a lease, and half as many again
+				if wait == 100 {
+					most = 700
+				}
+				if len(times) != 2 || times[1].Sub(times[0]) > 10*time.Second || again.seen < 50 || again.seen > most {
+					w.T.Errorf("%d ms, fan-out %v: read at %v, %d renewals in a minute", wait, fanOut, times, again.seen)
+				}
+			})
+		}
 	}
 }
 

@@ -1,9 +1,12 @@
 package vmwarekcl_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -250,4 +253,56 @@ func TestNewStreamSplitSoon(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestListingLagsBehindSplit: a shard that has ended may still be listed as open for a moment. It is not another stream's.
+func TestListingLagsBehindSplit(t *testing.T) {
+	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+		lag := &lagging{}
+		w.Intercept(sim.Kinesis, func(stream http.RoundTripper) http.RoundTripper {
+			lag.next = stream
+			return lag
+		})
+		w.CreateStream("s", 1)
+		putAggregates(w.T, w.Control(), 1, 2)
+		lag.keep = true
+		if _, err := kinesis.NewFromConfig(w.Control()).ListShards(w.T.Context(), &kinesis.ListShardsInput{StreamName: aws.String("s")}); err != nil {
+			w.T.Fatal(err)
+		}
+		lag.keep = false
+		<-w.Reshard("s", 1, time.Second)
+		worker := (&calls{}).run(w.T, w.Host("old"), newConfig("old"))
+		time.Sleep(20 * time.Second)
+		worker.Shutdown()
+		change(w, shard0, "REMOVE kplkitBirth", nil)
+		lag.until = time.Now().Add(4 * time.Second)
+		app, log := &calls{}, &warnings{}
+		app.run(w.T, w.Host("new"), newConfig("new").WithLogger(log), vmwarekcl.OnNewStream(vmwarekcl.StartAgain))
+		time.Sleep(time.Minute)
+		if _, texts, _ := app.counts(); len(texts) > 0 || len(log.all()) > 0 {
+			w.T.Errorf("read again: %q; %q", texts, log.all())
+		}
+	})
+}
+
+// lagging answers ListShards as it was kept, until a time.
+type lagging struct {
+	next  http.RoundTripper
+	keep  bool
+	old   []byte
+	until time.Time
+}
+
+func (l *lagging) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := l.next.RoundTrip(r)
+	if err != nil || !strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".ListShards") {
+		return response, err
+	}
+	if l.keep {
+		l.old, err = io.ReadAll(response.Body)
+	}
+	if l.keep || time.Now().Before(l.until) {
+		response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(l.old)), int64(len(l.old))
+	}
+	return response, err
 }

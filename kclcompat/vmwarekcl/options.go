@@ -23,6 +23,10 @@ func ClientOptions(opts ...deaggaws.Option) Option {
 
 // NewStream is what a worker does about a lease of another stream: one of the same name, which was deleted and made anew.
 // The shards of the two have the same ids, and nothing in common.
+//
+// A lease shows it by the numbers in it, and by the birth that kplkit keeps there. One that has neither, since a worker
+// without kplkit has written SHARD_END, shows it by its LeaseTimeout, if it was last held a minute before the shard was
+// made; else by the shard's being open, for as long as it is: closed within that minute, it counts as finished.
 type NewStream uint8
 
 const (
@@ -30,7 +34,8 @@ const (
 	// worker knows it at its start, Start fails with ErrNewStream. It is the default.
 	StopThere NewStream = iota
 	// StartAgain forgets the lease's checkpoint and reads the shard from its first record, whatever InitialPositionInStream
-	// says: it was put into the new stream while the application was there.
+	// says: it was put into the new stream while the application was there. With enhanced fan-out by a consumer's name the
+	// worker has to be started again: the consumer was deleted with the stream, and vmware looks for it only then.
 	StartAgain
 )
 
@@ -48,7 +53,8 @@ type failurePolicy struct {
 //
 // then is given the whole batch, what of it is Done included, and the last error. If it returns nil, the batch counts as
 // processed: it is checkpointed, and the shard is read on. Otherwise it has failed once more. Its ctx ends as that of
-// ProcessRecords. Where then is nil, the worker stops, and Wait returns the error.
+// ProcessRecords. Where then is nil, the worker stops, and Wait returns the error; the next worker to take the shard tries
+// once more, and stops as well.
 //
 // Without this option, or with n ≤ 0, a batch is tried for ever. With and without, each failure is logged with its number,
 // and from the second one on the shard rests before it is read again: 1 s, 2 s, 4 s, … up to a minute.

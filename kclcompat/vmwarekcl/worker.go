@@ -45,7 +45,8 @@ func (w *Worker) Start() error {
 // Processor is then shut down with the reason Stopping and the leases are handed back.
 //
 // It returns within one failover time after the last call into a Processor has returned, whatever Kinesis and DynamoDB
-// do; what is still waiting for them then ends by itself. A Processor that does not return is waited for.
+// do, and however long vmware sleeps; what is left of it ends by itself. A Processor that does not return is waited for, so
+// never call Shutdown from one: go worker.Shutdown().
 func (w *Worker) Shutdown() { w.shutdown(nil) }
 
 // Wait returns when the worker has ended: nil after Shutdown, or why it stopped by itself (AfterFailures).
