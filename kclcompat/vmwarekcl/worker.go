@@ -68,15 +68,21 @@ func (w *Worker) shutdown(cause error) {
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			w.checkpointer.releaseAll()
-			w.starting <- struct{}{}
-			defer func() { <-w.starting }()
-			w.inner.Shutdown()
+			var both sync.WaitGroup
+			both.Go(w.checkpointer.releaseAll)
+			both.Go(w.stopVMware)
+			both.Wait()
 			w.checkpointer.calls.cut()
 			cut.Stop()
 		}()
 		w.await(ended, began)
 	})
+}
+
+func (w *Worker) stopVMware() {
+	w.starting <- struct{}{}
+	defer func() { <-w.starting }()
+	w.inner.Shutdown()
 }
 
 // await waits until vmware's worker has ended, or nothing has come of it for a failover time though no Processor is
