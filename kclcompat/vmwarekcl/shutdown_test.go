@@ -164,7 +164,7 @@ func (l *leaves) Shutdown(ctx context.Context, _ kclcompat.Reason, c *kclcompat.
 
 // TestLeftOffInLastBatch: a Processor that leaves off in the middle without an error has not processed the shard's end.
 func TestLeftOffInLastBatch(t *testing.T) {
-	for _, fanOut := range []bool{false, true} {
+	for _, fanOut := range fanOuts(t) {
 		sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
 			w.CreateStream("s", 1)
 			all := putAggregates(w.T, w.Control(), 2, 5)
