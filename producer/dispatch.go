@@ -33,7 +33,7 @@ func (l *loop) dispatch(now time.Time) {
 		}
 		l.turn++
 		l.inFlight++
-		b.timeout = l.timeout(b.bytes)
+		b.timeout = l.timeout(b.bytes, l.cfg.ttl-now.Sub(b.stored[0].records[0].arrived))
 		for _, s := range b.stored {
 			s.lane.flying++
 			for _, e := range s.records {
@@ -106,7 +106,7 @@ func (l *loop) take(n *lane, b *batch, now time.Time) {
 	for len(n.waiting) > 0 {
 		s := n.waiting[0]
 		if l.tooOld(now, s.records[0]) { // the first is the oldest
-			l.requeue(l.failExpired(now, n.takeUnsent(), n.lastError))
+			l.requeue(l.failExpired(now, n.takeUnsent(), nil))
 			continue
 		}
 		if !l.fits(b, s, now) {
@@ -114,6 +114,9 @@ func (l *loop) take(n *lane, b *batch, now time.Time) {
 		}
 		if wait := n.throttle(now, s.size()); wait > 0 {
 			n.notBefore = now.Add(wait)
+			if first := s.records[0]; first.attempts > 0 { // else it has an attempt yet, however late
+				n.notBefore = earliest(n.notBefore, first.arrived.Add(l.cfg.ttl))
+			}
 			return
 		}
 		n.waiting[0] = nil
@@ -133,8 +136,8 @@ func (l *loop) fits(b *batch, s *stored, now time.Time) bool {
 		return true
 	}
 	most := min(l.cfg.maxBatchBytes, l.carries)
-	if first := b.stored[0].records[0]; first.attempts == 0 && now.Sub(first.arrived) >= l.cfg.ttl {
-		most = l.cfg.maxBatchBytes // each has one attempt yet: that must not take as many requests as it has records
+	if first := b.stored[0].records[0]; first.attempts == 0 && now.Sub(first.arrived) >= l.cfg.ttl && b.stored[0].lane.failures > 2 {
+		most = l.cfg.maxBatchBytes // nothing arrives: the one attempt of each must not take as many requests as it has records
 	}
 	return len(b.stored) < l.cfg.maxBatchCount && b.bytes+s.size() <= most && !s.alone && !b.stored[0].alone
 }

@@ -3,6 +3,7 @@ package producer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -12,6 +13,9 @@ import (
 
 // permanent is the reason not to try again.
 const permanent Reason = ""
+
+// errClosed is the error of a record that comes too late.
+var errClosed = fmt.Errorf("producer: %w", ErrClosed)
 
 // errAborted is the error of a request whose goroutine ended before its answer came.
 var errAborted = errors.New("the request was ended")

@@ -20,6 +20,7 @@ type gate struct {
 	mostLoad time.Duration // of a lane
 
 	mu      sync.Mutex
+	closed  bool
 	held    int64
 	shards  *shardMap
 	shares  []*share // one for each lane, in their order
@@ -30,26 +31,30 @@ type gate struct {
 // waiter is a record that waits at the gate.
 type waiter struct {
 	*pending
-	ticket uint64 // the order of all waiters
-	ready  chan struct{}
+	ticket uint64     // the order of all waiters
+	ready  chan error // what became of it: nil, it is in
 }
 
 // enter lets a record in, as soon as there is room and those before it are in.
 func (g *gate) enter(ctx context.Context, e *pending) error {
 	g.mu.Lock()
+	if g.closed {
+		g.mu.Unlock()
+		return errClosed
+	}
 	if s := g.shareOf(e); len(g.queues) == 0 && g.hasRoom(s, e) {
 		g.take(s, e)
 		g.mu.Unlock()
 		return nil
 	}
 	g.tickets++
-	w := &waiter{e, g.tickets, make(chan struct{})}
+	w := &waiter{e, g.tickets, make(chan error, 1)}
 	g.enqueue(w)
 	g.admit() // those before it may wait for something else
 	g.mu.Unlock()
 	select {
-	case <-w.ready:
-		return nil
+	case err := <-w.ready:
+		return err
 	case <-ctx.Done():
 		return g.giveUp(ctx, w)
 	}
@@ -59,8 +64,11 @@ func (g *gate) enter(ctx context.Context, e *pending) error {
 func (g *gate) tryEnter(e *pending) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.closed {
+		return errClosed
+	}
 	s := g.shareOf(e)
-	if len(s.queue) > 0 || !g.hasRoom(s, e) {
+	if len(s.queue) > 0 || !g.hasRoom(s, e) || g.isPromised() {
 		return fmt.Errorf("producer: %w: %s", ErrWouldBlock, g.refusal(s, e))
 	}
 	g.take(s, e)
@@ -73,11 +81,25 @@ func (g *gate) giveUp(ctx context.Context, w *waiter) error {
 	defer g.mu.Unlock()
 	i := slices.Index(w.share.queue, w)
 	if i < 0 {
-		return nil
+		return <-w.ready
 	}
 	g.dequeue(w.share, i)
 	g.admit()
 	return ctx.Err()
+}
+
+// close lets nobody in any more, and sends away who waits.
+func (g *gate) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
+	for _, s := range g.queues {
+		for _, w := range s.queue {
+			w.ready <- errClosed
+		}
+		s.queue = nil
+	}
+	g.queues = nil
 }
 
 // leave gives back the records' room.
@@ -137,8 +159,13 @@ func (g *gate) admit() {
 		w := next.queue[0]
 		g.dequeue(next, 0)
 		g.take(next, w.pending)
-		close(w.ready)
+		w.ready <- nil
 	}
+}
+
+// isPromised tells whether the next room is for somebody who waits for it.
+func (g *gate) isPromised() bool {
+	return slices.ContainsFunc(g.queues, func(s *share) bool { return g.laneHasRoom(s, s.queue[0].pending) })
 }
 
 // hasRoom tells whether a record of a lane can come in.
@@ -156,8 +183,8 @@ func (g *gate) laneHasRoom(s *share, e *pending) bool {
 func (g *gate) refusal(s *share, e *pending) string {
 	held, load := s.sum()
 	switch {
-	case g.held+e.cost() > g.most:
-		return fmt.Sprintf("%d bytes", g.most)
+	case g.held+e.cost() > g.most || g.isPromised():
+		return fmt.Sprintf("%d bytes, and others wait", g.most)
 	case load+s.loadOf(e) > g.mostLoad:
 		return fmt.Sprintf("what it holds for %s takes %v at its rate, half the time to live", s.of, load.Round(time.Millisecond))
 	}

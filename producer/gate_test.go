@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -180,5 +182,98 @@ func TestWaitersMove(t *testing.T) {
 		if len(r.by) < n {
 			b.Errorf("%d records have a result", len(r.by))
 		}
+	})
+}
+
+// TestHealthyStreamOfSmallRecords: what an aggregate stores besides the data, hash keys above all, counts, too.
+func TestHealthyStreamOfSmallRecords(t *testing.T) {
+	key := func(i int) string { return hashkey.Of(strconv.Itoa(i)).String() }
+	for name, c := range map[string]struct {
+		n      int
+		ttl    time.Duration
+		record func(i int) producer.Record
+	}{
+		"hash keys": {60_000, 2 * time.Second, func(i int) producer.Record {
+			return producer.Record{PartitionKey: "k", ExplicitHashKey: key(i), Data: make([]byte, 8)}
+		}},
+		"one byte": {100_000, time.Second, func(i int) producer.Record {
+			return producer.Record{PartitionKey: fmt.Sprintf("%05x", i), Data: make([]byte, 1)}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inRatedBubble(t, 1, func(b *bench) {
+				p := b.producer(producer.WithTimeToLive(c.ttl))
+				time.Sleep(time.Second)
+				failed := 0
+				for i := range c.n {
+					b.must(nil, p.Put(b.ctx, c.record(i), func(_ producer.Record, r producer.Result) {
+						if r.Err != nil {
+							failed++
+						}
+					}))
+				}
+				b.must(nil, p.Close(b.ctx))
+				if failed > 0 {
+					b.Errorf("%d of %d failed", failed, c.n)
+				}
+			})
+		})
+	}
+}
+
+// TestTryPutDoesNotOvertake: a large record gets in, though TryPut takes every room that comes.
+func TestTryPutDoesNotOvertake(t *testing.T) {
+	inBubble(t, 4, func(b *bench) {
+		b.fault = slowPuts(300 * time.Millisecond)
+		p := b.producer(producer.WithMaxBuffered(2*mebibyte), producer.WithTimeToLive(time.Hour), producer.WithRateLimit(0),
+			producer.WithMaxAggregate(2000, 100), producer.WithMaxBatch(50_000, 500))
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+		defer cancel()
+		for shard := 1; shard < 4; shard++ {
+			key := hashkey.Equal(4)[shard].Start().String()
+			go func() {
+				for ctx.Err() == nil {
+					if p.TryPut(producer.Record{PartitionKey: "k", ExplicitHashKey: key, Data: make([]byte, 1000)}, nil) != nil {
+						time.Sleep(time.Millisecond)
+					}
+				}
+			}()
+		}
+		time.Sleep(5 * time.Second)
+		if err := p.Put(ctx, producer.Record{PartitionKey: "k", ExplicitHashKey: "0", Data: make([]byte, mebibyte-1000)}, nil); err != nil {
+			b.Errorf("a large record: %v", err)
+		}
+		cancel()
+		time.Sleep(time.Second)
+		b.must(nil, p.Close(b.ctx))
+	})
+}
+
+// TestClosedToWaiters: who waits at the gate, or comes to it, hears at once that the producer is closed.
+func TestClosedToWaiters(t *testing.T) {
+	inBubble(t, 1, func(b *bench) {
+		b.fault = slowPuts(5 * time.Second)
+		p := b.producer(producer.WithMaxBuffered(2 * mebibyte))
+		time.Sleep(10 * time.Second)
+		large := producer.Record{PartitionKey: "k", Data: make([]byte, 100_000)}
+		for p.TryPut(large, nil) == nil {
+		}
+		waiting := make(chan error)
+		go func() { waiting <- p.Put(b.ctx, large, nil) }()
+		synctest.Wait()
+		closed := make(chan error)
+		go func() { closed <- p.Close(b.ctx) }()
+		synctest.Wait()
+		begin := time.Now()
+		for i, err := range []error{<-waiting, p.Put(b.ctx, large, nil), p.TryPut(large, nil)} {
+			if !errors.Is(err, producer.ErrClosed) {
+				b.Errorf("%d: %v", i, err)
+			}
+		}
+		if d := time.Since(begin); d > 0 {
+			b.Errorf("after %v", d)
+		}
+		b.must(nil, <-closed)
 	})
 }

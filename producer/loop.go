@@ -24,9 +24,10 @@ type loop struct {
 	turn    int       // the lane that is asked first
 	fresh   struct{ count, bytes int }
 
-	held     int // records without a result
-	inFlight int // requests
-	carries  int // bytes of a request that arrive in time, as far as is known
+	held     int           // records without a result
+	inFlight int           // requests
+	least    time.Duration // that a request took: the way there and back, without what it carried
+	carries  int           // bytes of a request that arrive in time, as far as is known
 	settled  []*outcome
 	failed   int // of settled: given up by Close
 
@@ -168,18 +169,16 @@ func (l *loop) tooOld(now time.Time, e *pending) bool {
 	return e.attempts > 0 && now.Sub(e.arrived) >= l.cfg.ttl
 }
 
-// failExpired fails the records that are too old, and returns the others. why is what they waited for last.
+// failExpired fails the records that are too old, and returns the others. why is what they waited for last, if that is
+// not the error of their last attempt.
 func (l *loop) failExpired(now time.Time, records []*pending, why error) (rest []*pending) {
-	if why == nil {
-		why = errNextTurn
-	}
 	for i, e := range records {
 		if !l.tooOld(now, e) {
 			rest = append(rest, e)
 			continue
 		}
 		l.fail(records[i:i+1], ErrExpired, fmt.Errorf("attempts: %d in %v, the first after %v in the buffer; the last one: %w",
-			e.attempts, now.Sub(e.arrived).Round(time.Millisecond), e.waited.Round(time.Millisecond), why))
+			e.attempts, now.Sub(e.arrived).Round(time.Millisecond), e.waited.Round(time.Millisecond), cmp.Or(why, e.last, errNextTurn)))
 	}
 	return rest
 }

@@ -180,6 +180,7 @@ func (p *Producer) Flush(ctx context.Context) error {
 // returned when Close does. To call it again is to wait for the same end.
 func (p *Producer) Close(ctx context.Context) error {
 	p.box.close()
+	p.gate.close()
 	select {
 	case <-p.ended:
 	case <-ctx.Done():

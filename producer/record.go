@@ -19,6 +19,7 @@ type pending struct {
 	seq      uint64 // the order of the Puts
 	arrived  time.Time
 	waited   time.Duration // from then until the first attempt
+	last     error         // of its attempts
 	attempts int32         // requests that it was part of
 	misfits  int32         // how often its aggregate had to be taken apart; maxMisfits if it was refused
 	group    *group

@@ -9,8 +9,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/smithy-go"
 
 	"github.com/kplkit/kplkit/deagg"
@@ -200,6 +204,37 @@ func TestPutSyncGivesUp(t *testing.T) {
 		b.must(nil, p.Close(b.ctx))
 		if got := b.read(deagg.KCL); !slices.Equal(got, []string{"1"}) {
 			b.Errorf("read %v", got)
+		}
+	})
+}
+
+// TestExpiryTellsItsOwn: of records in one request each one's result wraps the error of its own last attempt.
+func TestExpiryTellsItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		codes := map[string]string{"a": "InternalFailure", "b": "ProvisionedThroughputExceededException"}
+		p, err := producer.New(&oddAPI{put: func(_ context.Context, in *kinesis.PutRecordsInput) (*kinesis.PutRecordsOutput, error) {
+			out := &kinesis.PutRecordsOutput{}
+			for _, r := range in.Records {
+				out.Records = append(out.Records, types.PutRecordsResultEntry{ErrorCode: aws.String(codes[*r.PartitionKey])})
+			}
+			return out, nil
+		}}, "s", producer.WithAggregation(producer.AggregateNever), producer.WithTimeToLive(3*time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		for key := range codes {
+			err := p.Put(t.Context(), producer.Record{PartitionKey: key}, func(r producer.Record, res producer.Result) {
+				if api := smithy.APIError(nil); !errors.As(res.Err, &api) || api.ErrorCode() != codes[r.PartitionKey] {
+					t.Errorf("%s: %v", r.PartitionKey, res.Err)
+				}
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		if err := p.Close(t.Context()); err != nil {
+			t.Error(err)
 		}
 	})
 }

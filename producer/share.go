@@ -1,6 +1,10 @@
 package producer
 
-import "time"
+import (
+	"time"
+
+	"github.com/kplkit/kplkit/internal/wire"
+)
 
 // share is what a lane has of the buffer.
 type share struct {
@@ -33,11 +37,15 @@ func (l *loop) newShare(n *lane) *share {
 	return s
 }
 
+// framing is what an aggregate stores of a user record besides data and keys, at most.
+const framing = 16
+
 // loadOf is how long a record keeps its shard busy, if that is used to its rates.
 func (s *share) loadOf(e *pending) time.Duration {
 	size, part := float64(e.stored()), 1.0
 	if size < s.bytes {
-		part = max(size/s.bytes, 1/s.count)
+		size += float64(len(e.ExplicitHashKey) + framing)
+		part = min(1, max(size/(s.bytes-float64(wire.Overhead)), 1/s.count))
 	}
 	return time.Duration(max(size*s.perByte, part*s.perRecord) * float64(time.Second))
 }

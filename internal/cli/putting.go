@@ -116,6 +116,8 @@ func (p *putting) result(ctx context.Context, err error) error {
 		return fmt.Errorf("%w; %s", p.refused, unsent)
 	case ctx.Err() != nil && p.counts.Unsent > 0:
 		return fmt.Errorf("interrupted: %s: go on from there (some behind it may come twice)", unsent)
+	case err == errInterrupted && p.read > 0 && p.counts.Failed > 0:
+		return fmt.Errorf("interrupted: everything up to %v was tried, and %d of it failed", p.last, p.counts.Failed)
 	case err == errInterrupted && p.read > 0:
 		return fmt.Errorf("interrupted: everything up to %v was sent", p.last)
 	case err == nil && p.counts.Failed > 0:
