@@ -196,7 +196,7 @@ func TestHealthyStreamOfSmallRecords(t *testing.T) {
 		"hash keys": {60_000, 2 * time.Second, func(i int) producer.Record {
 			return producer.Record{PartitionKey: "k", ExplicitHashKey: key(i), Data: make([]byte, 8)}
 		}},
-		"one byte": {100_000, time.Second, func(i int) producer.Record {
+		"one byte": {400_000, 3 * time.Second, func(i int) producer.Record {
 			return producer.Record{PartitionKey: fmt.Sprintf("%05x", i), Data: make([]byte, 1)}
 		}},
 	} {

@@ -229,15 +229,15 @@ func TestVerySlowUplink(t *testing.T) {
 // TestSilence: a small record is tried often while nothing is answered, so that it is stored soon after that.
 func TestSilence(t *testing.T) {
 	inBubble(t, 1, func(b *bench) {
-		p := b.producer()
-		time.Sleep(time.Second)
-		begin := time.Now()
+		begin := time.Now().Add(time.Second)
 		b.fault = func(_ int, r kinesisfake.Request) (f kinesisfake.Fault) {
 			if r.Operation == "PutRecords" && time.Since(begin) < 19*time.Second {
 				f.Delay = time.Hour
 			}
 			return f
 		}
+		p := b.producer()
+		time.Sleep(time.Second)
 		res, err := p.PutSync(b.ctx, producer.Record{PartitionKey: "k", Data: make([]byte, 100)})
 		if err != nil || time.Since(begin) > 27*time.Second {
 			b.Errorf("after %v and %d attempts: %v", time.Since(begin), res.Attempts, err)
