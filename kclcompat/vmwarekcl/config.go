@@ -30,6 +30,8 @@ func validate(cfg *config.KinesisClientLibConfiguration) error {
 	bad(cfg.FailoverTimeMillis <= 0 || int64(cfg.FailoverTimeMillis) > maxMillis, "FailoverTimeMillis is %d: it is how long a lease lasts, and has to be from 1 to %d", cfg.FailoverTimeMillis, maxMillis)
 	bad(cfg.ShardSyncIntervalMillis <= 0, "ShardSyncIntervalMillis is %d, and has to be more than 0", cfg.ShardSyncIntervalMillis)
 	bad(!cfg.EnableEnhancedFanOutConsumer && (cfg.MaxRecords < 1 || cfg.MaxRecords > 10_000), "MaxRecords is %d: GetRecords takes 1 to 10,000", cfg.MaxRecords)
+	bad(cfg.MaxLeasesForWorker < 1, "MaxLeasesForWorker is %d: the worker would take no shard", cfg.MaxLeasesForWorker)
+	bad(config.InitalPositionInStreamToShardIteratorType(cfg.InitialPositionInStream) == nil, "InitialPositionInStream is %d: it has to be LATEST, TRIM_HORIZON or AT_TIMESTAMP", cfg.InitialPositionInStream)
 	bad(cfg.InitialPositionInStream == config.AT_TIMESTAMP && cfg.InitialPositionInStreamExtended.Timestamp == nil, "InitialPositionInStream is AT_TIMESTAMP, and there is no Timestamp")
 	return errors.Join(errs...)
 }
@@ -45,7 +47,7 @@ func normal(cfg *config.KinesisClientLibConfiguration) *config.KinesisClientLibC
 	if third := own.FailoverTimeMillis / 3; own.LeaseRefreshWaitTime <= 0 || own.LeaseRefreshWaitTime > third {
 		own.LeaseRefreshWaitTime = third
 	}
-	own.LeaseRefreshPeriodMillis = min(own.LeaseRefreshPeriodMillis, own.FailoverTimeMillis/2)
+	own.LeaseRefreshPeriodMillis = max(0, min(own.LeaseRefreshPeriodMillis, own.FailoverTimeMillis/2))
 	return &own
 }
 

@@ -31,6 +31,7 @@ func (p *processor) batchFailed(b kclcompat.Batch, err error) {
 	case p.policy.then == nil:
 		err = fmt.Errorf("vmwarekcl: shard %s: a batch has failed %d times: %w", p.lease.shardID, n, err)
 		c.cfg.Logger.Errorf("kplkit: %v; the worker stops", err)
+		c.stop() // before vmware says that the shard has ended
 		go p.worker.shutdown(err)
 	default:
 		if refused := p.handOver(b, err); refused != nil {

@@ -19,6 +19,10 @@ func (c *Checkpointer) GetLease(shard *par.ShardStatus, worker string) error {
 	if h := c.holdingOf(shard.ID); h != nil {
 		return c.renewFor(shard, worker, h)
 	}
+	if c.running.Err() != nil && shard.GetLeaseOwner() == worker {
+		shard.SetLeaseTimeout(time.Now().Add(c.failover()).UTC())
+		return nil // it is handed back already: the consumer is about to see that the worker stops, and an error would be logged
+	}
 	mayAcquire := false
 	c.with(shard.ID, func(s *shardState) {
 		mayAcquire = s.fetched && s.current() == nil
@@ -72,6 +76,9 @@ func (c *Checkpointer) acquire(ctx context.Context, shard *par.ShardStatus, work
 	u.set(chk.LeaseOwnerKey, worker).set(tokenKey, token).set(chk.LeaseTimeoutKey, ends.text())
 	if err := c.table.update(ctx, shard.ID, u); err != nil {
 		if !conditionFailed(err) {
+			if c.running.Err() != nil { // it may have happened all the same
+				c.giveBack(shard.ID, token, failures{})
+			}
 			return err
 		}
 		if now, err := c.table.get(ctx, shard.ID); err != nil || now.text(tokenKey) != token {

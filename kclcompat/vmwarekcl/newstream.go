@@ -58,7 +58,11 @@ func (c *Checkpointer) checkStream(ctx context.Context, shardID string, it item)
 	warn := false
 	c.with(shardID, func(s *shardState) { warn, s.warned = why != "" && !s.warned, why != "" })
 	if warn && c.newStream == StartAgain {
-		c.cfg.Logger.Warnf("kplkit: %v; the shard is read from its first record", c.newStreamError(shardID, why))
+		fanOut := ""
+		if c.cfg.EnableEnhancedFanOutConsumer {
+			fanOut = "; start the worker again: its consumer for enhanced fan-out was deleted with the old stream"
+		}
+		c.cfg.Logger.Warnf("kplkit: %v; the shard is read from its first record%s", c.newStreamError(shardID, why), fanOut)
 	} else if warn {
 		c.cfg.Logger.Warnf("kplkit: %v; nothing is read of the shard", c.newStreamError(shardID, why))
 	}

@@ -120,8 +120,12 @@ func (p *processor) shutdown(reason kclcompat.Reason) {
 	if err == nil && reason == kclcompat.ShardEnded {
 		err = p.commits.ShardEnd(p.lease.ctx)
 	}
-	if err != nil {
-		p.checkpointer().cfg.Logger.Errorf("kplkit: shard %s: shut down (%v): %v", p.lease.shardID, reason, err)
+	log := p.checkpointer().cfg.Logger
+	switch {
+	case err != nil && reason == kclcompat.LeaseLost: // a checkpoint fails then, as it has to
+		log.Debugf("kplkit: shard %s: shut down (%v): %v", p.lease.shardID, reason, err)
+	case err != nil:
+		log.Errorf("kplkit: shard %s: shut down (%v): %v", p.lease.shardID, reason, err)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kplkit/kplkit/internal/sim"
 	"github.com/kplkit/kplkit/kclcompat"
+	"github.com/kplkit/kplkit/kclcompat/vmwarekcl"
 )
 
 // TestShutdownEndsContexts: the contexts of batches end at once, the Processor can store a last checkpoint, and the lease is
@@ -279,4 +280,55 @@ func TestNoBatchAfterFailedOne(t *testing.T) {
 			w.T.Errorf("shut down for %v", reasons)
 		}
 	})
+}
+
+// TestShutdownIsQuiet: an ordinary end logs no warning and no error, though leases are handed back beside vmware.
+func TestShutdownIsQuiet(t *testing.T) {
+	for _, fanOut := range fanOuts(t) {
+		for seed := range uint64(3) {
+			sim.Run(t, seed, sim.Faults{MinLatency: time.Millisecond, MaxLatency: 30 * time.Millisecond}, func(w *sim.World) {
+				w.CreateStream("s", 4)
+				cfg, log := newConfig("one"), &warnings{}
+				if fanOut {
+					cfg.WithEnhancedFanOutConsumerARN(register(w))
+				}
+				app := &calls{}
+				worker := app.run(w.T, w.Host("one"), cfg.WithLogger(log))
+				time.Sleep(20 * time.Second)
+				worker.Shutdown()
+				time.Sleep(10 * time.Second)
+				if _, _, reasons := app.counts(); len(reasons) != 4 || len(log.all()) > 0 {
+					w.T.Errorf("fan-out %v: shut down for %v; %q", fanOut, reasons, log.all())
+				}
+			})
+		}
+	}
+}
+
+// TestStopsByItselfInLastBatch: a worker that stops for a batch of a shard which has ended shuts the Processor down as one that
+// stops, which can store what is Done; and Shutdown meanwhile waits for the same end.
+func TestStopsByItselfInLastBatch(t *testing.T) {
+	for seed := range uint64(5) {
+		sim.Run(t, seed, sim.Faults{MinLatency: time.Millisecond, MaxLatency: 20 * time.Millisecond}, func(w *sim.World) {
+			w.CreateStream("s", 1)
+			putAggregates(w.T, w.Control(), 1, 4)
+			<-w.Reshard("s", 1, time.Second)
+			var worker *vmwarekcl.Worker
+			app := &calls{process: func(context.Context, kclcompat.Batch, *kclcompat.Checkpointer) error {
+				go worker.Shutdown()
+				return errPoison
+			}}
+			worker = vmwarekcl.NewWorker(newConfig("one").WithFailoverTimeMillis(2000), w.Host("one").AWS(), app.create, vmwarekcl.AfterFailures(1, nil))
+			if err := worker.Start(); err != nil {
+				w.T.Fatal(err)
+			}
+			if err := worker.Wait(); err != nil && !errors.Is(err, errPoison) {
+				w.T.Error(err)
+			}
+			_, _, reasons := app.counts()
+			if end := lease(w.T, w.Control(), shard0)["Checkpoint"]; end == "SHARD_END" || !slices.Equal(reasons, []kclcompat.Reason{kclcompat.Stopping}) {
+				w.T.Errorf("shut down for %v, the lease says %q", reasons, end)
+			}
+		})
+	}
 }

@@ -60,8 +60,14 @@ func TestStartRefuses(t *testing.T) {
 			cfg.StreamName, cfg.TableName, cfg.WorkerID, cfg.Logger = "", "", "", nil
 			cfg.ShardSyncIntervalMillis, cfg.MaxRecords, cfg.FailoverTimeMillis = 0, 0, math.MaxInt
 			cfg.InitialPositionInStream = config.AT_TIMESTAMP
+			cfg.MaxLeasesForWorker = 0
 			return newWorker(h, cfg)
-		}, nil, []string{"StreamName", "TableName", "WorkerID", "Logger", "ShardSyncIntervalMillis", "MaxRecords", "FailoverTimeMillis", "Timestamp"}},
+		}, nil, []string{"MaxLeasesForWorker", "StreamName", "TableName", "WorkerID", "Logger", "ShardSyncIntervalMillis", "MaxRecords", "FailoverTimeMillis", "Timestamp"}},
+		"no position": {func(h *sim.Host) *vmwarekcl.Worker {
+			cfg := newConfig("one")
+			cfg.InitialPositionInStream = 0
+			return newWorker(h, cfg)
+		}, nil, []string{"InitialPositionInStream"}},
 		"no failover time": {func(h *sim.Host) *vmwarekcl.Worker {
 			cfg := newConfig("one")
 			cfg.FailoverTimeMillis = 0

@@ -106,13 +106,15 @@ func (c *Checkpointer) holds(h *holding) bool {
 	return held
 }
 
-// attach binds a Processor to the acquisition that is held; nil if none is, or the worker stops.
-func (c *Checkpointer) attach(shardID string, ended func()) *holding {
-	h := c.holdingOf(shardID)
-	if h == nil || !c.holds(h) || c.running.Err() != nil {
-		return nil
-	}
-	c.with(shardID, func(*shardState) { h.ended = ended })
+// attach binds a Processor to the acquisition that is held; nil if none is, or the worker stops: then releaseAll sees it,
+// or it sees the stop.
+func (c *Checkpointer) attach(shardID string, ended func()) (h *holding) {
+	c.with(shardID, func(s *shardState) {
+		if s.held != nil && !s.held.ends.passed() && c.running.Err() == nil {
+			h = s.held
+			h.ended = ended
+		}
+	})
 	return h
 }
 

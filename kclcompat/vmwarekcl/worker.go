@@ -3,6 +3,7 @@ package vmwarekcl
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/worker"
@@ -16,7 +17,7 @@ type Worker struct {
 
 	starting chan struct{} // holds a token while vmware's worker starts, or is told to stop
 	started  bool          // guarded by starting
-	stopping sync.Once
+	stopping atomic.Bool
 	stopped  chan struct{}
 	cause    error // why it has stopped by itself
 }
@@ -56,27 +57,29 @@ func (w *Worker) Wait() error {
 }
 
 func (w *Worker) shutdown(cause error) {
-	w.stopping.Do(func() {
-		defer close(w.stopped)
-		w.cause = cause
-		if w.checkpointer == nil {
-			return
-		}
-		began := time.Now()
-		w.checkpointer.stop()
-		cut := time.AfterFunc(w.checkpointer.failover()/2, w.checkpointer.calls.cut)
-		ended := make(chan struct{})
-		go func() {
-			defer close(ended)
-			var both sync.WaitGroup
-			both.Go(w.checkpointer.releaseAll)
-			both.Go(w.stopVMware)
-			both.Wait()
-			w.checkpointer.calls.cut()
-			cut.Stop()
-		}()
-		w.await(ended, began)
-	})
+	if w.stopping.Swap(true) {
+		<-w.stopped
+		return
+	}
+	defer close(w.stopped)
+	w.cause = cause
+	if w.checkpointer == nil {
+		return
+	}
+	began := time.Now()
+	w.checkpointer.stop()
+	cut := time.AfterFunc(w.checkpointer.failover()/2, w.checkpointer.calls.cut)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		var both sync.WaitGroup
+		both.Go(w.checkpointer.releaseAll)
+		both.Go(w.stopVMware)
+		both.Wait()
+		w.checkpointer.calls.cut()
+		cut.Stop()
+	}()
+	w.await(ended, began)
 }
 
 func (w *Worker) stopVMware() {
