@@ -59,7 +59,7 @@ func TestPutWaits(t *testing.T) {
 			go func() {
 				ended <- Run(ctx, []string{"put", "s", "--endpoint-url", scheme + "://" + host}, Streams{In: strings.NewReader(""), Out: &out, Err: &errs})
 			}()
-			want := regexp.MustCompile(`^kplkit: no answer to DescribeStreamSummary from ` + regexp.QuoteMeta(host) + ` for [34] seconds, still waiting\n$`)
+			want := regexp.MustCompile(`^kplkit: no answer to DescribeStreamSummary from ` + regexp.QuoteMeta(host) + ` for [0-9]+ seconds, still waiting\n$`)
 			for began := time.Now(); !want.MatchString(errs.String()); time.Sleep(10 * time.Millisecond) {
 				if time.Since(began) > 10*time.Second {
 					t.Fatalf("it says %q", &errs)
