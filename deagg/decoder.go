@@ -35,7 +35,7 @@ const (
 //
 // Where stored records are another kplkit layer's output (those of a client with deaggaws, or its records written to a
 // file), the last user record of an aggregate has a bare sequence number, as a plain stored record has. With After at
-// (SEQ, k), a bare SEQ that is no aggregate
+// (SEQ, k), a bare SEQ that is not an aggregate
 //
 //   - is skipped if After is all of SEQ, and delivered if k is 1 or more: it comes after user record k;
 //   - is skipped if k is 0, since the Java KCL writes (SEQ, 0) for a plain stored record; but if the Decoder has met a
@@ -142,7 +142,7 @@ func (d *Decoder) note(sequenceNumber string) {
 	d.lastApart = append(d.lastApart[:0], sequenceNumber...)
 }
 
-// bare hands on a stored record that is no aggregate: a plain or a damaged one, which counts as user record 0, or the
+// bare hands on a stored record that is not an aggregate: a plain or a damaged one, which counts as user record 0, or the
 // last user record of an aggregate that was taken apart before, which comes after all others.
 func (d *Decoder) bare(u *UserRecord, done int64, yield func(UserRecord) bool) bool {
 	inside := done == 0 && (d.apart.String() == u.SequenceNumber || string(d.lastApart) == u.SequenceNumber)

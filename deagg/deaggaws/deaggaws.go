@@ -23,7 +23,7 @@
 //
 // # Comparing positions
 //
-// SEQUENCE:SUB is no integer. Parse positions with seqnum.ParseExtended and compare those, never the texts: as text,
+// SEQUENCE:SUB is not an integer. Parse positions with seqnum.ParseExtended and compare those, never the texts: as text,
 // "9" comes after "10", and a bare number, which means all of a stored record, before its SEQUENCE:SUB.
 //
 // # What types.Record can't carry

@@ -84,8 +84,8 @@ func (s start) inside(e seqnum.Extended) start {
 	}
 }
 
-// passed reports whether the position after, or anything behind it, is among the records of a batch: what comes later
-// lies behind it, too. A text that is no sequence number says nothing.
+// passed reports whether the position after, or anything after it, is among the records of a batch: what comes later
+// comes after it, too. A text that is not a sequence number says nothing.
 func passed(after seqnum.Extended, batch []types.Record) bool {
 	if _, ok := after.Number(); !ok {
 		return true

@@ -56,11 +56,20 @@ func NewCheckpointer(cfg *config.KinesisClientLibConfiguration, api chk.DynamoDB
 // failover is how long a lease lasts.
 func (c *Checkpointer) failover() time.Duration { return millis(c.cfg.FailoverTimeMillis) }
 
+// patience returns the context of a call that vmware waits for: while the worker runs, a failover time at most.
+func (c *Checkpointer) patience() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(c.running, c.failover())
+}
+
+func leaseLost(shardID string) error {
+	return fmt.Errorf("vmwarekcl: shard %s: %w", shardID, kclcompat.ErrLeaseLost)
+}
+
 // FetchCheckpoint sets the position that a shard is to be read from, or "" with chk.ErrSequenceIDNotFound. vmware calls
 // it before it asks for a lease, again when the lease is held, and to see whether a parent is finished. A shard whose
 // lease is another stream's reads as finished, unless the option StartAgain is set.
 func (c *Checkpointer) FetchCheckpoint(shard *par.ShardStatus) error {
-	ctx, cancel := context.WithTimeout(c.running, c.failover())
+	ctx, cancel := c.patience()
 	defer cancel()
 	it, err := c.table.get(ctx, shard.ID)
 	if err != nil {
@@ -76,7 +85,7 @@ func (c *Checkpointer) FetchCheckpoint(shard *par.ShardStatus) error {
 		position = c.look(ctx, shard, it)
 	} else if it.text(tokenKey) != h.token || !c.holds(h) {
 		c.lose(h, "another worker has it, or it was removed")
-		return fmt.Errorf("vmwarekcl: shard %s: %w", shard.ID, kclcompat.ErrLeaseLost)
+		return leaseLost(shard.ID)
 	}
 	// Never call this worker the owner here: vmware would take the shard for one that it is consuming already.
 	if owner := it.text(chk.LeaseOwnerKey); owner != c.cfg.WorkerID {
@@ -121,7 +130,7 @@ func (c *Checkpointer) CheckpointSequence(shard *par.ShardStatus) error {
 		return fmt.Errorf("vmwarekcl: shard %s: checkpoint %q is not the position of a record; to end a shard, use NewWorker", shard.ID, bad)
 	}
 	if h == nil {
-		return fmt.Errorf("vmwarekcl: shard %s: %w", shard.ID, kclcompat.ErrLeaseLost)
+		return leaseLost(shard.ID)
 	}
 	ctx, cancel := c.during(context.Background(), h)
 	defer cancel()
@@ -143,7 +152,7 @@ func (c *Checkpointer) CheckpointSequence(shard *par.ShardStatus) error {
 // beside it where they differ. It ends with the lease, and takes no longer than one lasts.
 func (c *Checkpointer) write(ctx context.Context, h *holding, at, finished seqnum.Extended) error {
 	if !c.holds(h) {
-		return fmt.Errorf("vmwarekcl: shard %s: %w", h.shardID, kclcompat.ErrLeaseLost)
+		return leaseLost(h.shardID)
 	}
 	var base string
 	var number int64
@@ -153,7 +162,7 @@ func (c *Checkpointer) write(ctx context.Context, h *holding, at, finished seqnu
 		number, base, closed, mended = h.writes, h.baseFor(at, finished), h.closed, h.failures.over(at)
 	})
 	if closed {
-		return fmt.Errorf("vmwarekcl: shard %s: %w", h.shardID, kclcompat.ErrLeaseLost)
+		return leaseLost(h.shardID)
 	}
 	exact := exactOf(at, finished, base)
 	u := newUpdate().set(chk.SequenceNumberKey, base).setNumber(writesKey, number).remove(positionKey).
@@ -236,12 +245,12 @@ func (c *Checkpointer) settle(ctx context.Context, h *holding, number int64) err
 		return nil
 	}
 	c.lose(h, "another worker has it, or it was removed")
-	return fmt.Errorf("vmwarekcl: shard %s: %w", h.shardID, kclcompat.ErrLeaseLost)
+	return leaseLost(h.shardID)
 }
 
 // RemoveLeaseInfo deletes the lease of a shard that the stream no longer has.
 func (c *Checkpointer) RemoveLeaseInfo(shardID string) error {
-	ctx, cancel := context.WithTimeout(c.running, c.failover())
+	ctx, cancel := c.patience()
 	defer cancel()
 	_, err := c.table.api.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &c.table.name, Key: c.table.key(shardID)})
 	c.mu.Lock()
@@ -306,7 +315,7 @@ func (c *Checkpointer) attached() (ids []string) {
 
 // GetLeaseOwner returns the worker that holds a shard, or chk.NoLeaseOwnerErr.
 func (c *Checkpointer) GetLeaseOwner(shardID string) (string, error) {
-	ctx, cancel := context.WithTimeout(c.running, c.failover())
+	ctx, cancel := c.patience()
 	defer cancel()
 	it, err := c.table.get(ctx, shardID)
 	if err != nil {

@@ -110,6 +110,21 @@ func (t table) get(ctx context.Context, shardID string) (item, error) {
 	return out.Item, nil
 }
 
+// scan calls f with every item.
+func (t table) scan(ctx context.Context, f func(item)) error {
+	pages := dynamodb.NewScanPaginator(t.api, &dynamodb.ScanInput{TableName: &t.name})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("vmwarekcl: leases of table %s: %w", t.name, err)
+		}
+		for _, it := range page.Items {
+			f(it)
+		}
+	}
+	return nil
+}
+
 // update changes single attributes of a lease, which it makes if there is none and no condition speaks against it.
 func (t table) update(ctx context.Context, shardID string, u *update) error {
 	change, condition, values := u.expressions()

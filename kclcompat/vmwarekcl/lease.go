@@ -31,7 +31,7 @@ func (c *Checkpointer) GetLease(shard *par.ShardStatus, worker string) error {
 	if !mayAcquire || c.running.Err() != nil {
 		return chk.ErrLeaseNotAcquired{}
 	}
-	ctx, cancel := context.WithTimeout(c.running, c.failover())
+	ctx, cancel := c.patience()
 	defer cancel()
 	return c.acquire(ctx, shard, worker)
 }

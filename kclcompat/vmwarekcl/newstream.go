@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	chk "github.com/vmware/vmware-go-kcl-v2/clientlibrary/checkpoint"
 )
 
@@ -78,17 +77,13 @@ func (c *Checkpointer) newStreamError(shardID, why string) error {
 // can't be scanned or the shards not listed, that is left to checkStream.
 func (c *Checkpointer) checkAllStreams(ctx context.Context) error {
 	items := map[string]item{}
-	for pages := dynamodb.NewScanPaginator(c.table.api, &dynamodb.ScanInput{TableName: &c.table.name}); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			c.cfg.Logger.Debugf("kplkit: the leases can't be looked through at the start: %v", err)
-			return nil
-		}
-		for _, i := range page.Items {
-			it := item(i)
-			items[it.text(chk.LeaseKeyKey)] = it
-			c.sight(it.text(chk.LeaseKeyKey), it)
-		}
+	err := c.table.scan(ctx, func(it item) {
+		items[it.text(chk.LeaseKeyKey)] = it
+		c.sight(it.text(chk.LeaseKeyKey), it)
+	})
+	if err != nil {
+		c.cfg.Logger.Debugf("kplkit: the leases can't be looked through at the start: %v", err)
+		return nil
 	}
 	if len(items) == 0 || c.newStream == StartAgain {
 		return nil

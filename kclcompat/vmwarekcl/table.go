@@ -26,7 +26,7 @@ func (c *Checkpointer) Init() error {
 	if err := c.awaitTable(ctx); err != nil {
 		return err
 	}
-	ctx, cancel = context.WithTimeout(c.running, c.failover())
+	ctx, cancel = c.patience()
 	defer cancel()
 	return c.checkAllStreams(ctx)
 }
@@ -83,5 +83,5 @@ func (c *Checkpointer) checkTable(t *types.TableDescription) error {
 	if key == "leaseKey " {
 		whose = ", as the Java KCL's lease tables have"
 	}
-	return fmt.Errorf("vmwarekcl: table %s has the key %s%s, and not %s: it is no lease table of vmware-go-kcl-v2; configure another TableName, or another ApplicationName", c.table.name, key[:max(0, len(key)-1)], whose, chk.LeaseKeyKey)
+	return fmt.Errorf("vmwarekcl: table %s has the key %s%s, and not %s: it is not a lease table of vmware-go-kcl-v2; configure another TableName, or another ApplicationName", c.table.name, key[:max(0, len(key)-1)], whose, chk.LeaseKeyKey)
 }
