@@ -69,24 +69,24 @@ func leaseLost(shardID string) error {
 // it before it asks for a lease, again when the lease is held, and to see whether a parent is finished. A shard whose
 // lease is another stream's reads as finished, unless the option StartAgain is set.
 func (c *Checkpointer) FetchCheckpoint(shard *par.ShardStatus) error {
+	var h *holding
+	c.with(shard.ID, func(s *shardState) { h = s.current() })
+	if h != nil {
+		return c.standing(shard, h)
+	}
 	ctx, cancel := c.patience()
 	defer cancel()
 	it, err := c.table.get(ctx, shard.ID)
-	if err != nil {
+	switch {
+	case c.running.Err() != nil:
+		return chk.ErrSequenceIDNotFound // no lease is acquired any more, and an error would be logged
+	case err != nil:
 		return err
 	}
 	if err := it.check(); err != nil {
 		return fmt.Errorf("vmwarekcl: shard %s: checkpoint: %w; mend the lease, or set its Checkpoint to TRIM_HORIZON to read the shard from its start", shard.ID, err)
 	}
-	position := it.position()
-	var h *holding
-	c.with(shard.ID, func(s *shardState) { h = s.current() })
-	if h == nil {
-		position = c.look(ctx, shard, it)
-	} else if it.text(tokenKey) != h.token || !c.holds(h) {
-		c.lose(h, "another worker has it, or it was removed")
-		return leaseLost(shard.ID)
-	}
+	position := c.look(ctx, shard, it)
 	// Never call this worker the owner here: vmware would take the shard for one that it is consuming already.
 	if owner := it.text(chk.LeaseOwnerKey); owner != c.cfg.WorkerID {
 		shard.SetLeaseOwner(owner)
@@ -94,6 +94,20 @@ func (c *Checkpointer) FetchCheckpoint(shard *par.ShardStatus) error {
 	if t := it.timeout(); !t.IsZero() {
 		shard.SetLeaseTimeout(t)
 	}
+	return found(shard, position)
+}
+
+// standing sets the position of a lease that this worker holds: what it has read or written last, under its token.
+func (c *Checkpointer) standing(shard *par.ShardStatus, h *holding) error {
+	if !c.holds(h) {
+		return leaseLost(shard.ID)
+	}
+	position := ""
+	c.with(shard.ID, func(*shardState) { position = h.position })
+	return found(shard, position)
+}
+
+func found(shard *par.ShardStatus, position string) error {
 	shard.SetCheckpoint(position)
 	if position == "" {
 		return chk.ErrSequenceIDNotFound // compared with ==

@@ -16,24 +16,37 @@ var errNotRenewed = errors.New("not renewed")
 // checkpoint. It returns chk.ErrLeaseNotAcquired where the shard is another's, finished, or must wait for a parent, and
 // where the worker stops.
 func (c *Checkpointer) GetLease(shard *par.ShardStatus, worker string) error {
+	if c.running.Err() != nil {
+		return c.whileStopping(shard, worker)
+	}
 	if h := c.holdingOf(shard.ID); h != nil {
 		return c.renewFor(shard, worker, h)
-	}
-	if c.running.Err() != nil && shard.GetLeaseOwner() == worker {
-		shard.SetLeaseTimeout(time.Now().Add(c.failover()).UTC())
-		return nil // it is handed back already: the consumer is about to see that the worker stops, and an error would be logged
 	}
 	mayAcquire := false
 	c.with(shard.ID, func(s *shardState) {
 		mayAcquire = s.fetched && s.current() == nil
 		s.fetched = false
 	})
-	if !mayAcquire || c.running.Err() != nil {
+	if !mayAcquire {
 		return chk.ErrLeaseNotAcquired{}
 	}
 	ctx, cancel := c.patience()
 	defer cancel()
-	return c.acquire(ctx, shard, worker)
+	err := c.acquire(ctx, shard, worker)
+	if err != nil && c.running.Err() != nil {
+		return chk.ErrLeaseNotAcquired{} // the stop has ended the call
+	}
+	return err
+}
+
+// whileStopping answers GetLease while leases are handed back beside vmware. The consumer is about to see that the worker
+// stops: of an error it would make one of the application.
+func (c *Checkpointer) whileStopping(shard *par.ShardStatus, worker string) error {
+	if shard.GetLeaseOwner() != worker {
+		return chk.ErrLeaseNotAcquired{} // the event loop asks
+	}
+	shard.SetLeaseTimeout(time.Now().Add(c.failover()).UTC())
+	return nil
 }
 
 // renewFor is a renewal by the shard's consumer. As long as the lease is held it succeeds, since any error ends the
@@ -44,6 +57,9 @@ func (c *Checkpointer) renewFor(shard *par.ShardStatus, worker string, h *holdin
 		return chk.ErrLeaseNotAcquired{} // the event loop asks, while the consumer hands the shard back
 	}
 	c.renew(h)
+	if c.running.Err() != nil {
+		return c.whileStopping(shard, worker)
+	}
 	if !c.holds(h) {
 		return chk.ErrLeaseNotAcquired{}
 	}
