@@ -37,6 +37,7 @@ type Checkpointer struct {
 	mu      sync.Mutex // never held during I/O
 	shards  map[string]*shardState
 	listing listing
+	loop    loop
 	twin    bool // another process with this worker's id was seen
 }
 
@@ -48,6 +49,7 @@ var errStopping = errors.New("vmwarekcl: the worker stops")
 func NewCheckpointer(cfg *config.KinesisClientLibConfiguration, api chk.DynamoDBAPI, stream KinesisAPI) *Checkpointer {
 	cfg = normal(cfg)
 	c := &Checkpointer{cfg: cfg, table: table{api, cfg.TableName}, stream: stream, shards: map[string]*shardState{}}
+	c.loop.sync = millis(cfg.ShardSyncIntervalMillis)
 	c.running, c.stop = context.WithCancel(context.Background())
 	c.calls.init()
 	return c
@@ -74,19 +76,48 @@ func (c *Checkpointer) FetchCheckpoint(shard *par.ShardStatus) error {
 	if h != nil {
 		return c.standing(shard, h)
 	}
+	if c.loop.on {
+		if it, read, due := c.offer(shard.ID); due {
+			return c.fetch(shard, it, read)
+		}
+		return chk.ErrSequenceIDNotFound // there is nothing to be had
+	}
 	ctx, cancel := c.patience()
 	defer cancel()
 	it, err := c.table.get(ctx, shard.ID)
+	read := time.Now()
 	switch {
 	case c.running.Err() != nil:
 		return chk.ErrSequenceIDNotFound // no lease is acquired any more, and an error would be logged
 	case err != nil:
 		return err
 	}
-	if err := it.check(); err != nil {
-		return fmt.Errorf("vmwarekcl: shard %s: checkpoint: %w; mend the lease, or set its Checkpoint to TRIM_HORIZON to read the shard from its start", shard.ID, err)
+	c.sight(shard.ID, it, read)
+	if err := c.checkItem(shard.ID, it); err != nil {
+		return err
 	}
-	position := c.look(ctx, shard, it)
+	other := c.checkStream(ctx, shard.ID, it, read) != ""
+	c.with(shard.ID, func(s *shardState) { s.other = other })
+	return c.fetch(shard, it, read)
+}
+
+// fetch takes in a lease that this worker does not hold, and may acquire.
+func (c *Checkpointer) fetch(shard *par.ShardStatus, it item, read time.Time) error {
+	other := false
+	c.with(shard.ID, func(s *shardState) {
+		other = s.other
+		if s.current() == nil {
+			s.fetched = &fetched{it, read}
+		}
+	})
+	shard.ClaimRequest = it.text(chk.ClaimRequestKey) // nobody else reads it while no lease is held
+	position := it.position()
+	switch {
+	case other && c.newStream == StartAgain:
+		position = ""
+	case other:
+		position = chk.ShardEnd
+	}
 	// Never call this worker the owner here: vmware would take the shard for one that it is consuming already.
 	if owner := it.text(chk.LeaseOwnerKey); owner != c.cfg.WorkerID {
 		shard.SetLeaseOwner(owner)
@@ -107,27 +138,20 @@ func (c *Checkpointer) standing(shard *par.ShardStatus, h *holding) error {
 	return found(shard, position)
 }
 
+// checkItem returns an error for a lease whose checkpoint can't be read.
+func (c *Checkpointer) checkItem(shardID string, it item) error {
+	if err := it.check(); err != nil {
+		return fmt.Errorf("vmwarekcl: shard %s: checkpoint: %w; mend the lease, or set its Checkpoint to TRIM_HORIZON to read the shard from its start", shardID, err)
+	}
+	return nil
+}
+
 func found(shard *par.ShardStatus, position string) error {
 	shard.SetCheckpoint(position)
 	if position == "" {
 		return chk.ErrSequenceIDNotFound // compared with ==
 	}
 	return nil
-}
-
-// look takes in a lease that this worker does not hold. It returns the position that the event loop is to know.
-func (c *Checkpointer) look(ctx context.Context, shard *par.ShardStatus, it item) (position string) {
-	c.sight(shard.ID, it)
-	why := c.checkStream(ctx, shard.ID, it)
-	c.with(shard.ID, func(s *shardState) { s.fetched = s.current() == nil })
-	shard.ClaimRequest = it.text(chk.ClaimRequestKey) // nobody else reads it while no lease is held
-	switch {
-	case why == "":
-		return it.position()
-	case c.newStream == StartAgain:
-		return ""
-	}
-	return chk.ShardEnd
 }
 
 // CheckpointSequence stores the position text in shard. Processors of this package do not come here; it is for record
@@ -204,6 +228,9 @@ func (c *Checkpointer) write(ctx context.Context, h *holding, at, finished seqnu
 			h.failures = failures{}
 		}
 	})
+	if base == chk.ShardEnd {
+		c.look(true)
+	}
 	return nil
 }
 
@@ -291,14 +318,16 @@ func (c *Checkpointer) RemoveLeaseOwner(shardID string) error {
 	var f failures
 	c.with(shardID, func(s *shardState) {
 		if mine = h != nil && s.current() == h; mine { // else it was handed back meanwhile
-			f, *s = h.failures, shardState{}
+			f, *s = h.failures, shardState{token: h.token, left: time.Now()}
 		}
 	})
 	if !mine {
 		return nil
 	}
 	h.finish()
-	return c.giveBack(shardID, h.token, f)
+	err := c.giveBack(shardID, h.token, f)
+	c.look(false)
+	return err
 }
 
 // releaseAll hands all leases back, side by side, and returns when their Processors have ended. vmware hands none back

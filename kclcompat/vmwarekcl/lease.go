@@ -22,17 +22,20 @@ func (c *Checkpointer) GetLease(shard *par.ShardStatus, worker string) error {
 	if h := c.holdingOf(shard.ID); h != nil {
 		return c.renewFor(shard, worker, h)
 	}
-	mayAcquire := false
+	var f *fetched
 	c.with(shard.ID, func(s *shardState) {
-		mayAcquire = s.fetched && s.current() == nil
-		s.fetched = false
+		if s.current() == nil {
+			f = s.fetched
+		}
+		s.fetched = nil
 	})
-	if !mayAcquire {
+	if f == nil {
 		return chk.ErrLeaseNotAcquired{}
 	}
 	ctx, cancel := c.patience()
 	defer cancel()
-	err := c.acquire(ctx, shard, worker)
+	err := c.acquire(ctx, shard, worker, f)
+	c.tried(shard.ID, err == nil)
 	if err != nil && c.running.Err() != nil {
 		return chk.ErrLeaseNotAcquired{} // the stop has ended the call
 	}
@@ -74,15 +77,12 @@ func (c *Checkpointer) renewFor(shard *par.ShardStatus, worker string, h *holdin
 }
 
 // acquire takes a lease that is free. It runs in the worker's event loop, while the shard has no consumer.
-func (c *Checkpointer) acquire(ctx context.Context, shard *par.ShardStatus, worker string) error {
-	it, err := c.table.get(ctx, shard.ID)
-	if err != nil {
-		return err
-	}
+func (c *Checkpointer) acquire(ctx context.Context, shard *par.ShardStatus, worker string, f *fetched) error {
+	it := f.item
 	if !c.free(shard.ID, it, worker) {
 		return chk.ErrLeaseNotAcquired{}
 	}
-	plan, err := c.plan(ctx, shard.ID, it)
+	plan, err := c.plan(ctx, shard.ID, it, f.read)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,8 @@ func (c *Checkpointer) acquire(ctx context.Context, shard *par.ShardStatus, work
 	u.set(chk.LeaseOwnerKey, worker).set(tokenKey, token).set(chk.LeaseTimeoutKey, ends.text())
 	if err := c.table.update(ctx, shard.ID, u); err != nil {
 		if !conditionFailed(err) {
-			if c.running.Err() != nil { // it may have happened all the same
+			c.with(shard.ID, func(s *shardState) { s.token = token }) // it may have happened all the same
+			if c.running.Err() != nil {
 				c.giveBack(shard.ID, token, failures{})
 			}
 			return err
@@ -128,22 +129,20 @@ func (c *Checkpointer) giveBack(shardID, token string, f failures) error {
 // sighting is another worker's lease as this worker has seen it.
 type sighting struct{ owner, text, token, claim string }
 
-// sight notes how a lease stands. It is called when the answer is there: the lease may have been renewed until then.
-func (c *Checkpointer) sight(shardID string, it item) (since time.Time) {
+// sight notes how a lease stands. at is when the answer was there: the lease may have been renewed until then.
+func (c *Checkpointer) sight(shardID string, it item, at time.Time) {
 	now := sighting{it.text(chk.LeaseOwnerKey), it.text(chk.LeaseTimeoutKey), it.text(tokenKey), it.text(chk.ClaimRequestKey)}
 	twin := false
 	c.with(shardID, func(s *shardState) {
-		twin = !c.twin && now.owner == c.cfg.WorkerID && now.renews(s.seen)
+		twin = !c.twin && now.owner == c.cfg.WorkerID && now.token != s.token && now.renews(s.seen)
 		c.twin = c.twin || twin
-		if s.seen != now {
-			s.seen, s.since = now, time.Now()
+		if s.seen != now || s.since.IsZero() {
+			s.seen, s.since = now, at
 		}
-		since = s.since
 	})
 	if twin {
 		c.cfg.Logger.Warnf("kplkit: another process with the worker id %q renews leases: each process needs an id of its own", c.cfg.WorkerID)
 	}
-	return since
 }
 
 // renews reports whether somebody has renewed the lease since it looked as before.
@@ -153,11 +152,15 @@ func (now sighting) renews(before sighting) bool {
 
 // free reports whether nobody holds a lease, and no other worker has claimed it. A lease is over once it has stood
 // unchanged for the failover time; the wall clocks of two machines are not compared. That goes for one with this worker's id,
-// too: another process may have the same.
+// too: another process may have the same. Only one with a token of this process is over when this process says so.
 func (c *Checkpointer) free(shardID string, it item, worker string) bool {
-	stood := time.Since(c.sight(shardID, it))
+	var stood time.Duration
+	own := false
+	c.with(shardID, func(s *shardState) {
+		stood, own = time.Since(s.since), s.token != "" && s.token == it.text(tokenKey)
+	})
 	owner, claim := it.text(chk.LeaseOwnerKey), it.text(chk.ClaimRequestKey)
-	if owner != "" && stood < c.failover() {
+	if owner != "" && !own && stood < c.failover() {
 		return false
 	}
 	return claim == "" || claim == worker || stood >= millis(c.cfg.LeaseStealingClaimTimeoutMillis)

@@ -25,10 +25,9 @@ func (c *Checkpointer) isOther(shardID string, listed listedShard, it item) (why
 	if why = listed.otherThan(it); why != "" {
 		return why
 	}
-	finishedAndOpen := it.text(chk.SequenceNumberKey) == chk.ShardEnd && it.text(birthKey) == "" && listed.open && listed.start != ""
 	c.with(shardID, func(s *shardState) {
 		switch now := time.Now(); {
-		case !finishedAndOpen:
+		case !listed.openThough(it):
 			s.suspect = time.Time{}
 		case s.suspect.IsZero():
 			s.suspect = now
@@ -39,23 +38,34 @@ func (c *Checkpointer) isOther(shardID string, listed listedShard, it item) (why
 	return why
 }
 
+// openThough reports whether a shard is open though its lease says that it is finished, and nothing shows whose it is.
+func (s listedShard) openThough(it item) bool {
+	return it.text(chk.SequenceNumberKey) == chk.ShardEnd && it.text(birthKey) == "" && s.open && s.start != ""
+}
+
+// oldest is how old a listing may be that agrees with a lease.
+func (c *Checkpointer) oldest() time.Time {
+	if c.loop.on {
+		return time.Time{} // the event loop sees to it
+	}
+	return time.Now().Add(-listingAge)
+}
+
 // checkStream returns what shows that the lease of a shard is another stream's, and warns of it once.
-func (c *Checkpointer) checkStream(ctx context.Context, shardID string, it item) (why string) {
+func (c *Checkpointer) checkStream(ctx context.Context, shardID string, it item, read time.Time) (why string) {
 	if it.position() == "" {
 		return "" // it stands at no record yet
 	}
-	warned := false
-	c.with(shardID, func(s *shardState) { warned = s.warned })
-	shards, err := c.list(ctx, time.Now().Add(-listingAge))
-	if why = c.isOther(shardID, shards[shardID], it); why != "" && !warned && err == nil {
-		shards, err = c.list(ctx, time.Now()) // the lease may be younger than the listing
-		why = c.isOther(shardID, shards[shardID], it)
+	shards, err := c.list(ctx, c.oldest())
+	if listed := shards[shardID]; err == nil && (listed.otherThan(it) != "" || listed.openThough(it)) {
+		shards, err = c.list(ctx, read) // the lease may be younger than the listing
 	}
 	if err != nil {
 		return "" // acquire asks again before anything is read
 	}
+	why = c.isOther(shardID, shards[shardID], it)
 	warn := false
-	c.with(shardID, func(s *shardState) { warn, s.warned = why != "" && !s.warned, why != "" })
+	c.with(shardID, func(s *shardState) { warn, s.warned = why != "" && s.warned != why, why })
 	if warn && c.newStream == StartAgain {
 		fanOut := ""
 		if c.cfg.EnableEnhancedFanOutConsumer {
@@ -79,7 +89,7 @@ func (c *Checkpointer) checkAllStreams(ctx context.Context) error {
 	items := map[string]item{}
 	err := c.table.scan(ctx, func(it item) {
 		items[it.text(chk.LeaseKeyKey)] = it
-		c.sight(it.text(chk.LeaseKeyKey), it)
+		c.sight(it.text(chk.LeaseKeyKey), it, time.Now())
 	})
 	if err != nil {
 		c.cfg.Logger.Debugf("kplkit: the leases can't be looked through at the start: %v", err)

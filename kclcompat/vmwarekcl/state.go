@@ -14,14 +14,25 @@ import (
 // old consumer would go on where it was, unseen by a new owner. So a lost lease stays lost until the consumer
 // has ended, which RemoveLeaseOwner says.
 type shardState struct {
-	fetched bool     // the event loop has looked at the checkpoint: the next GetLease may acquire
+	fetched *fetched // what the event loop has looked at: the next GetLease may acquire that
 	held    *holding // nil if none is
 	lost    *holding // one that is over, while its consumer still runs
+
+	token string    // of the last acquisition, that it may still have
+	left  time.Time // when the worker gave it back
 
 	seen    sighting  // of another worker's lease
 	since   time.Time // it looks so
 	suspect time.Time // when the shard was first listed as open, though its lease says SHARD_END and has no birth
-	warned  bool      // that the lease is another stream's
+	bad     bool      // its checkpoint can't be read
+	other   bool      // it is another stream's
+	warned  string    // of what
+}
+
+// fetched is a lease, and when it was read.
+type fetched struct {
+	item item
+	read time.Time
 }
 
 // current is the acquisition whose consumer runs, held or lost.

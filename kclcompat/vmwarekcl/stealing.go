@@ -12,19 +12,38 @@ import (
 // ListActiveWorkers returns the shards of each worker, read from the table. A shard that is claimed counts as the
 // claimant's: vmware would claim more of them than it is due, while it waits for one.
 func (c *Checkpointer) ListActiveWorkers(shards map[string]*par.ShardStatus) (map[string][]*par.ShardStatus, error) {
-	ctx, cancel := c.patience()
-	defer cancel()
 	workers := map[string][]*par.ShardStatus{}
-	err := c.table.scan(ctx, func(it item) {
+	add := func(it item) {
 		owner, shard := cmp.Or(it.text(chk.ClaimRequestKey), it.text(chk.LeaseOwnerKey)), shards[it.text(chk.LeaseKeyKey)]
 		if shard != nil && owner != "" && it.text(chk.SequenceNumberKey) != chk.ShardEnd {
 			workers[owner] = append(workers[owner], shard)
 		}
-	})
-	if err != nil {
+	}
+	if c.loop.on {
+		for _, it := range c.undecided() {
+			add(it)
+		}
+		return workers, nil
+	}
+	ctx, cancel := c.patience()
+	defer cancel()
+	if err := c.table.scan(ctx, add); err != nil {
 		return nil, fmt.Errorf("vmwarekcl: list the workers: %w", err)
 	}
 	return workers, nil
+}
+
+// undecided returns the leases of a survey after which vmware has not decided yet whether to steal; none while a shard is
+// free: it is not to be stolen from others, then.
+func (c *Checkpointer) undecided() map[string]item {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	v := c.loop.view
+	if v == nil || v.decided || v.free {
+		return nil
+	}
+	v.decided = true
+	return v.leases
 }
 
 // ClaimShard asks for a shard that another worker holds: that worker's next renewal fails.

@@ -21,6 +21,9 @@ func (c *Checkpointer) Init() error {
 	if err := validate(c.cfg); err != nil {
 		return err
 	}
+	c.mu.Lock()
+	c.loop.began = time.Now()
+	c.mu.Unlock()
 	ctx, cancel := context.WithTimeout(c.running, startLimit)
 	defer cancel()
 	if err := c.awaitTable(ctx); err != nil {

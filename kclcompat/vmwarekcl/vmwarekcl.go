@@ -82,9 +82,10 @@ func NewWorker(cfg *config.KinesisClientLibConfiguration, awsConfig aws.Config, 
 	w.checkpointer = NewCheckpointer(cfg, table, nil)
 	client := kinesis.NewFromConfig(awsConfig,
 		deaggaws.WithDeaggregation(append(o.client, deaggaws.WithSecondPass())...), // the worker always de-aggregates by itself
-		w.checkpointer.boundCalls,
+		w.checkpointer.boundCalls, w.checkpointer.answerLoop,
 		func(o *kinesis.Options) { o.BaseEndpoint = endpoint(cfg.KinesisEndpoint, o.BaseEndpoint) })
 	w.checkpointer.stream, w.checkpointer.newStream = client, o.newStream
+	w.checkpointer.pause(w.checkpointer.tick())
 	w.inner = worker.NewWorker(processors{w, newProcessor, o.failures}, w.checkpointer.cfg).WithKinesis(client).WithCheckpointer(w.checkpointer)
 	return w
 }
