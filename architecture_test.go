@@ -28,6 +28,7 @@ var mayImport = map[string][]string{
 	"internal/cli":         {"deagg", "deagg/hashkey", "internal/dynamofake", "internal/kinesisfake", "internal/wire", "kclcompat", "kclcompat/vmwarekcl", "matrix", "producer", "producer/aggregator", "seqnum"},
 	"internal/dynamofake":  {},
 	"internal/kinesisfake": {"deagg/hashkey", "seqnum"},
+	"internal/scale":       {},
 	"internal/sim":         {"internal/dynamofake", "internal/kinesisfake"},
 	"internal/vectors":     {},
 	"internal/wire":        {},

@@ -153,6 +153,12 @@ func (w *World) failEntries(r kinesisfake.Request) (fault kinesisfake.Fault) {
 
 // generatorFor returns the generator for a request, and a short mark of host, operation and body for the trace.
 func (w *World) generatorFor(host, operation string, body []byte) (*rand.Rand, [4]byte) {
+	if w.large {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.requests++
+		return rand.New(rand.NewPCG(w.Seed, w.requests)), [4]byte{}
+	}
 	key := sha256.Sum256([]byte(host + "\x00" + operation + "\x00" + string(canonical(body))))
 	w.mu.Lock()
 	n := w.occurrences[key]

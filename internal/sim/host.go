@@ -18,6 +18,8 @@ type Host struct {
 	faultless bool
 	dead      chan struct{}
 	once      sync.Once
+	buried    chan struct{}
+	burial    sync.Once
 
 	mu      sync.Mutex
 	stalled time.Time             // requests wait until then
@@ -76,9 +78,19 @@ func (h *Host) Dead() bool {
 // the network between a kill and something the test counts, such as a record processor, calls it before that.
 func (h *Host) Live() {
 	if h.Dead() {
-		<-h.world.end
+		select {
+		case <-h.world.end:
+		case <-h.buried:
+		}
 		runtime.Goexit()
 	}
+}
+
+// Bury ends the goroutines of a killed host before the test is over, each at its next request or call of Live, so that a
+// large world does not keep the memory of all who have died in it.
+func (h *Host) Bury() {
+	h.die()
+	h.burial.Do(func() { close(h.buried) })
 }
 
 // Stall holds the host's requests back for a time, as a long pause of its process does.

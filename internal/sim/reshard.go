@@ -72,6 +72,55 @@ func (w *World) reshardOnce(client *kinesis.Client, stream string, rnd *rand.Ran
 	return false
 }
 
+// SplitAll halves every open shard of a stream, one after the other.
+func (w *World) SplitAll(stream string) {
+	client := kinesis.NewFromConfig(w.Control())
+	for _, sh := range w.openShards(client, stream) {
+		w.whenActive(func() error {
+			_, err := client.SplitShard(context.Background(), &kinesis.SplitShardInput{
+				StreamName: &stream, ShardToSplit: sh.ShardId, NewStartingHashKey: aws.String(middle(sh)),
+			})
+			return err
+		})
+	}
+}
+
+// MergeAll merges each open shard of a stream with its neighbour, one pair after the other.
+func (w *World) MergeAll(stream string) {
+	client := kinesis.NewFromConfig(w.Control())
+	shards := w.openShards(client, stream)
+	for i := 0; i+1 < len(shards); i += 2 {
+		w.whenActive(func() error {
+			_, err := client.MergeShards(context.Background(), &kinesis.MergeShardsInput{
+				StreamName: &stream, ShardToMerge: shards[i].ShardId, AdjacentShardToMerge: shards[i+1].ShardId,
+			})
+			return err
+		})
+	}
+}
+
+// whenActive does something to a stream as soon as that is not being changed any more.
+func (w *World) whenActive(change func() error) {
+	for {
+		err := change()
+		if busy := (*types.ResourceInUseException)(nil); !errors.As(err, &busy) {
+			if err != nil {
+				w.T.Errorf("sim: reshard: %v", err)
+			}
+			return
+		}
+		time.Sleep(max(w.faults.StatusDelay, 10*time.Millisecond))
+	}
+}
+
+// OpenShards returns the ids of the open shards of a stream, in the order of their hash keys.
+func (w *World) OpenShards(stream string) (ids []string) {
+	for _, sh := range w.openShards(kinesis.NewFromConfig(w.Control()), stream) {
+		ids = append(ids, *sh.ShardId)
+	}
+	return ids
+}
+
 // openShards lists the open shards in the order of their hash keys.
 func (w *World) openShards(client *kinesis.Client, stream string) []types.Shard {
 	out, err := client.ListShards(context.Background(), &kinesis.ListShardsInput{

@@ -30,7 +30,7 @@ func (e Event) String() string {
 func (w *World) add(host, text string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.over {
+	if !w.over && !w.large {
 		w.trace = append(w.trace, Event{w.elapsed(), host, text})
 	}
 }

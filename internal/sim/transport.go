@@ -169,5 +169,8 @@ func (c *call) refuse() *http.Response {
 }
 
 func (c *call) trace(text string) {
+	if c.host.world.large {
+		return
+	}
 	c.host.trace(fmt.Sprintf("%s %x %s", c.operation, c.mark, text))
 }

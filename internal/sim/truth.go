@@ -16,7 +16,7 @@ type stored struct{ stream, shard, sequenceNumber string }
 
 // Acknowledged returns the stored records of a stream that some host was told of by the answer to a PutRecord or
 // PutRecords, by shard id, in order. All of a stream's records are in Kinesis.Records: those too whose answer was
-// lost, or reached a host that was dead by then.
+// lost, or reached a host that was dead by then. A large world does not know.
 func (w *World) Acknowledged(stream string) map[string][]kinesisfake.Record {
 	all := w.Kinesis.Records(stream)
 	w.mu.Lock()
@@ -31,7 +31,7 @@ func (w *World) Acknowledged(stream string) map[string][]kinesisfake.Record {
 
 // acknowledge notes what an answer that has reached its host says about stored records.
 func (c *call) acknowledge(response *http.Response) {
-	if c.operation != "PutRecord" && c.operation != "PutRecords" || response.StatusCode != http.StatusOK {
+	if c.host.world.large || c.operation != "PutRecord" && c.operation != "PutRecords" || response.StatusCode != http.StatusOK {
 		return
 	}
 	type result struct{ ShardId, SequenceNumber string }

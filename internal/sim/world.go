@@ -73,7 +73,9 @@ type World struct {
 	taken        map[time.Duration]bool
 	acknowledged map[stored]bool
 	trace        []Event
-	over         bool // nothing is added to the trace any more
+	large        bool   // see RunLarge
+	requests     uint64 // of a large world
+	over         bool   // nothing is added to the trace any more
 }
 
 // Run runs fn in the world of the seed, and kills its hosts when it returns. All goroutines that fn starts, and those
@@ -84,6 +86,20 @@ type World struct {
 func Run(t *testing.T, seed uint64, f Faults, fn func(*World)) {
 	t.Helper()
 	run(t, seed, f, fn)
+}
+
+// RunLarge is Run for a world of millions of requests, which may take hours and whose memory is measured: it remembers
+// nothing of a request. So it has no trace, Acknowledged finds nothing, what befalls a request follows from its place in
+// the order of arrival, and the world ends with the test's own timeout. Bury the hosts that are killed in it.
+func RunLarge(t *testing.T, f Faults, fn func(*World)) {
+	t.Helper()
+	cryptotest.SetGlobalRandom(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, f)
+		w.large = true
+		defer w.drain()
+		fn(w)
+	})
 }
 
 func run(t *testing.T, seed uint64, f Faults, fn func(*World)) (w *World) {
@@ -156,7 +172,7 @@ func (w *World) drain() {
 // Host starts a host. The name counts in what befalls its requests; it need not be new, as when a process of the same
 // name is started again.
 func (w *World) Host(name string) *Host {
-	h := &Host{name: name, world: w, dead: make(chan struct{})}
+	h := &Host{name: name, world: w, dead: make(chan struct{}), buried: make(chan struct{})}
 	w.mu.Lock()
 	w.hosts = append(w.hosts, h)
 	w.mu.Unlock()
@@ -183,14 +199,19 @@ func (w *World) elapsed() time.Duration { return time.Since(w.start) }
 func (w *World) sleepUnique(done <-chan struct{}, d time.Duration) bool {
 	w.mu.Lock()
 	now := w.elapsed()
-	at := now + d
+	at := now + max(d, 1)
 	for w.taken[at] {
 		at++
 	}
 	w.taken[at] = true
 	w.mu.Unlock()
 	timer := time.NewTimer(at - now)
-	defer timer.Stop()
+	defer func() {
+		timer.Stop()
+		w.mu.Lock()
+		delete(w.taken, at)
+		w.mu.Unlock()
+	}()
 	select {
 	case <-timer.C:
 		return true
