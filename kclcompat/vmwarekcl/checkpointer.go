@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	chk "github.com/vmware/vmware-go-kcl-v2/clientlibrary/checkpoint"
@@ -213,10 +215,7 @@ func (c *Checkpointer) write(ctx context.Context, h *holding, at, finished seqnu
 	}
 	ctx, cancel := c.during(ctx, h)
 	defer cancel()
-	err := c.table.update(ctx, h.shardID, u)
-	if conditionFailed(err) {
-		err = c.settle(ctx, h, number)
-	}
+	err := c.persist(ctx, h, u, number)
 	if err != nil {
 		return c.orLost(h, err)
 	}
@@ -233,6 +232,28 @@ func (c *Checkpointer) write(ctx context.Context, h *holding, at, finished seqnu
 	}
 	return nil
 }
+
+// persist sends a checkpoint until it is stored, or the lease or ctx ends: a moment without DynamoDB is not to cost the
+// batch. What another attempt can't mend it returns at once.
+func (c *Checkpointer) persist(ctx context.Context, h *holding, u *update, number int64) error {
+	for {
+		err := c.table.update(ctx, h.shardID, u)
+		if conditionFailed(err) {
+			err = c.settle(ctx, h, number)
+		}
+		if err == nil || !transient.IsErrorRetryable(err).Bool() {
+			return err
+		}
+		select {
+		case <-time.After(c.retryInterval()/2 + rand.N(c.retryInterval())):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// transient tells the errors that the SDK itself tries again after.
+var transient = retry.IsErrorRetryables(retry.DefaultRetryables)
 
 // during returns a context that also ends with the lease, or after a failover time: the lease may be renewed meanwhile.
 func (c *Checkpointer) during(ctx context.Context, h *holding) (context.Context, context.CancelFunc) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aws/smithy-go"
 	chk "github.com/vmware/vmware-go-kcl-v2/clientlibrary/checkpoint"
 )
 
@@ -84,13 +85,16 @@ func (c *Checkpointer) newStreamError(shardID, why string) error {
 }
 
 // checkAllStreams returns an error for the first lease of another stream that can be told at once. Where the table
-// can't be scanned or the shards not listed, that is left to checkStream.
+// can't be scanned or the shards not listed now, that is left to checkStream.
 func (c *Checkpointer) checkAllStreams(ctx context.Context) error {
 	items := map[string]item{}
 	err := c.table.scan(ctx, func(it item) {
 		items[it.text(chk.LeaseKeyKey)] = it
 		c.sight(it.text(chk.LeaseKeyKey), it, time.Now())
 	})
+	if denied := smithy.APIError(nil); errors.As(err, &denied) && denied.ErrorCode() == "AccessDeniedException" {
+		return err
+	}
 	if err != nil {
 		c.cfg.Logger.Debugf("kplkit: the leases can't be looked through at the start: %v", err)
 		return nil

@@ -23,6 +23,7 @@ type loop struct {
 	nextList   time.Time
 	lastSurvey time.Time
 	nextSurvey time.Time
+	warned     time.Time // that the table can't be surveyed
 	view       *view
 }
 
@@ -148,7 +149,9 @@ func (c *Checkpointer) listInTime(ctx context.Context) error {
 			}
 		}
 		return nil
-	case last.shards == nil && c.running.Err() == nil:
+	case c.running.Err() != nil:
+		return nil // the stop has ended the call
+	case last.shards == nil:
 		return err
 	}
 	c.loop.nextList = now.Add(min(c.loop.sync, c.failover()/2))
@@ -181,10 +184,13 @@ func (c *Checkpointer) survey(ctx context.Context) {
 		if c.loop.view != nil {
 			c.loop.view.due = nil
 		}
-		c.cfg.Logger.Debugf("kplkit: %v", err)
+		if began.Sub(c.loop.warned) >= time.Minute && c.running.Err() == nil {
+			c.loop.warned = began
+			c.cfg.Logger.Warnf("kplkit: %v; until that succeeds, no lease is acquired", err)
+		}
 		return
 	}
-	c.loop.view = v
+	c.loop.view, c.loop.warned = v, time.Time{}
 	c.loop.nextSurvey = c.choose(v)
 }
 
