@@ -35,7 +35,7 @@ func (c *Checkpointer) GetLease(shard *par.ShardStatus, worker string) error {
 	ctx, cancel := c.patience()
 	defer cancel()
 	err := c.acquire(ctx, shard, worker, f)
-	c.tried(shard.ID, err == nil)
+	c.tried(shard.ID, err)
 	if err != nil && c.running.Err() != nil {
 		return chk.ErrLeaseNotAcquired{} // the stop has ended the call
 	}

@@ -2,6 +2,7 @@ package vmwarekcl
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -256,17 +257,20 @@ func (c *Checkpointer) offer(shardID string) (it item, read time.Time, due bool)
 	return v.leases[shardID], v.read, true
 }
 
-// tried notes that an offered lease was tried, and whether it is held now.
-func (c *Checkpointer) tried(shardID string, held bool) {
+// tried notes that an offered lease was tried. After an error of DynamoDB none is, for a moment.
+func (c *Checkpointer) tried(shardID string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	v := c.loop.view
 	if v == nil {
 		return
 	}
-	if v.due[shardID] && held {
+	if v.due[shardID] && err == nil {
 		v.left--
 	}
 	v.wasTried = true
 	delete(v.due, shardID)
+	if err != nil && !errors.As(err, &chk.ErrLeaseNotAcquired{}) {
+		v.due, c.loop.nextSurvey = nil, time.Now().Add(c.failover()/16)
+	}
 }

@@ -10,13 +10,18 @@ import (
 )
 
 // ListActiveWorkers returns the shards of each worker, read from the table. A shard that is claimed counts as the
-// claimant's: vmware would claim more of them than it is due, while it waits for one.
+// claimant's: vmware would claim more of them than it is due, while it waits for one. While a shard is free nothing is to
+// be stolen: a worker of NewWorker then hears of no workers, and else the error is chk.ErrShardNotAssigned.
 func (c *Checkpointer) ListActiveWorkers(shards map[string]*par.ShardStatus) (map[string][]*par.ShardStatus, error) {
-	workers := map[string][]*par.ShardStatus{}
+	workers, assigned := map[string][]*par.ShardStatus{}, 0
 	add := func(it item) {
 		owner, shard := cmp.Or(it.text(chk.ClaimRequestKey), it.text(chk.LeaseOwnerKey)), shards[it.text(chk.LeaseKeyKey)]
-		if shard != nil && owner != "" && it.text(chk.SequenceNumberKey) != chk.ShardEnd {
+		finished := it.text(chk.SequenceNumberKey) == chk.ShardEnd
+		if shard != nil && owner != "" && !finished {
 			workers[owner] = append(workers[owner], shard)
+		}
+		if shard != nil && (owner != "" || finished) {
+			assigned++
 		}
 	}
 	if c.loop.on {
@@ -29,6 +34,9 @@ func (c *Checkpointer) ListActiveWorkers(shards map[string]*par.ShardStatus) (ma
 	defer cancel()
 	if err := c.table.scan(ctx, add); err != nil {
 		return nil, fmt.Errorf("vmwarekcl: list the workers: %w", err)
+	}
+	if assigned < len(shards) {
+		return nil, chk.ErrShardNotAssigned
 	}
 	return workers, nil
 }

@@ -17,6 +17,18 @@
 // failover time. Beside workers without kplkit, which go by the wall clock, two may process a shard for as long as
 // their clocks differ; nothing is lost by that, and no checkpoint goes back.
 //
+// # Fleets
+//
+// Which leases are free, one Scan of the table finds for all shards. A worker takes its share of them at once: all shards by the
+// workers that hold leases, itself among them. It begins with one, and takes at most as many as it holds between two
+// looks, so that workers that start together see each other. A lease that somebody gave back, or let run out, a worker
+// that has run for a while leaves alone for half a failover time: one that starts in the other's place takes it. Beyond its
+// share it takes, one by one, what nobody has taken for a failover time. Nothing moves from one worker that works to
+// another, unless EnableLeaseStealing says so.
+//
+// ShardSyncIntervalMillis is how often the shards are listed; they are listed as well when one has ended here. The table
+// is looked at as often, but once in half a failover time at least, and not at all while this worker holds every shard.
+//
 // # The lease table
 //
 // It is vmware's, with these attributes more:
