@@ -53,18 +53,21 @@ func (e *FrameError) Skipped() bool {
 	return errors.Is(e.Err, ErrProtobuf) || errors.Is(e.Err, ErrNoID) || errors.Is(e.Err, ErrNoContent)
 }
 
+// partial reads messages that lack required fields, so that the error can say which.
+var partial = proto.UnmarshalOptions{AllowPartial: true}
+
 // Unmarshal reads a message and checks that it has an id and content. Of a message that fails, m may hold a part.
 func Unmarshal(data []byte, m *kplpb.Message) error {
-	err := proto.UnmarshalOptions{AllowPartial: true}.Unmarshal(data, m)
-	switch {
-	case err != nil:
+	err := proto.Unmarshal(data, m)
+	if err != nil && partial.Unmarshal(data, m) != nil {
 		return fmt.Errorf("%w (%v)", ErrProtobuf, err)
+	}
+	switch {
 	case m.Id == nil:
 		return ErrNoID
 	case m.ActualMessage == nil:
 		return ErrNoContent
-	}
-	if err := proto.CheckInitialized(m); err != nil { // a required field further inside
+	case err != nil: // a required field further inside
 		return fmt.Errorf("%w (%v)", ErrProtobuf, err)
 	}
 	return nil

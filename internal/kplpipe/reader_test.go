@@ -209,17 +209,3 @@ func FuzzReader(f *testing.F) {
 		}
 	})
 }
-
-func BenchmarkRead(b *testing.B) {
-	data := bytes.Repeat(frame(marshal(b, put(1<<40, strings.Repeat("x", 100)))...), 1000)
-	b.ReportAllocs()
-	for b.Loop() {
-		r := NewReader(bytes.NewReader(data), DaemonLimit)
-		for {
-			if _, err := r.Read(); err != nil {
-				break
-			}
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/frame")
-}
