@@ -15,6 +15,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -31,6 +32,7 @@ type Options struct {
 	CAFile        string               // a file with certificates, "" for none
 	MaxBuffered   int64                // bytes of puts without a written result; 0: DefaultMaxBuffered
 	Logger        *slog.Logger
+	Transport     http.RoundTripper // for tests: the way to AWS; nil: the network, as Configuration says
 }
 
 // DefaultMaxBuffered is the budget in bytes. A client alone gets half of it, twice what a parent's window is.
@@ -67,7 +69,7 @@ func New(ctx context.Context, o Options) (*Daemon, error) {
 	}
 	d.setKeys(o.Kinesis, false)
 	d.setKeys(o.Metrics, true)
-	if d.api, err = newAPI(s, d.keys, d.counters); err != nil {
+	if d.api, err = newAPI(s, o.Transport, d.keys, d.counters); err != nil {
 		return nil, err
 	}
 	return d, nil
@@ -76,9 +78,9 @@ func New(ctx context.Context, o Options) (*Daemon, error) {
 // Serve takes frames from in until its end, and answers on out. It returns when each put has its answer, as far as
 // anybody reads them. The error says why the client was cut off; a clean end is none. It closes neither.
 func (d *Daemon) Serve(name string, in io.Reader, out io.Writer) error {
-	c := newConn(d, name, in, out)
-	if !d.join(c) {
-		return errClosing
+	c, err := d.join(name, in, out)
+	if err != nil {
+		return err
 	}
 	defer d.leave(c)
 	return c.serve()
@@ -86,13 +88,15 @@ func (d *Daemon) Serve(name string, in io.Reader, out io.Writer) error {
 
 var errClosing = errors.New("the daemon is ending")
 
-func (d *Daemon) join(c *conn) bool {
+func (d *Daemon) join(name string, in io.Reader, out io.Writer) (*conn, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.closed {
-		d.conns[c] = struct{}{}
+	if d.closed {
+		return nil, errClosing
 	}
-	return !d.closed
+	c := newConn(d, name, in, out)
+	d.conns[c] = struct{}{}
+	return c, nil
 }
 
 func (d *Daemon) leave(c *conn) {
