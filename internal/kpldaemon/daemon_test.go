@@ -39,6 +39,7 @@ type bench struct {
 	mu    sync.Mutex
 	fault func(r kinesisfake.Request) kinesisfake.Fault
 	seen  func(*http.Request)
+	watch *watch
 }
 
 // lines is a log.
@@ -90,8 +91,8 @@ func inBubble(t *testing.T, set func(b *bench), fn func(b *bench)) {
 			t.Fatal(err)
 		}
 		defer func() {
-			ended, cancel := context.WithCancel(context.Background())
-			cancel()
+			ended, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+			defer cancel()
 			b.d.Close(ended)
 			for _, c := range b.clients {
 				c.from.Close()
@@ -111,6 +112,10 @@ func akid(id string) *kplpb.Credentials {
 // RoundTrip is the daemon's way to Kinesis.
 func (b *bench) RoundTrip(r *http.Request) (*http.Response, error) {
 	b.mu.Lock()
+	if b.watch != nil && strings.HasPrefix(r.URL.Host, "monitoring.") {
+		defer b.mu.Unlock()
+		return b.watch.answer(r)
+	}
 	if b.seen != nil {
 		b.seen(r)
 	}

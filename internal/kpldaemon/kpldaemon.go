@@ -46,6 +46,7 @@ type Daemon struct {
 	keys     *credentials
 	metrics  *credentials
 	counters *counters
+	uploader *uploader // nil: metrics_level is none
 	budget   *budget
 
 	mu      sync.Mutex
@@ -64,14 +65,19 @@ func New(ctx context.Context, o Options) (*Daemon, error) {
 		o.MaxBuffered = DefaultMaxBuffered
 	}
 	d := &Daemon{
-		settings: s, log: o.Logger, keys: newCredentials(), metrics: newCredentials(), counters: newCounters(),
+		settings: s, log: o.Logger, keys: newCredentials(), metrics: newCredentials(), counters: newCounters(o.Configuration.GetAdditionalMetricDims()),
 		budget: newBudget(o.MaxBuffered), streams: map[string]*stream{}, conns: map[*conn]struct{}{},
 	}
 	d.setKeys(o.Kinesis, false)
 	d.setKeys(o.Metrics, true)
-	if d.api, err = newAPI(s, o.Transport, d.keys, d.counters); err != nil {
-		return nil, err
+	transport := o.Transport
+	if transport == nil {
+		if transport, err = newTransport(s); err != nil {
+			return nil, err
+		}
 	}
+	d.api = newAPI(s, transport, d.keys, d.counters)
+	d.uploader = newUploader(s, transport, orElse{d.metrics, d.keys}, d.counters)
 	return d, nil
 }
 
@@ -123,6 +129,9 @@ func (d *Daemon) Close(ctx context.Context) {
 		wg.Go(func() { s.close(ctx) })
 	}
 	wg.Wait()
+	uploading, cancel := context.WithTimeout(ctx, lastUpload)
+	d.uploader.close(uploading)
+	cancel()
 	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
 	for _, c := range conns {

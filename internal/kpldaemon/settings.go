@@ -101,9 +101,6 @@ func (s *settings) refused() (all []refusal) {
 	add(s.GetMinConnections() != 1, "min_connections", "connections are opened when they are needed, and kept")
 	add(s.GetThreadConfig() != kplpb.Configuration_PER_REQUEST, "thread_config", "requests have goroutines, as many as max_connections allows")
 	add(s.ThreadPoolSize != nil && s.GetThreadPoolSize() != 64, "thread_pool_size", "the same")
-	metrics := s.GetMetricsLevel() != "none"
-	const why = "nothing is sent to CloudWatch, which metrics_level none asks for; metrics_request is answered"
-	add(metrics, "metrics_level", why)
 	return all
 }
 
