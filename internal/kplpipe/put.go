@@ -17,8 +17,8 @@ type Put struct {
 	Data                                  []byte
 }
 
-// ReadPut reads the next message as Read does, a put_record with a fifth of the work: as Put, and other is nil. Every
-// other message is other.
+// ReadPut reads the next message as Read does. A put_record comes as Put, which takes one allocation instead of nine, and
+// other is nil. Every other message is other.
 func (r *Reader) ReadPut() (put Put, other *kplpb.Message, err error) {
 	frame, offset := r.frame+1, r.offset
 	data, err := r.Next()
