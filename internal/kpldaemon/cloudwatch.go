@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -117,7 +118,7 @@ func (u *uploader) take(now time.Time) (data []types.MetricDatum) {
 	defer u.counters.mu.Unlock()
 	reports := u.counters.reports()
 	for _, r := range reports {
-		if r.fresh.count > 0 && u.wants(r) {
+		if blank := func(d dimension) bool { return d.value == "" }; r.fresh.count > 0 && u.wants(r) && !slices.ContainsFunc(r.dimensions, blank) {
 			data = append(data, r.datum(now))
 		}
 	}

@@ -103,6 +103,7 @@ func (ls levels) add(now time.Time, m metric, value float64) {
 // failed counts an error of a stored record.
 func (ls levels) failed(now time.Time, code string) {
 	ls.add(now, allErrors, 1)
+	ls.add(now, kinesisRecordsPut, 0)
 	for _, l := range ls {
 		if l == nil {
 			continue
