@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
@@ -104,11 +105,11 @@ func TestDecoders(t *testing.T) {
 	e.report(t)
 }
 
-// buildKplkit builds the command line and returns where it is.
+// buildKplkit builds the command line, as one static file, and returns where it is.
 func buildKplkit(t *testing.T) string {
 	program := filepath.Join(t.TempDir(), "kplkit")
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/kplkit")
-	cmd.Dir = ".."
+	cmd.Dir, cmd.Env = "..", append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

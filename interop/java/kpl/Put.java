@@ -26,7 +26,7 @@ final class Put {
                 plain = new Kpl(port, false);
             }
             Kpl kpl = put[0].equals("plain") ? plain : aggregated;
-            kpl.put(put[1], put[2], ByteBuffer.wrap(put[3].getBytes(StandardCharsets.UTF_8)), result -> answer(line(put), result));
+            kpl.put(put[1], put[2], null, ByteBuffer.wrap(put[3].getBytes(StandardCharsets.UTF_8)), result -> answer(line(put), result));
         }
         Runtime.getRuntime().halt(0); // the native processes end with their pipes
     }

@@ -1,0 +1,261 @@
+package interop
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// feed is a Java process with the KPL's wrapper (java/kpl/Feed.java), which has as many KPLs as it is told to.
+type feed struct {
+	t    *testing.T
+	port string // of Kinesis
+	temp string // where the wrapper makes its FIFOs
+
+	writing sync.Mutex
+	in      *bufio.Writer
+
+	mu      sync.Mutex
+	puts    []*put                 // by id
+	answers map[answerOf]chan text // to all commands but P
+	kpls    int
+	ended   chan struct{}
+	log     *tail
+}
+
+type (
+	text     = string
+	answerOf struct {
+		kind byte
+		kpl  int
+	}
+)
+
+// put is a user record that was put, and what became of it, which may be read once done is closed.
+type put struct {
+	stream, key, hashKey string // the latter in decimal, "" without one
+	data                 []byte
+
+	done           chan struct{}
+	refused        bool // by the wrapper, in its caller's face
+	shard, number  string
+	attempts, err  string
+	begun, settled time.Time
+}
+
+func (p *put) stored() bool { return p.err == "" }
+
+// startFeed starts a wrapper, which ends with the test.
+func startFeed(t *testing.T, version, port string) *feed {
+	home := filepath.Join(".cache", "kpl-"+version)
+	f := &feed{t: t, port: port, temp: t.TempDir(), answers: map[answerOf]chan text{}, ended: make(chan struct{}), log: new(tail)}
+	cmd := exec.CommandContext(t.Context(), "java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+		"-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Djava.io.tmpdir="+f.temp,
+		"-cp", filepath.Join(home, "classes")+string(filepath.ListSeparator)+filepath.Join(home, "lib", "*"), "Feed")
+	cmd.Env = append(os.Environ(), "AWS_EC2_METADATA_DISABLED=true", "AWS_JAVA_V1_DISABLE_DEPRECATION_ANNOUNCEMENT=true")
+	cmd.Stderr = f.log
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("KPL %s: %v (is it installed? run.sh does that)", version, err)
+	}
+	f.in = bufio.NewWriter(in)
+	go f.read(bufio.NewReader(out))
+	t.Cleanup(func() {
+		in.Close() // it ends with that
+		select {
+		case <-f.ended:
+		case <-time.After(patience):
+			t.Errorf("the wrapper does not end\n%s", f.log)
+			cmd.Process.Kill()
+		}
+		cmd.Wait()
+	})
+	return f
+}
+
+// read takes the answers until the process ends.
+func (f *feed) read(out io.Reader) {
+	defer close(f.ended)
+	for {
+		var head struct {
+			Kind           byte
+			Number, Length int32
+		}
+		if binary.Read(out, binary.BigEndian, &head) != nil {
+			return
+		}
+		body := make([]byte, head.Length)
+		if _, err := io.ReadFull(out, body); err != nil {
+			return
+		}
+		if head.Kind == 'R' || head.Kind == 'X' {
+			f.settle(int(head.Number), head.Kind == 'X', string(body))
+			continue
+		}
+		f.mu.Lock()
+		waiting := f.answers[answerOf{head.Kind, int(head.Number)}]
+		f.mu.Unlock()
+		waiting <- string(body)
+	}
+}
+
+// settle notes what became of a put. A second answer to one panics: each has exactly one.
+func (f *feed) settle(id int, refused bool, result string) {
+	f.mu.Lock()
+	p := f.puts[id]
+	f.mu.Unlock()
+	if p.settled, p.refused, p.err = time.Now(), refused, result; !refused {
+		r := strings.SplitN(result, "\t", 4)
+		p.shard, p.number, p.attempts, p.err = r[0], r[1], r[2], r[3]
+	}
+	close(p.done)
+}
+
+// tell sends a command: numbers, texts, and bytes. The last nil is a text that is absent.
+func (f *feed) tell(kind byte, arguments ...any) {
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	f.in.WriteByte(kind)
+	for _, a := range arguments {
+		switch a := a.(type) {
+		case int:
+			binary.Write(f.in, binary.BigEndian, int32(a))
+		case string:
+			binary.Write(f.in, binary.BigEndian, int32(len(a)))
+			f.in.WriteString(a)
+		case []byte:
+			binary.Write(f.in, binary.BigEndian, int32(len(a)))
+			f.in.Write(a)
+		case nil:
+			binary.Write(f.in, binary.BigEndian, int32(-1))
+		}
+	}
+	if err := f.in.Flush(); err != nil {
+		f.t.Errorf("the wrapper takes no command: %v\n%s", err, f.log)
+	}
+}
+
+// ask sends a command and waits for its answer.
+func (f *feed) ask(kind byte, kpl int, arguments ...any) text {
+	f.t.Helper()
+	answer := make(chan text, 1)
+	f.mu.Lock()
+	f.answers[answerOf{kind, kpl}] = answer
+	f.mu.Unlock()
+	f.tell(kind, append([]any{kpl}, arguments...)...)
+	select {
+	case a := <-answer:
+		return a
+	case <-f.ended:
+		f.t.Fatalf("the wrapper has ended\n%s", f.log)
+	case <-time.After(patience):
+		f.t.Fatalf("the wrapper does not answer %c\n%s", kind, f.log)
+	}
+	return ""
+}
+
+// kpl is one of a feed's.
+type kpl struct {
+	*feed
+	number int
+	child  child
+}
+
+// start starts a KPL over a child process.
+func (f *feed) start(c child, settings map[string]string) *kpl {
+	f.kpls++
+	all := map[string]string{"KinesisPort": f.port, "CloudwatchPort": f.port, "TempDirectory": f.temp, "NativeExecutable": c.launcher}
+	for name, value := range settings {
+		all[name] = value
+	}
+	arguments := []any{len(all)}
+	for name, value := range all {
+		arguments = append(arguments, name, value)
+	}
+	f.ask('S', f.kpls, arguments...)
+	return &kpl{f, f.kpls, c}
+}
+
+func (k *kpl) put(p *put) *put {
+	p.done, p.begun = make(chan struct{}), time.Now()
+	k.mu.Lock()
+	id := len(k.puts)
+	k.puts = append(k.puts, p)
+	k.mu.Unlock()
+	var hashKey any
+	if p.hashKey != "" {
+		hashKey = p.hashKey
+	}
+	k.tell('P', k.number, id, p.stream, p.key, hashKey, p.data)
+	return p
+}
+
+// flush waits until all has its result.
+func (k *kpl) flush() { k.ask('F', k.number) }
+
+// load puts n user records of a size, as fast as it goes, and returns how many are stored.
+func (k *kpl) load(stream string, n, size, window int) (stored int, took time.Duration) {
+	var microseconds int64
+	if _, err := fmt.Sscan(k.ask('L', k.number, stream, n, size, window), &stored, &microseconds); err != nil {
+		k.t.Fatal(err)
+	}
+	return stored, time.Duration(microseconds) * time.Microsecond
+}
+
+// end ends the KPL, and holds that its child has ended soon.
+func (k *kpl) end() {
+	k.ask('D', k.number)
+	k.child.awaitEnd(k.t)
+}
+
+// wait waits for the results of puts.
+func (f *feed) wait(puts []*put) {
+	f.t.Helper()
+	late := time.After(patience)
+	for _, p := range puts {
+		select {
+		case <-p.done:
+		case <-f.ended:
+			f.t.Fatalf("the wrapper has ended\n%s", f.log)
+		case <-late:
+			f.t.Fatalf("a put has no result\n%s", f.log)
+		}
+	}
+}
+
+// tail is the end of a log.
+type tail struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (l *tail) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = append(l.text, p...)
+	if n := len(l.text) - 4000; n > 0 {
+		l.text = append([]byte(nil), l.text[n:]...)
+	}
+	return len(p), nil
+}
+
+func (l *tail) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return string(l.text)
+}

@@ -1,0 +1,211 @@
+package interop
+
+import (
+	"crypto/md5"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/deagg/hashkey"
+	"github.com/kplkit/kplkit/internal/kinesisfake"
+)
+
+// daemonWorld is the Kinesis of a run, over TLS for the KPL.
+type daemonWorld struct {
+	server *kinesisfake.Server
+	port   string
+	client *kinesis.Client
+}
+
+func newDaemonWorld(t *testing.T) *daemonWorld {
+	server := kinesisfake.New(kinesisfake.Options{})
+	secure := httptest.NewTLSServer(server)
+	t.Cleanup(func() {
+		secure.CloseClientConnections()
+		secure.Close()
+		server.Close()
+	})
+	client := kinesis.New(kinesis.Options{
+		Region: "us-east-1", BaseEndpoint: aws.String("http://kinesis.test"), Credentials: aws.AnonymousCredentials{},
+		HTTPClient: &http.Client{Transport: server.Transport()},
+	})
+	return &daemonWorld{server, secure.URL[strings.LastIndexByte(secure.URL, ':')+1:], client}
+}
+
+func (w *daemonWorld) create(t *testing.T, stream string, shards int32) {
+	if _, err := w.client.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: &stream, ShardCount: &shards}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *daemonWorld) remove(t *testing.T, stream string) {
+	if _, err := w.client.DeleteStream(t.Context(), &kinesis.DeleteStreamInput{StreamName: &stream}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// split splits all shards in halves.
+func (w *daemonWorld) split(t *testing.T, stream string) {
+	shards := w.shards(t, stream)
+	parts := hashkey.Equal(2 * len(shards))
+	for i, s := range shards {
+		at := aws.String(parts[2*i+1].Start().String())
+		in := &kinesis.SplitShardInput{StreamName: &stream, ShardToSplit: s.ShardId, NewStartingHashKey: at}
+		if _, err := w.client.SplitShard(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (w *daemonWorld) shards(t *testing.T, stream string) []types.Shard {
+	out, err := w.client.ListShards(t.Context(), &kinesis.ListShardsInput{StreamName: &stream})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Shards
+}
+
+// lying is a stored record where it lies.
+type lying struct {
+	shard string
+	storedRecord
+	hashKey   string // the explicit one that it was put with
+	keys      hashkey.Range
+	ancestors []hashkey.Range
+}
+
+// read returns all that a stream holds, shard by shard, with what ListShards tells of them.
+func (w *daemonWorld) read(t *testing.T, stream string) (all []lying) {
+	held, shards := w.server.Records(stream), w.shards(t, stream)
+	for _, s := range shards {
+		keys := rangeOf(t, s)
+		for _, r := range held[*s.ShardId] {
+			all = append(all, lying{*s.ShardId, storedRecord{
+				SequenceNumber: r.SequenceNumber, PartitionKey: r.PartitionKey, Data: r.Data,
+				StartingHashKey: keys.Start().String(), EndingHashKey: keys.End().String(),
+			}, r.ExplicitHashKey, keys, ancestorsOf(t, shards, s)})
+		}
+	}
+	return all
+}
+
+func rangeOf(t *testing.T, s types.Shard) hashkey.Range {
+	keys, err := hashkey.ParseRange(*s.HashKeyRange.StartingHashKey, *s.HashKeyRange.EndingHashKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+// ancestorsOf are the ranges of the shards that one came from, all the way up.
+func ancestorsOf(t *testing.T, shards []types.Shard, of types.Shard) (ranges []hashkey.Range) {
+	for _, s := range shards {
+		if aws.ToString(of.ParentShardId) == *s.ShardId || aws.ToString(of.AdjacentParentShardId) == *s.ShardId {
+			ranges = append(append(ranges, rangeOf(t, s)), ancestorsOf(t, shards, s)...)
+		}
+	}
+	return ranges
+}
+
+// lies is a user record where it lies, by a reading of the format that shares nothing with deagg.
+type lies struct{ shard, number, key, hashKey, data string }
+
+// takeApart returns the user records of a stored record. What is not an aggregate is one, with the explicit hash key
+// that it was put with.
+func takeApart(r lying) (users []lies, err error) {
+	body, isAggregate := strings.CutPrefix(string(r.Data), "\xf3\x89\x9a\xc2")
+	if !isAggregate {
+		return []lies{{r.shard, r.SequenceNumber, r.PartitionKey, r.hashKey, string(r.Data)}}, nil
+	}
+	sum := md5.Sum([]byte(body[:max(0, len(body)-md5.Size)]))
+	if !strings.HasSuffix(body, string(sum[:])) {
+		return nil, fmt.Errorf("%s: the MD5 does not fit", r.SequenceNumber)
+	}
+	var keys, hashKeys []string
+	err = fields(body[:len(body)-md5.Size], func(number protowire.Number, _ uint64, value string) error {
+		switch number {
+		case 1:
+			keys = append(keys, value)
+		case 2:
+			hashKeys = append(hashKeys, value)
+		case 3:
+			u := lies{shard: r.shard, number: r.SequenceNumber}
+			key, hashKey := -1, -1
+			err := fields(value, func(number protowire.Number, n uint64, value string) error {
+				switch number {
+				case 1:
+					key = int(n)
+				case 2:
+					hashKey = int(n)
+				case 3:
+					u.data = value
+				}
+				return nil
+			})
+			if err != nil || key < 0 || key >= len(keys) || hashKey >= len(hashKeys) {
+				return fmt.Errorf("%s: user record with the keys %d and %d: %v", r.SequenceNumber, key, hashKey, err)
+			}
+			u.key = keys[key]
+			if hashKey >= 0 {
+				u.hashKey = hashKeys[hashKey]
+			}
+			users = append(users, u)
+		}
+		return nil
+	})
+	return users, err
+}
+
+// fields calls fn with each field of a protobuf: its number, and a number or bytes.
+func fields(message string, fn func(protowire.Number, uint64, string) error) error {
+	for rest := []byte(message); len(rest) > 0; {
+		number, kind, n := protowire.ConsumeTag(rest)
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		rest = rest[n:]
+		var value []byte
+		var integer uint64
+		switch kind {
+		case protowire.VarintType:
+			integer, n = protowire.ConsumeVarint(rest)
+		case protowire.BytesType:
+			value, n = protowire.ConsumeBytes(rest)
+		default:
+			n = -1
+		}
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		rest = rest[n:]
+		if err := fn(number, integer, string(value)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lossless returns the data that our Decoder delivers of a stream, which knows what ListShards tells.
+func lossless(all []lying) (delivered []lies) {
+	decoders := map[string]*deagg.Decoder{}
+	for _, r := range all {
+		d := decoders[r.shard]
+		if d == nil {
+			d = &deagg.Decoder{HashRange: r.keys, Ancestors: r.ancestors}
+			decoders[r.shard] = d
+		}
+		for u := range d.UserRecords(deagg.StoredRecord{SequenceNumber: r.SequenceNumber, PartitionKey: r.PartitionKey, Data: slices.Clone(r.Data)}) {
+			delivered = append(delivered, lies{r.shard, u.SequenceNumber, u.PartitionKey, u.ExplicitHashKey, string(u.Data)})
+		}
+	}
+	return delivered
+}
