@@ -65,6 +65,9 @@ func newNative(t *testing.T, version string) child {
 	return newChild(t, "native", "'"+program+"'")
 }
 
+// streamName is the child's name as a stream may have it.
+func (c child) streamName() string { return strings.ReplaceAll(c.name, " ", "-") }
+
 // started returns the processes that were started so far, in order.
 func (c child) started() (pids []int) {
 	text, _ := os.ReadFile(c.pids)

@@ -27,6 +27,7 @@ type feed struct {
 	puts    []*put                 // by id
 	answers map[answerOf]chan text // to all commands but P
 	kpls    int
+	latest  time.Time // when the latest put that is stored was begun
 	ended   chan struct{}
 	log     *tail
 }
@@ -117,13 +118,23 @@ func (f *feed) read(out io.Reader) {
 // settle notes what became of a put. A second answer to one panics: each has exactly one.
 func (f *feed) settle(id int, refused bool, result string) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	p := f.puts[id]
-	f.mu.Unlock()
 	if p.settled, p.refused, p.err = time.Now(), refused, result; !refused {
 		r := strings.SplitN(result, "\t", 4)
 		p.shard, p.number, p.attempts, p.err = r[0], r[1], r[2], r[3]
 	}
+	if p.stored() && p.begun.After(f.latest) {
+		f.latest = p.begun
+	}
 	close(p.done)
+}
+
+// lastStored is when the latest put that is stored was begun.
+func (f *feed) lastStored() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.latest
 }
 
 // tell sends a command: numbers, texts, and bytes. The last nil is a text that is absent.

@@ -5,19 +5,77 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 )
+
+// wrappers are the versions of the KPL whose wrapper is run.
+var wrappers = []string{"1.0.7", "0.14.13"}
+
+// daemonEvidence is what the part found, and the file that it leaves behind.
+type daemonEvidence struct {
+	V        int               `json:"v"`
+	Part     string            `json:"part"`
+	Date     string            `json:"date"`
+	Seed     uint64            `json:"seed"`
+	Versions map[string]string `json:"versions"`
+	Corpus   []daemonRun       `json:"corpus"`
+	Kills    []killing         `json:"kills"`
+	Costs    []*costs          `json:"costs"`
+}
+
+// daemonRun is a mode that was played.
+type daemonRun struct {
+	Wrapper string `json:"wrapper"`
+	Child   string `json:"child"`
+	Mode    string `json:"mode"`
+	book
+}
+
+// TestDaemon runs the Java wrapper of the KPL over kplkit daemon, and beside it over its own native binary: all modes,
+// kills, and what both cost.
+func TestDaemon(t *testing.T) {
+	e := &daemonEvidence{V: 1, Part: "daemon", Date: time.Now().UTC().Format(time.DateOnly), Seed: *seed, Versions: kcl2.versions(t)}
+	program := buildKplkit(t)
+	lostByNative := 0
+	for _, version := range wrappers {
+		s := newDaemonSession(t, version, program)
+		for _, c := range []child{s.daemon, s.native} {
+			for _, r := range s.corpus(t, c) {
+				if c == s.native {
+					lostByNative += r.KCL.Lost
+				} else if r.KCL != (view{}) || r.Decoder != (view{}) {
+					t.Errorf("%s %s %s: %v", version, c.name, r.Mode, r.book)
+				}
+				e.Corpus = append(e.Corpus, r)
+			}
+		}
+		if version == "1.0.7" {
+			e.Kills = append(e.Kills, s.kill(t, s.daemon, 20), s.kill(t, s.native, 5), s.kill(t, s.daemon, 5))
+		} else {
+			e.Kills = append(e.Kills, s.kill(t, s.daemon, 20))
+		}
+		e.Costs = append(e.Costs, s.costs(t)...)
+	}
+	if lostByNative == 0 {
+		t.Error("the KCL loses nothing of what the native binary puts while shards are split: it did whenever it was measured")
+	}
+	writeEvidence(t, e.Part, e)
+}
 
 // TestDaemonQuick is a small part of TestDaemon, on kplkit daemon alone.
 func TestDaemonQuick(t *testing.T) {
-	s := newDaemonSession(t, "1.0.7")
+	s := newDaemonSession(t, "1.0.7", buildKplkit(t))
 	k := s.feed.start(s.daemon, nil)
 	for _, m := range modes {
 		if m.name == "default" || m.name == "reshard" {
 			m.repeats = 1
-			s.run(t, m, k)
+			if b := s.run(t, m, k); b.KCL.Lost > 0 {
+				t.Errorf("%s: %v", m.name, b)
+			}
 		}
 	}
 	k.end()
+	s.kill(t, s.daemon, 2)
 }
 
 // daemonSession is a wrapper of one version, with both children.
@@ -29,18 +87,28 @@ type daemonSession struct {
 	random         *rand.Rand
 }
 
-func newDaemonSession(t *testing.T, version string) *daemonSession {
+func newDaemonSession(t *testing.T, version, program string) *daemonSession {
 	w := newDaemonWorld(t)
 	return &daemonSession{
 		world: w, version: version, feed: startFeed(t, version, w.port), random: rand.New(rand.NewPCG(*seed, 14)),
-		daemon: newDaemon(t, buildKplkit(t)), native: newNative(t, version),
+		daemon: newDaemon(t, program), native: newNative(t, version),
 	}
+}
+
+// corpus plays all modes.
+func (s *daemonSession) corpus(t *testing.T, c child) (runs []daemonRun) {
+	for _, m := range modes {
+		k := s.feed.start(c, m.settings)
+		runs = append(runs, daemonRun{s.version, c.name, m.name, s.run(t, m, k)})
+		k.end()
+	}
+	return runs
 }
 
 // run plays a mode, holds what has to hold, and returns what became of it.
 func (s *daemonSession) run(t *testing.T, m mode, k *kpl) (sum book) {
 	for i := range max(1, m.repeats) {
-		m.stream = fmt.Sprint(m.name, "-", strings.ReplaceAll(k.child.name, " ", "-"), "-", i)
+		m.stream = fmt.Sprint(m.name, "-", k.child.streamName(), "-", i)
 		puts := m.play(t, s.world, k, s.random)
 		all := s.world.read(t, m.stream)
 		b := audit(t, all, puts)

@@ -75,7 +75,7 @@ func (c *comparison) compare(t *testing.T, what any, want, got []userRecord) {
 	}
 }
 
-// report prints the counts, and writes the file if that was asked for and nothing has failed.
+// report prints the counts, and writes the file.
 func (e *evidence) report(t *testing.T) {
 	for _, counts := range []map[string]int{e.Input, e.Outcomes} {
 		for _, kind := range slices.Sorted(maps.Keys(counts)) {
@@ -85,14 +85,19 @@ func (e *evidence) report(t *testing.T) {
 	for _, c := range e.Results {
 		t.Logf("%-40s %8d compared, %d equal, %d different", c.Peer, c.Compared, c.Equal, c.Different)
 	}
+	writeEvidence(t, e.Part, e)
+}
+
+// writeEvidence writes a part's file, if that was asked for and nothing has failed.
+func writeEvidence(t *testing.T, part string, evidence any) {
 	if *evidenceDir == "" || t.Failed() {
 		return
 	}
-	text, err := json.MarshalIndent(e, "", "  ")
+	text, err := json.MarshalIndent(evidence, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(*evidenceDir, e.Part+".json"), append(text, '\n'), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(*evidenceDir, part+".json"), append(text, '\n'), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
