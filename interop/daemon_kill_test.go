@@ -38,7 +38,7 @@ const killRate = 900
 // kill puts at a steady rate and kills the child that many times, each time once it works again.
 func (s *daemonSession) kill(t *testing.T, c child, kills int) killing {
 	k := s.feed.start(c, nil)
-	stream := fmt.Sprint("kill-", c.streamName())
+	stream := fmt.Sprint("kill-", c.streamName(), "-", kills)
 	s.world.create(t, stream, 2)
 	puts := k.wake(t, stream)
 	load := k.putSteadily(stream, s.random)

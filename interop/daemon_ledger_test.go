@@ -139,7 +139,7 @@ func byKCL(t *testing.T, all []lying) (delivered []lies) {
 			case u.Error != "":
 				t.Errorf("the KCL fails: %s", u.Error)
 			case !*u.Aggregated:
-				hashKey = r.hashKey
+				hashKey = r.plain().hashKey
 			case u.ExplicitHashKey != nil:
 				hashKey = *u.ExplicitHashKey
 			}

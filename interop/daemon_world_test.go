@@ -119,12 +119,21 @@ func ancestorsOf(t *testing.T, shards []types.Shard, of types.Shard) (ranges []h
 // lies is a user record where it lies, by a reading of the format that shares nothing with deagg.
 type lies struct{ shard, number, key, hashKey, data string }
 
-// takeApart returns the user records of a stored record. What is not an aggregate is one, with the explicit hash key
-// that it was put with.
+// plain is a stored record as a user record: with the explicit hash key that it was put with, which no reader is told.
+// The native binary puts the partition key's hash there where its user gave none.
+func (r lying) plain() lies {
+	hashKey := r.hashKey
+	if hashKey == hashkey.Of(r.PartitionKey).String() {
+		hashKey = ""
+	}
+	return lies{r.shard, r.SequenceNumber, r.PartitionKey, hashKey, string(r.Data)}
+}
+
+// takeApart returns the user records of a stored record.
 func takeApart(r lying) (users []lies, err error) {
 	body, isAggregate := strings.CutPrefix(string(r.Data), "\xf3\x89\x9a\xc2")
 	if !isAggregate {
-		return []lies{{r.shard, r.SequenceNumber, r.PartitionKey, r.hashKey, string(r.Data)}}, nil
+		return []lies{r.plain()}, nil
 	}
 	sum := md5.Sum([]byte(body[:max(0, len(body)-md5.Size)]))
 	if !strings.HasSuffix(body, string(sum[:])) {
@@ -194,7 +203,7 @@ func fields(message string, fn func(protowire.Number, uint64, string) error) err
 	return nil
 }
 
-// lossless returns the data that our Decoder delivers of a stream, which knows what ListShards tells.
+// lossless returns what our Decoder delivers of a stream, which knows what ListShards tells.
 func lossless(all []lying) (delivered []lies) {
 	decoders := map[string]*deagg.Decoder{}
 	for _, r := range all {
@@ -204,7 +213,11 @@ func lossless(all []lying) (delivered []lies) {
 			decoders[r.shard] = d
 		}
 		for u := range d.UserRecords(deagg.StoredRecord{SequenceNumber: r.SequenceNumber, PartitionKey: r.PartitionKey, Data: slices.Clone(r.Data)}) {
-			delivered = append(delivered, lies{r.shard, u.SequenceNumber, u.PartitionKey, u.ExplicitHashKey, string(u.Data)})
+			of := lies{r.shard, u.SequenceNumber, u.PartitionKey, u.ExplicitHashKey, string(u.Data)}
+			if !u.Aggregated {
+				of.hashKey = r.plain().hashKey
+			}
+			delivered = append(delivered, of)
 		}
 	}
 	return delivered
