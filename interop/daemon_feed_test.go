@@ -47,12 +47,13 @@ type put struct {
 
 	done           chan struct{}
 	refused        bool // by the wrapper, in its caller's face
+	silent         bool // it has no result, and is not waited for any more
 	shard, number  string
 	attempts, err  string
 	begun, settled time.Time
 }
 
-func (p *put) stored() bool { return p.err == "" }
+func (p *put) stored() bool { return p.err == "" && !p.silent }
 
 // startFeed starts a wrapper, which ends with the test.
 func startFeed(t *testing.T, version, port string) *feed {
@@ -120,6 +121,9 @@ func (f *feed) settle(id int, refused bool, result string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p := f.puts[id]
+	if p.silent {
+		return
+	}
 	if p.settled, p.refused, p.err = time.Now(), refused, result; !refused {
 		r := strings.SplitN(result, "\t", 4)
 		p.shard, p.number, p.attempts, p.err = r[0], r[1], r[2], r[3]
@@ -128,6 +132,17 @@ func (f *feed) settle(id int, refused bool, result string) {
 		f.latest = p.begun
 	}
 	close(p.done)
+}
+
+// giveUp waits no longer for a put.
+func (f *feed) giveUp(p *put) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	select {
+	case <-p.done:
+	default:
+		p.silent = true
+	}
 }
 
 // lastStored is when the latest put that is stored was begun.

@@ -15,6 +15,7 @@ type book struct {
 	Stored  int `json:"stored"`  // those that the wrapper said are stored
 	Failed  int `json:"failed"`  // it said that they are not
 	Refused int `json:"refused"` // it did not take them
+	Silent  int `json:"silent"`  // it never said a word of them
 
 	Elsewhere int `json:"elsewhere"` // stored, but not as put in the stored record that was reported
 	Foreign   int `json:"foreign"`   // in the stream, never put
@@ -34,7 +35,7 @@ type view struct {
 
 func (b *book) add(c book) {
 	for _, n := range [][2]*int{
-		{&b.Put, &c.Put}, {&b.Stored, &c.Stored}, {&b.Failed, &c.Failed}, {&b.Refused, &c.Refused}, {&b.Elsewhere, &c.Elsewhere},
+		{&b.Put, &c.Put}, {&b.Stored, &c.Stored}, {&b.Failed, &c.Failed}, {&b.Refused, &c.Refused}, {&b.Silent, &c.Silent}, {&b.Elsewhere, &c.Elsewhere},
 		{&b.Foreign, &c.Foreign}, {&b.Yet, &c.Yet}, {&b.Records, &c.Records}, {&b.KCL.Lost, &c.KCL.Lost}, {&b.KCL.Twice, &c.KCL.Twice},
 		{&b.Decoder.Lost, &c.Decoder.Lost}, {&b.Decoder.Twice, &c.Decoder.Twice}, {&b.Stream.Lost, &c.Stream.Lost}, {&b.Stream.Twice, &c.Stream.Twice},
 	} {
@@ -72,6 +73,8 @@ func audit(t *testing.T, all []lying, puts []*put) (b book) {
 			continue
 		case p.refused:
 			b.Refused++
+		case p.silent:
+			b.Silent++
 		default:
 			b.Failed++
 		}
@@ -153,6 +156,6 @@ func byKCL(t *testing.T, all []lying) (delivered []lies) {
 }
 
 func (b book) String() string {
-	return fmt.Sprintf("%5d put %5d stored %4d failed %4d refused | %d elsewhere %d foreign %d yet | KCL lost %d twice %d | Decoder lost %d twice %d | stream lost %d twice %d in %d records",
-		b.Put, b.Stored, b.Failed, b.Refused, b.Elsewhere, b.Foreign, b.Yet, b.KCL.Lost, b.KCL.Twice, b.Decoder.Lost, b.Decoder.Twice, b.Stream.Lost, b.Stream.Twice, b.Records)
+	return fmt.Sprintf("%5d put %5d stored %4d failed %4d refused %d silent | %d elsewhere %d foreign %d yet | KCL lost %d twice %d | Decoder lost %d twice %d | stream lost %d twice %d in %d records",
+		b.Put, b.Stored, b.Failed, b.Refused, b.Silent, b.Elsewhere, b.Foreign, b.Yet, b.KCL.Lost, b.KCL.Twice, b.Decoder.Lost, b.Decoder.Twice, b.Stream.Lost, b.Stream.Twice, b.Records)
 }

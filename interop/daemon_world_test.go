@@ -3,6 +3,8 @@ package interop
 import (
 	"crypto/md5"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -28,7 +30,9 @@ type daemonWorld struct {
 
 func newDaemonWorld(t *testing.T) *daemonWorld {
 	server := kinesisfake.New(kinesisfake.Options{})
-	secure := httptest.NewTLSServer(server)
+	secure := httptest.NewUnstartedServer(server)
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // a child that is killed breaks its connections
+	secure.StartTLS()
 	t.Cleanup(func() {
 		secure.CloseClientConnections()
 		secure.Close()

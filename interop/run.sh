@@ -12,11 +12,11 @@ cd "$(dirname "$0")" || exit 2
 cache=$PWD/.cache
 ferrokinesis=0.7.0
 
-quick='decoders aggregatorutil dynamodb kinesis'
+quick='decoders aggregatorutil dynamodb kinesis daemon-quick'
 rows='kcl-1.3.0 kcl-1.4.0 kcl-1.14.10 kcl-2.7.2 kcl-3.5.1 hand-over reshard row-1'
 rows+=' multilang-1.3.0 multilang-1.4.0 multilang-1.14.10 multilang-2.7.2 multilang-3.1.3'
 rows+=' sdk-java sdk-python sdk-node sdk-go sdk-go-kplkit vmware vmware-kplkit harlow harlow-kplkit'
-all="$quick kinesis-all $rows"
+all="$quick kinesis-all daemon $rows"
 
 java_row='java javac mvn node npm'
 
@@ -28,6 +28,8 @@ part() {
 	aggregatorutil) tools='java javac mvn' installs='kcl1 kcl2 kcl3' test=TestAggregatorUtil ;;
 	dynamodb) tools='node npm' installs='dynalite' test=TestDynamoDB ;;
 	kinesis) tools='node npm' installs='kinesis-mock' test=TestKinesis ;;
+	daemon-quick) tools='java javac mvn' installs='kpl-1.0.7 kcl2' test=TestDaemonQuick ;;
+	daemon) tools='java javac mvn' installs='kpl-1.0.7 kpl-0.14.13 kcl2' test=TestDaemon ;;
 	kcl-[23].*) tools="$java_row" installs="dynalite kpl-1.0.7 jaxb $1" test=TestRows/$1 ;;
 	kcl-1.*) tools="$java_row" installs="dynalite kpl-0.14.13 $1" test=TestRows/$1 ;;
 	multilang-1.*) tools="$java_row python3" installs="dynalite kpl-0.14.13 kcl-${1#*-} $1" test=TestRows/$1 ;;
@@ -156,7 +158,7 @@ ready() {
 agrees() {
 	local pattern=$1 package=$2
 	shift 2
-	go test -count=1 -v -run "$pattern" "$package" "$@" | tee "$cache/log"
+	go test -count=1 -timeout 60m -v -run "$pattern" "$package" "$@" | tee "$cache/log"
 	return "${PIPESTATUS[0]}"
 }
 
@@ -191,7 +193,7 @@ done
 if [ -n "$chosen" ]; then # all in one, since workers mostly sleep
 	printf '\n== rows:%s (%ss)\n' "$chosen" "$SECONDS"
 	pattern=$(echo $chosen | sed 's/\./\\./g; s/ /|/g')
-	agrees "^TestRows\$/^($pattern)\$" ./rows -timeout 60m -parallel 8 $row_evidence
+	agrees "^TestRows\$/^($pattern)\$" ./rows -parallel 8 $row_evidence
 	for name in $chosen; do
 		if passed "TestRows/$name"; then ran+=" $name"; else differ+=" $name"; fi
 	done
