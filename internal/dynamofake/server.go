@@ -3,8 +3,8 @@
 //
 // It serves CreateTable, DescribeTable, DeleteTable, ListTables, PutItem, GetItem, UpdateItem, DeleteItem, Scan, Query
 // (both on global secondary indexes too), BatchWriteItem and BatchGetItem, with conditions, updates, projections,
-// return values, pages and errors as AWS documents them. Tables and indexes are ACTIVE at once. Capacity, billing,
-// encryption, tags and consistency are accepted and mean nothing here.
+// return values, pages and errors as AWS documents them. Tables and indexes are ACTIVE at once. Billing mode and capacity
+// are checked and described, and never run out; encryption, tags and consistency are accepted and mean nothing here.
 //
 // What it has not, it refuses by name, never ignores: the legacy parameters (Expected, AttributeUpdates,
 // KeyConditions…) that the Java KCL 1.x sends, document paths (a.b, a[0]), transactions, parallel scans, local indexes.
