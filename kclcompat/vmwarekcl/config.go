@@ -44,7 +44,7 @@ const maxMillis = int64(24 * time.Hour / time.Millisecond)
 // before the lease's end that this is always.
 func normal(cfg *config.KinesisClientLibConfiguration) *config.KinesisClientLibConfiguration {
 	own := *cfg
-	if third := own.FailoverTimeMillis / 3; own.LeaseRefreshWaitTime <= 0 || own.LeaseRefreshWaitTime > third {
+	if third := max(1, own.FailoverTimeMillis/3); own.LeaseRefreshWaitTime <= 0 || own.LeaseRefreshWaitTime > third {
 		own.LeaseRefreshWaitTime = third
 	}
 	own.LeaseRefreshPeriodMillis = max(0, min(own.LeaseRefreshPeriodMillis, own.FailoverTimeMillis/2))
@@ -53,4 +53,12 @@ func normal(cfg *config.KinesisClientLibConfiguration) *config.KinesisClientLibC
 
 func millis(n int) time.Duration {
 	return time.Duration(min(int64(n), math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
+}
+
+// namesCapacity reports whether a configuration says how many units a new lease table is to have. The numbers that it comes
+// with say nothing, nor do zeros.
+func namesCapacity(cfg *config.KinesisClientLibConfiguration) bool {
+	reads, writes := cfg.InitialLeaseTableReadCapacity, cfg.InitialLeaseTableWriteCapacity
+	usual := reads == config.DefaultInitialLeaseTableReadCapacity && writes == config.DefaultInitialLeaseTableWriteCapacity
+	return !usual && (reads != 0 || writes != 0)
 }

@@ -36,24 +36,17 @@ func (c *Checkpointer) GetLease(shard *par.ShardStatus, worker string) error {
 	return c.acquire(ctx, shard, worker)
 }
 
-// renewFor is a renewal by the shard's consumer. As long as the lease is held it succeeds, since any error ends the
-// consumer. With enhanced fan-out vmware comes back LeaseRefreshPeriodMillis before the time that it is told: where the
-// renewal has failed that is later than the lease's end, so that it does not come back at once.
+// renewFor answers the shard's consumer, whose renewal keep does: it costs no call, and fails once the lease is lost, which
+// ends the consumer. With enhanced fan-out vmware comes back LeaseRefreshPeriodMillis before the time that it is told, which
+// nothing else reads; so it is told one by which it comes back after a renewal interval, as it does by itself when it polls.
 func (c *Checkpointer) renewFor(shard *par.ShardStatus, worker string, h *holding) error {
-	if shard.GetLeaseOwner() != worker {
-		return chk.ErrLeaseNotAcquired{} // the event loop asks, while the consumer hands the shard back
+	if shard.GetLeaseOwner() != worker { // the event loop asks, while the consumer hands the shard back
+		return chk.ErrLeaseNotAcquired{}
 	}
-	c.renew(h)
 	if !c.holds(h) {
 		return chk.ErrLeaseNotAcquired{}
 	}
-	until := time.Now().Add(millis(c.cfg.LeaseRefreshPeriodMillis) + c.retryInterval()).UTC()
-	c.with(shard.ID, func(*shardState) {
-		if until.Before(h.ends.wall) {
-			until = h.ends.wall
-		}
-	})
-	shard.SetLeaseTimeout(until)
+	shard.SetLeaseTimeout(time.Now().Add(millis(c.cfg.LeaseRefreshPeriodMillis) + c.renewalInterval()).UTC())
 	return nil
 }
 

@@ -178,9 +178,9 @@ func TestRefreshTimes(t *testing.T) {
 				}
 				app.run(w.T, w.Host("one"), cfg)
 				time.Sleep(time.Minute)
-				most := 150 // as vmware would where it is told to wait for a third of a lease, and half as many again
+				most := 92 // one for each third of a lease
 				if wait == 100 {
-					most = 700
+					most = 602
 				}
 				n := again.count()
 				if synctest.Wait(); len(times) != 2 || times[1].Sub(times[0]) > 10*time.Second || n < 50 || n > most {
