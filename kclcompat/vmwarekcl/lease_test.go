@@ -42,6 +42,7 @@ func TestSilentTable(t *testing.T) {
 			}}
 			second.run(w.T, w.Host("two"), newConfig("two"))
 			time.Sleep(time.Minute)
+			synctest.Wait()
 			if d := ended.Sub(silent); d > 2*time.Second || !errors.Is(cause, kclcompat.ErrLeaseLost) {
 				w.T.Errorf("the context ended after %v (%v)", d, cause)
 			}
@@ -144,6 +145,7 @@ func TestLeaseEndsAfterRenewals(t *testing.T) {
 		}}
 		app.run(w.T, host, newConfig("one"))
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if d := ended.Sub(silent); ended.IsZero() || d > 2*time.Second || d < time.Second {
 			w.T.Errorf("the context ended after %v", d)
 		}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,12 +23,15 @@ import (
 // making makes a table take ten seconds to become ACTIVE, of which DescribeTable knows nothing of it for one.
 type making struct {
 	next  http.RoundTripper
+	mu    sync.Mutex
 	since time.Time
 	early []string // operations on the table before it was ACTIVE
 }
 
 func (m *making) RoundTrip(r *http.Request) (*http.Response, error) {
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	m.mu.Lock() // requests here take no time
+	defer m.mu.Unlock()
 	response, err := m.next.RoundTrip(r)
 	if operation == "CreateTable" && err == nil && response.StatusCode == http.StatusOK {
 		m.since = time.Now()
