@@ -11,8 +11,8 @@ import (
 )
 
 // keep renews a lease from its acquisition to its end, in a goroutine of its own, and is the only one to do so: vmware asks
-// for renewals by a timer that all its consumers start together, and with enhanced fan-out only between two batches. It never
-// touches vmware's ShardStatus, which vmware reads without its lock.
+// by a timer that starts with each consumer, so that those which start together ask together, and with enhanced fan-out only
+// between two batches. It never touches vmware's ShardStatus, which vmware reads without its lock.
 //
 // Each lease has a point of the interval of its own, from which no delay moves it: leases that were acquired together, or
 // that all had to wait for DynamoDB, are not renewed together from then on.

@@ -44,7 +44,7 @@ func (c *Checkpointer) awaitTable(ctx context.Context) (*types.TableDescription,
 		switch {
 		case errors.As(err, &missing):
 			err = c.createTable(ctx)
-		case err == nil && out.Table != nil && out.Table.TableStatus == types.TableStatusActive:
+		case err == nil && out.Table != nil && usable(out.Table.TableStatus):
 			return out.Table, c.checkTable(out.Table)
 		}
 		if err != nil {
@@ -56,6 +56,11 @@ func (c *Checkpointer) awaitTable(ctx context.Context) (*types.TableDescription,
 			return nil, fmt.Errorf("vmwarekcl: lease table %s does not become ACTIVE: %w", c.table.name, ctx.Err())
 		}
 	}
+}
+
+// usable reports whether a table can be read and written: one that is changed, as to on demand, remains so for minutes.
+func usable(s types.TableStatus) bool {
+	return s == types.TableStatusActive || s == types.TableStatusUpdating
 }
 
 // createTable creates the table as vmware does, but on demand unless the configuration names its capacity. That another
@@ -103,7 +108,7 @@ func (c *Checkpointer) checkCapacity(ctx context.Context, t *types.TableDescript
 	if have >= need {
 		return
 	}
-	c.cfg.Logger.Warnf("kplkit: lease table %s has %d write units, and the %d open shards of %s need %d a second for renewals alone (one a shard every %v), and one for each checkpoint: leases will be lost. Switch the table to on-demand capacity (UpdateTable with PAY_PER_REQUEST), or provision %d units and those for your checkpoints. Auto scaling, if the table has it, comes only after minutes; have its minimum be as high. Or renew less often: set LeaseRefreshWaitTime, now %d ms, higher, up to a third of FailoverTimeMillis, now %d ms",
+	c.cfg.Logger.Warnf("kplkit: lease table %s has %d write units, and the %d open shards of %s need %d a second for renewals alone (one a shard every %v), and one for each checkpoint: leases will be lost where DynamoDB throttles. Switch the table to on-demand capacity (UpdateTable with PAY_PER_REQUEST), or provision %d units and those for your checkpoints. If the table has auto scaling, which is not seen from here, set its minimum to that: it acts only after minutes. Or renew less often: set LeaseRefreshWaitTime, now %d ms, higher, up to a third of FailoverTimeMillis, now %d ms",
 		c.table.name, have, open, c.cfg.StreamName, need, interval, need, c.cfg.LeaseRefreshWaitTime, c.cfg.FailoverTimeMillis)
 }
 

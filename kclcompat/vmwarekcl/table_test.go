@@ -1,6 +1,7 @@
 package vmwarekcl_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -46,17 +47,45 @@ func (m *making) RoundTrip(r *http.Request) (*http.Response, error) {
 		response.Body = io.NopCloser(strings.NewReader(`{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"Requested resource not found"}`))
 		response.Header.Del("X-Amz-Crc32")
 	case operation == "DescribeTable":
-		body, err := io.ReadAll(response.Body)
-		if err != nil {
-			return nil, err
-		}
-		response.Body = io.NopCloser(strings.NewReader(strings.ReplaceAll(string(body), "ACTIVE", "CREATING")))
-		response.Header.Del("X-Amz-Crc32")
-		response.ContentLength = -1
+		return withStatus(response, "CREATING")
 	case operation != "CreateTable":
 		m.early = append(m.early, operation)
 	}
 	return response, err
+}
+
+// withStatus is the description of a table with another status.
+func withStatus(response *http.Response, status string) (*http.Response, error) {
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, err
+	}
+	body = bytes.ReplaceAll(body, []byte("ACTIVE"), []byte(status))
+	response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	response.Header.Del("X-Amz-Crc32")
+	return response, nil
+}
+
+// TestStartWhileUpdating: a table whose capacity is being changed can be worked with.
+func TestStartWhileUpdating(t *testing.T) {
+	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+		w.CreateStream("s", 1)
+		initialize(w, newConfig("one"))
+		w.Intercept(sim.DynamoDB, func(table http.RoundTripper) http.RoundTripper {
+			return roundTrip(func(r *http.Request) (*http.Response, error) {
+				response, err := table.RoundTrip(r)
+				if err != nil || !strings.HasSuffix(r.Header.Get("X-Amz-Target"), "DescribeTable") {
+					return response, err
+				}
+				return withStatus(response, "UPDATING")
+			})
+		})
+		began := time.Now()
+		initialize(w, newConfig("two"))
+		if d := time.Since(began); d > time.Second {
+			w.T.Errorf("it took %v", d)
+		}
+	})
 }
 
 // TestStartTogether: workers that start at once without a table all start, as soon as it is ACTIVE.
