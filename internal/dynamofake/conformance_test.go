@@ -274,6 +274,7 @@ func billingErrors(t *testing.T, c client) {
 		}
 		return x
 	}
+	const lacksUnits = "ProvisionedThroughput is not specified for index: index"
 	for _, test := range []struct {
 		mode          types.BillingMode
 		writes, index int64
@@ -285,9 +286,12 @@ func billingErrors(t *testing.T, c client) {
 		{types.BillingModeProvisioned, -1, 0, "greater than or equal to 1"},
 		{"ON_DEMAND", 0, 0, "PAY_PER_REQUEST"},
 		{types.BillingModePayPerRequest, 0, 1, "ProvisionedThroughput should not be specified for index: index"},
-		{types.BillingModeProvisioned, 1, 0, "ProvisionedThroughput is not specified for index: index"},
+		{types.BillingModeProvisioned, 1, 0, lacksUnits},
 		{types.BillingModeProvisioned, 1, -1, "greater than or equal to 1"},
 	} {
+		if c.external && test.text == lacksUnits {
+			continue // dynalite takes it
+		}
 		in := c.leaseTable(test.mode, test.writes)
 		if strings.Contains(test.text, "index") || test.index != 0 {
 			in.GlobalSecondaryIndexes = []types.GlobalSecondaryIndex{index(test.index)}

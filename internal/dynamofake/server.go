@@ -11,7 +11,7 @@
 //
 // # Why not a library
 //
-// truora/minidyn 0.8.2, the nearest one, fails 19 of the 22 cases in conformance_test.go. Among them: REMOVE of a
+// truora/minidyn 0.8.2, the nearest one, failed 19 of the first 22 cases in conformance_test.go. Among them: REMOVE of a
 // top-level attribute does nothing, PutItem always returns Attributes, numbers are float64, a SET from an attribute that
 // is not there succeeds, an absent attribute in begins_with or contains is an error, pages never end by size,
 // DescribeTable has no TableStatus, ListTables is missing, an unknown index panics, and Expected is ignored. Mending
