@@ -12,7 +12,7 @@ import (
 
 var errNotRenewed = errors.New("not renewed")
 
-// GetLease renews the lease of a shard that this worker holds, or acquires it if the event loop has just looked at its
+// GetLease answers for the lease of a shard that this worker holds, or acquires it if the event loop has just looked at its
 // checkpoint. It returns chk.ErrLeaseNotAcquired where the shard is another's, finished, or must wait for a parent, and
 // where the worker stops.
 func (c *Checkpointer) GetLease(shard *par.ShardStatus, worker string) error {
@@ -52,27 +52,20 @@ func (c *Checkpointer) whileStopping(shard *par.ShardStatus, worker string) erro
 	return nil
 }
 
-// renewFor is a renewal by the shard's consumer. As long as the lease is held it succeeds, since any error ends the
-// consumer. With enhanced fan-out vmware comes back LeaseRefreshPeriodMillis before the time that it is told: where the
-// renewal has failed that is later than the lease's end, so that it does not come back at once.
+// renewFor answers the shard's consumer, whose renewal keep does: it costs no call, and fails once the lease is lost, which
+// ends the consumer. With enhanced fan-out vmware comes back LeaseRefreshPeriodMillis before the time that it is told, which
+// nothing else reads; so it is told one by which it comes back after a renewal interval, as it does by itself when it polls.
 func (c *Checkpointer) renewFor(shard *par.ShardStatus, worker string, h *holding) error {
-	if shard.GetLeaseOwner() != worker {
-		return chk.ErrLeaseNotAcquired{} // the event loop asks, while the consumer hands the shard back
-	}
-	c.renew(h)
-	if c.running.Err() != nil {
-		return c.whileStopping(shard, worker)
-	}
-	if !c.holds(h) {
+	if shard.GetLeaseOwner() != worker { // the event loop asks, while the consumer hands the shard back
 		return chk.ErrLeaseNotAcquired{}
 	}
-	until := time.Now().Add(millis(c.cfg.LeaseRefreshPeriodMillis) + c.retryInterval()).UTC()
-	c.with(shard.ID, func(*shardState) {
-		if until.Before(h.ends.wall) {
-			until = h.ends.wall
+	if !c.holds(h) {
+		if c.running.Err() != nil {
+			return c.whileStopping(shard, worker)
 		}
-	})
-	shard.SetLeaseTimeout(until)
+		return chk.ErrLeaseNotAcquired{}
+	}
+	shard.SetLeaseTimeout(time.Now().Add(millis(c.cfg.LeaseRefreshPeriodMillis) + c.renewalInterval()).UTC())
 	return nil
 }
 

@@ -56,10 +56,8 @@ type holding struct {
 
 	// The rest is guarded by Checkpointer.mu.
 
-	ends    deadline
-	text    string        // the LeaseTimeout in the table, as last known
-	due     time.Time     // for the next renewal
-	renewal chan struct{} // closed when the renewal in flight is over; nil if none is
+	ends deadline
+	text string // the LeaseTimeout in the table, as last known
 
 	closed   bool   // no checkpoint is written any more
 	writes   int64  // the number of the last checkpoint
@@ -99,7 +97,6 @@ func (c *Checkpointer) hold(h *holding) {
 	batches, cancel := context.WithCancelCause(h.ctx)
 	h.batches, h.unlink = batches, context.AfterFunc(c.running, func() { cancel(errStopping) })
 	h.alarm = time.AfterFunc(time.Until(h.ends.monotonic), func() { c.holds(h) })
-	h.due = time.Now().Add(c.renewalInterval())
 	c.with(h.shardID, func(s *shardState) { *s = shardState{held: h} })
 	go c.keep(h)
 }
