@@ -9,6 +9,8 @@
 // the worst of the declared readers loses nothing. Where that lies behind what is done, the position is "held": the
 // records between come again after a crash, unless RefuseHeld asks for an error instead.
 //
+// Any number of goroutines may checkpoint at once: one write covers all that wait with it.
+//
 // # Positions
 //
 // The Checkpointer writes the last user record of an aggregate as Java does, by its own sub-sequence number, and a
