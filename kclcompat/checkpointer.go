@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/seqnum"
@@ -48,6 +49,11 @@ type Checkpointer struct {
 	written  seqnum.Extended // what the lease says, as far as is known
 	covered  seqnum.Extended // the same, as all of its stored record where that is finished
 	err      error           // of the last Done
+
+	every   time.Duration // AtMostEvery
+	inBatch bool          // Flush is to come
+	began   time.Time     // of the last write, unless it has failed
+	owed    placed        // what was put off last; written since if covered lies there
 }
 
 // Option changes how a Checkpointer works.
@@ -129,21 +135,19 @@ type Result struct {
 }
 
 // Held reports whether a crash would bring user records again that were done, or lose some: what is written lies behind
-// what was done, for the worst reader.
+// what was done, for the worst reader, or its write was put off.
 func (r Result) Held() bool { return r.Effect != Exact }
 
 // Checkpoint writes the furthest safe position. With nothing new to write it succeeds and leaves the lease alone, and so
 // it does where another call has meanwhile written that far. Calls are carried out one after the other; ctx also ends
-// the wait for another call. Errors are ctx's, the sink's (ErrLeaseLost, ErrBackwards…), a
+// the wait for another call. AtMostEvery puts writes off. Errors are ctx's, the sink's (ErrLeaseLost, ErrBackwards…), a
 // *HeldError under RefuseHeld, or that of a Done without a readable sequence number.
 func (c *Checkpointer) Checkpoint(ctx context.Context) (Result, error) {
 	if err := ctx.Err(); err != nil {
 		return Result{}, fmt.Errorf("kclcompat: %w", err)
 	}
-	c.mu.Lock()
-	mine := c.place()
-	c.mu.Unlock()
-	if mine.err != nil {
+	mine, putOff := c.ask()
+	if mine.err != nil || putOff {
 		return c.result(mine), mine.err
 	}
 	return c.store(ctx, mine)
@@ -198,11 +202,13 @@ func (c *Checkpointer) write(ctx context.Context, at, finished seqnum.Extended) 
 	if _, isNumber := finished.Number(); isNumber && !finished.Whole() {
 		finished = seqnum.Extended{} // where reading started: the rest of that stored record may still be to come
 	}
-	if err := c.sink.WriteCheckpoint(ctx, at, finished); err != nil {
-		return fmt.Errorf("kclcompat: checkpoint at %s: %w", at, err)
-	}
+	err := c.sink.WriteCheckpoint(ctx, at, finished)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err != nil {
+		c.began = time.Time{} // the next one is not put off
+		return fmt.Errorf("kclcompat: checkpoint at %s: %w", at, err)
+	}
 	c.written, c.covered = at, at
 	n, _ := at.Number()
 	if m, ok := finished.Number(); ok && m == n {

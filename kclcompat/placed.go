@@ -2,6 +2,7 @@ package kclcompat
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/kplkit/kplkit/seqnum"
 )
@@ -44,6 +45,9 @@ func (c *Checkpointer) due(mine placed) placed {
 	p := c.orElse(c.place(), mine)
 	if p.at.Compare(c.covered) <= 0 {
 		p.at = seqnum.Extended{}
+	}
+	if p.err == nil && p.at.IsValid() {
+		c.began = time.Now()
 	}
 	return p
 }
