@@ -42,6 +42,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -85,7 +86,7 @@ func NewWorker(cfg *config.KinesisClientLibConfiguration, awsConfig aws.Config, 
 		w.checkpointer.boundCalls,
 		func(o *kinesis.Options) { o.BaseEndpoint = endpoint(cfg.KinesisEndpoint, o.BaseEndpoint) })
 	w.checkpointer.stream, w.checkpointer.newStream = client, o.newStream
-	w.inner = worker.NewWorker(processors{w, newProcessor, o.failures}, w.checkpointer.cfg).WithKinesis(client).WithCheckpointer(w.checkpointer)
+	w.inner = worker.NewWorker(processors{w, newProcessor, o.failures, o.atMostEvery}, w.checkpointer.cfg).WithKinesis(client).WithCheckpointer(w.checkpointer)
 	return w
 }
 
@@ -101,6 +102,8 @@ type processors struct {
 	worker *Worker
 	create func(shardID string) kclcompat.Processor
 	policy failurePolicy
+
+	atMostEvery time.Duration // of checkpoints inside a batch
 }
 
 func (f processors) CreateProcessor() interfaces.IRecordProcessor {
