@@ -61,6 +61,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -111,7 +112,7 @@ func NewWorker(cfg *config.KinesisClientLibConfiguration, awsConfig aws.Config, 
 		func(o *kinesis.Options) { o.BaseEndpoint = endpoint(cfg.KinesisEndpoint, o.BaseEndpoint) })
 	w.checkpointer.stream, w.checkpointer.newStream = client, o.newStream
 	w.checkpointer.pause(w.checkpointer.tick())
-	w.inner = worker.NewWorker(processors{w, newProcessor, o.failures}, w.checkpointer.cfg).WithKinesis(client).WithCheckpointer(w.checkpointer)
+	w.inner = worker.NewWorker(processors{w, newProcessor, o.failures, o.atMostEvery}, w.checkpointer.cfg).WithKinesis(client).WithCheckpointer(w.checkpointer)
 	return w
 }
 
@@ -127,6 +128,8 @@ type processors struct {
 	worker *Worker
 	create func(shardID string) kclcompat.Processor
 	policy failurePolicy
+
+	atMostEvery time.Duration // of checkpoints inside a batch
 }
 
 func (f processors) CreateProcessor() interfaces.IRecordProcessor {
