@@ -351,6 +351,19 @@ func (c *Checkpointer) RemoveLeaseOwner(shardID string) error {
 	return err
 }
 
+// handOver removes the owner of a lease that another worker has claimed, once the Processor has ended.
+func (c *Checkpointer) handOver(h *holding) {
+	var ended func()
+	var f failures
+	c.with(h.shardID, func(*shardState) { ended, f = h.ended, h.failures })
+	if ended != nil {
+		ended()
+	}
+	if err := c.giveBack(h.shardID, h.token, f); err != nil {
+		c.cfg.Logger.Debugf("kplkit: shard %s: hand the lease over: %v", h.shardID, err)
+	}
+}
+
 // releaseAll hands all leases back, side by side, and returns when their Processors have ended. vmware hands none back
 // while it sleeps between two readings, or waits for an answer.
 func (c *Checkpointer) releaseAll() {

@@ -67,7 +67,7 @@ func (c *Checkpointer) choose(v *view) (next time.Time) {
 		return now.Add(24 * time.Hour) // nothing is another's; what changes that asks for a survey
 	}
 	if c.claims(v) {
-		next = earlier(next, now.Add(c.failover()/8))
+		next = earlier(next, now.Add(c.claimInterval()))
 	}
 	return next
 }

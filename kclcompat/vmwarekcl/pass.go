@@ -56,6 +56,9 @@ func (c *Checkpointer) surveyInterval() time.Duration {
 	return min(c.failover()/2, max(c.loop.sync, c.failover()/8))
 }
 
+// claimInterval is the time between two surveys while this worker waits for a lease that it has claimed.
+func (c *Checkpointer) claimInterval() time.Duration { return c.failover() / 8 }
+
 // inside marks the context of a call to Kinesis, so that one which is made for another is told from the event loop's.
 type inside struct{}
 

@@ -94,6 +94,7 @@ func (c *Checkpointer) settleRenewal(ctx context.Context, h *holding, ends deadl
 		c.lose(h, "another worker has it, or it was removed")
 	case it.text(chk.ClaimRequestKey) != "":
 		c.lose(h, "worker "+it.text(chk.ClaimRequestKey)+" has claimed it")
+		go c.handOver(h) // vmware notices some time later
 	case text == ends.text():
 		return nil
 	default:
