@@ -26,7 +26,7 @@ var scenarios = []scenario{
 	},
 	{
 		name: "rolling", run: rolling, columns: rollingColumns,
-		short: []size{{shards: 12, workers: 3, rate: 20}, {shards: 12, workers: 3, rate: 100, kill: true}},
+		short: []size{{shards: 12, workers: 3, rate: 20}, {shards: 12, workers: 3, rate: 20, kill: true}},
 		full:  []size{{shards: 200, workers: 5, rate: 400}, {shards: 200, workers: 5, rate: 400, kill: true}},
 	},
 	{
