@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	chk "github.com/vmware/vmware-go-kcl-v2/clientlibrary/checkpoint"
@@ -37,6 +39,7 @@ type Checkpointer struct {
 	mu      sync.Mutex // never held during I/O
 	shards  map[string]*shardState
 	listing listing
+	loop    loop
 	twin    bool // another process with this worker's id was seen
 }
 
@@ -48,6 +51,7 @@ var errStopping = errors.New("vmwarekcl: the worker stops")
 func NewCheckpointer(cfg *config.KinesisClientLibConfiguration, api chk.DynamoDBAPI, stream KinesisAPI) *Checkpointer {
 	cfg = normal(cfg)
 	c := &Checkpointer{cfg: cfg, table: table{api, cfg.TableName}, stream: stream, shards: map[string]*shardState{}}
+	c.loop.sync = millis(cfg.ShardSyncIntervalMillis)
 	c.running, c.stop = context.WithCancel(context.Background())
 	c.calls.init()
 	return c
@@ -69,23 +73,52 @@ func leaseLost(shardID string) error {
 // it before it asks for a lease, again when the lease is held, and to see whether a parent is finished. A shard whose
 // lease is another stream's reads as finished, unless the option StartAgain is set.
 func (c *Checkpointer) FetchCheckpoint(shard *par.ShardStatus) error {
+	var h *holding
+	c.with(shard.ID, func(s *shardState) { h = s.current() })
+	if h != nil {
+		return c.standing(shard, h)
+	}
+	if c.loop.on {
+		if it, read, due := c.offer(shard.ID); due {
+			return c.fetch(shard, it, read)
+		}
+		return chk.ErrSequenceIDNotFound // there is nothing to be had
+	}
 	ctx, cancel := c.patience()
 	defer cancel()
 	it, err := c.table.get(ctx, shard.ID)
-	if err != nil {
+	read := time.Now()
+	switch {
+	case c.running.Err() != nil:
+		return chk.ErrSequenceIDNotFound // no lease is acquired any more, and an error would be logged
+	case err != nil:
 		return err
 	}
-	if err := it.check(); err != nil {
-		return fmt.Errorf("vmwarekcl: shard %s: checkpoint: %w; mend the lease, or set its Checkpoint to TRIM_HORIZON to read the shard from its start", shard.ID, err)
+	c.sight(shard.ID, it, read)
+	if err := c.checkItem(shard.ID, it); err != nil {
+		return err
 	}
+	other := c.checkStream(ctx, shard.ID, it, read) != ""
+	c.with(shard.ID, func(s *shardState) { s.other = other })
+	return c.fetch(shard, it, read)
+}
+
+// fetch takes in a lease that this worker does not hold, and may acquire.
+func (c *Checkpointer) fetch(shard *par.ShardStatus, it item, read time.Time) error {
+	other := false
+	c.with(shard.ID, func(s *shardState) {
+		other = s.other
+		if s.current() == nil {
+			s.fetched = &fetched{it, read}
+		}
+	})
+	shard.ClaimRequest = it.text(chk.ClaimRequestKey) // nobody else reads it while no lease is held
 	position := it.position()
-	var h *holding
-	c.with(shard.ID, func(s *shardState) { h = s.current() })
-	if h == nil {
-		position = c.look(ctx, shard, it)
-	} else if it.text(tokenKey) != h.token || !c.holds(h) {
-		c.lose(h, "another worker has it, or it was removed")
-		return leaseLost(shard.ID)
+	switch {
+	case other && c.newStream == StartAgain:
+		position = ""
+	case other:
+		position = chk.ShardEnd
 	}
 	// Never call this worker the owner here: vmware would take the shard for one that it is consuming already.
 	if owner := it.text(chk.LeaseOwnerKey); owner != c.cfg.WorkerID {
@@ -94,26 +127,33 @@ func (c *Checkpointer) FetchCheckpoint(shard *par.ShardStatus) error {
 	if t := it.timeout(); !t.IsZero() {
 		shard.SetLeaseTimeout(t)
 	}
+	return found(shard, position)
+}
+
+// standing sets the position of a lease that this worker holds: what it has read or written last, under its token.
+func (c *Checkpointer) standing(shard *par.ShardStatus, h *holding) error {
+	if !c.holds(h) {
+		return leaseLost(shard.ID)
+	}
+	position := ""
+	c.with(shard.ID, func(*shardState) { position = h.position })
+	return found(shard, position)
+}
+
+// checkItem returns an error for a lease whose checkpoint can't be read.
+func (c *Checkpointer) checkItem(shardID string, it item) error {
+	if err := it.check(); err != nil {
+		return fmt.Errorf("vmwarekcl: shard %s: checkpoint: %w; mend the lease, or set its Checkpoint to TRIM_HORIZON to read the shard from its start", shardID, err)
+	}
+	return nil
+}
+
+func found(shard *par.ShardStatus, position string) error {
 	shard.SetCheckpoint(position)
 	if position == "" {
 		return chk.ErrSequenceIDNotFound // compared with ==
 	}
 	return nil
-}
-
-// look takes in a lease that this worker does not hold. It returns the position that the event loop is to know.
-func (c *Checkpointer) look(ctx context.Context, shard *par.ShardStatus, it item) (position string) {
-	c.sight(shard.ID, it)
-	why := c.checkStream(ctx, shard.ID, it)
-	c.with(shard.ID, func(s *shardState) { s.fetched = s.current() == nil })
-	shard.ClaimRequest = it.text(chk.ClaimRequestKey) // nobody else reads it while no lease is held
-	switch {
-	case why == "":
-		return it.position()
-	case c.newStream == StartAgain:
-		return ""
-	}
-	return chk.ShardEnd
 }
 
 // CheckpointSequence stores the position text in shard. Processors of this package do not come here; it is for record
@@ -175,10 +215,7 @@ func (c *Checkpointer) write(ctx context.Context, h *holding, at, finished seqnu
 	}
 	ctx, cancel := c.during(ctx, h)
 	defer cancel()
-	err := c.table.update(ctx, h.shardID, u)
-	if conditionFailed(err) {
-		err = c.settle(ctx, h, number)
-	}
+	err := c.persist(ctx, h, u, number)
 	if err != nil {
 		return c.orLost(h, err)
 	}
@@ -190,8 +227,33 @@ func (c *Checkpointer) write(ctx context.Context, h *holding, at, finished seqnu
 			h.failures = failures{}
 		}
 	})
+	if base == chk.ShardEnd {
+		c.look(true)
+	}
 	return nil
 }
+
+// persist sends a checkpoint until it is stored, or the lease or ctx ends: a moment without DynamoDB is not to cost the
+// batch. What another attempt can't mend it returns at once.
+func (c *Checkpointer) persist(ctx context.Context, h *holding, u *update, number int64) error {
+	for {
+		err := c.table.update(ctx, h.shardID, u)
+		if conditionFailed(err) {
+			err = c.settle(ctx, h, number)
+		}
+		if err == nil || !transient.IsErrorRetryable(err).Bool() {
+			return err
+		}
+		select {
+		case <-time.After(c.retryInterval()/2 + rand.N(c.retryInterval())):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// transient tells the errors that the SDK itself tries again after.
+var transient = retry.IsErrorRetryables(retry.DefaultRetryables)
 
 // during returns a context that also ends with the lease, or after a failover time: the lease may be renewed meanwhile.
 func (c *Checkpointer) during(ctx context.Context, h *holding) (context.Context, context.CancelFunc) {
@@ -277,14 +339,29 @@ func (c *Checkpointer) RemoveLeaseOwner(shardID string) error {
 	var f failures
 	c.with(shardID, func(s *shardState) {
 		if mine = h != nil && s.current() == h; mine { // else it was handed back meanwhile
-			f, *s = h.failures, shardState{}
+			f, *s = h.failures, shardState{token: h.token, left: time.Now()}
 		}
 	})
 	if !mine {
 		return nil
 	}
 	h.finish()
-	return c.giveBack(shardID, h.token, f)
+	err := c.giveBack(shardID, h.token, f)
+	c.look(false)
+	return err
+}
+
+// handOver removes the owner of a lease that another worker has claimed, once the Processor has ended.
+func (c *Checkpointer) handOver(h *holding) {
+	var ended func()
+	var f failures
+	c.with(h.shardID, func(*shardState) { ended, f = h.ended, h.failures })
+	if ended != nil {
+		ended()
+	}
+	if err := c.giveBack(h.shardID, h.token, f); err != nil {
+		c.cfg.Logger.Debugf("kplkit: shard %s: hand the lease over: %v", h.shardID, err)
+	}
 }
 
 // releaseAll hands all leases back, side by side, and returns when their Processors have ended. vmware hands none back

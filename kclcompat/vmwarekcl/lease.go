@@ -12,61 +12,70 @@ import (
 
 var errNotRenewed = errors.New("not renewed")
 
-// GetLease renews the lease of a shard that this worker holds, or acquires it if the event loop has just looked at its
+// GetLease answers for the lease of a shard that this worker holds, or acquires it if the event loop has just looked at its
 // checkpoint. It returns chk.ErrLeaseNotAcquired where the shard is another's, finished, or must wait for a parent, and
 // where the worker stops.
 func (c *Checkpointer) GetLease(shard *par.ShardStatus, worker string) error {
+	if c.running.Err() != nil {
+		return c.whileStopping(shard, worker)
+	}
 	if h := c.holdingOf(shard.ID); h != nil {
 		return c.renewFor(shard, worker, h)
 	}
-	if c.running.Err() != nil && shard.GetLeaseOwner() == worker {
-		shard.SetLeaseTimeout(time.Now().Add(c.failover()).UTC())
-		return nil // it is handed back already: the consumer is about to see that the worker stops, and an error would be logged
-	}
-	mayAcquire := false
+	var f *fetched
 	c.with(shard.ID, func(s *shardState) {
-		mayAcquire = s.fetched && s.current() == nil
-		s.fetched = false
+		if s.current() == nil {
+			f = s.fetched
+		}
+		s.fetched = nil
 	})
-	if !mayAcquire || c.running.Err() != nil {
+	if f == nil {
 		return chk.ErrLeaseNotAcquired{}
 	}
 	ctx, cancel := c.patience()
 	defer cancel()
-	return c.acquire(ctx, shard, worker)
+	err := c.acquire(ctx, shard, worker, f)
+	c.tried(shard.ID, err)
+	if err != nil && c.running.Err() != nil {
+		return chk.ErrLeaseNotAcquired{} // the stop has ended the call
+	}
+	return err
 }
 
-// renewFor is a renewal by the shard's consumer. As long as the lease is held it succeeds, since any error ends the
-// consumer. With enhanced fan-out vmware comes back LeaseRefreshPeriodMillis before the time that it is told: where the
-// renewal has failed that is later than the lease's end, so that it does not come back at once.
-func (c *Checkpointer) renewFor(shard *par.ShardStatus, worker string, h *holding) error {
+// whileStopping answers GetLease while leases are handed back beside vmware. The consumer is about to see that the worker
+// stops: of an error it would make one of the application.
+func (c *Checkpointer) whileStopping(shard *par.ShardStatus, worker string) error {
 	if shard.GetLeaseOwner() != worker {
-		return chk.ErrLeaseNotAcquired{} // the event loop asks, while the consumer hands the shard back
+		return chk.ErrLeaseNotAcquired{} // the event loop asks
 	}
-	c.renew(h)
-	if !c.holds(h) {
+	shard.SetLeaseTimeout(time.Now().Add(c.failover()).UTC())
+	return nil
+}
+
+// renewFor answers the shard's consumer, whose renewal keep does: it costs no call, and fails once the lease is lost, which
+// ends the consumer. With enhanced fan-out vmware comes back LeaseRefreshPeriodMillis before the time that it is told, which
+// nothing else reads; so it is told one by which it comes back after a renewal interval, as it does by itself when it polls.
+func (c *Checkpointer) renewFor(shard *par.ShardStatus, worker string, h *holding) error {
+	if shard.GetLeaseOwner() != worker { // the event loop asks, while the consumer hands the shard back
 		return chk.ErrLeaseNotAcquired{}
 	}
-	until := time.Now().Add(millis(c.cfg.LeaseRefreshPeriodMillis) + c.retryInterval()).UTC()
-	c.with(shard.ID, func(*shardState) {
-		if until.Before(h.ends.wall) {
-			until = h.ends.wall
+	if !c.holds(h) {
+		if c.running.Err() != nil {
+			return c.whileStopping(shard, worker)
 		}
-	})
-	shard.SetLeaseTimeout(until)
+		return chk.ErrLeaseNotAcquired{}
+	}
+	shard.SetLeaseTimeout(time.Now().Add(millis(c.cfg.LeaseRefreshPeriodMillis) + c.renewalInterval()).UTC())
 	return nil
 }
 
 // acquire takes a lease that is free. It runs in the worker's event loop, while the shard has no consumer.
-func (c *Checkpointer) acquire(ctx context.Context, shard *par.ShardStatus, worker string) error {
-	it, err := c.table.get(ctx, shard.ID)
-	if err != nil {
-		return err
-	}
+func (c *Checkpointer) acquire(ctx context.Context, shard *par.ShardStatus, worker string, f *fetched) error {
+	it := f.item
 	if !c.free(shard.ID, it, worker) {
 		return chk.ErrLeaseNotAcquired{}
 	}
-	plan, err := c.plan(ctx, shard.ID, it)
+	plan, err := c.plan(ctx, shard.ID, it, f.read)
 	if err != nil {
 		return err
 	}
@@ -76,7 +85,8 @@ func (c *Checkpointer) acquire(ctx context.Context, shard *par.ShardStatus, work
 	u.set(chk.LeaseOwnerKey, worker).set(tokenKey, token).set(chk.LeaseTimeoutKey, ends.text())
 	if err := c.table.update(ctx, shard.ID, u); err != nil {
 		if !conditionFailed(err) {
-			if c.running.Err() != nil { // it may have happened all the same
+			c.with(shard.ID, func(s *shardState) { s.token = token }) // it may have happened all the same
+			if c.running.Err() != nil {
 				c.giveBack(shard.ID, token, failures{})
 			}
 			return err
@@ -112,22 +122,20 @@ func (c *Checkpointer) giveBack(shardID, token string, f failures) error {
 // sighting is another worker's lease as this worker has seen it.
 type sighting struct{ owner, text, token, claim string }
 
-// sight notes how a lease stands. It is called when the answer is there: the lease may have been renewed until then.
-func (c *Checkpointer) sight(shardID string, it item) (since time.Time) {
+// sight notes how a lease stands. at is when the answer was there: the lease may have been renewed until then.
+func (c *Checkpointer) sight(shardID string, it item, at time.Time) {
 	now := sighting{it.text(chk.LeaseOwnerKey), it.text(chk.LeaseTimeoutKey), it.text(tokenKey), it.text(chk.ClaimRequestKey)}
 	twin := false
 	c.with(shardID, func(s *shardState) {
-		twin = !c.twin && now.owner == c.cfg.WorkerID && now.renews(s.seen)
+		twin = !c.twin && now.owner == c.cfg.WorkerID && now.token != s.token && now.renews(s.seen)
 		c.twin = c.twin || twin
-		if s.seen != now {
-			s.seen, s.since = now, time.Now()
+		if s.seen != now || s.since.IsZero() {
+			s.seen, s.since = now, at
 		}
-		since = s.since
 	})
 	if twin {
 		c.cfg.Logger.Warnf("kplkit: another process with the worker id %q renews leases: each process needs an id of its own", c.cfg.WorkerID)
 	}
-	return since
 }
 
 // renews reports whether somebody has renewed the lease since it looked as before.
@@ -137,11 +145,15 @@ func (now sighting) renews(before sighting) bool {
 
 // free reports whether nobody holds a lease, and no other worker has claimed it. A lease is over once it has stood
 // unchanged for the failover time; the wall clocks of two machines are not compared. That goes for one with this worker's id,
-// too: another process may have the same.
+// too: another process may have the same. Only one with a token of this process is over when this process says so.
 func (c *Checkpointer) free(shardID string, it item, worker string) bool {
-	stood := time.Since(c.sight(shardID, it))
+	var stood time.Duration
+	own := false
+	c.with(shardID, func(s *shardState) {
+		stood, own = time.Since(s.since), s.token != "" && s.token == it.text(tokenKey)
+	})
 	owner, claim := it.text(chk.LeaseOwnerKey), it.text(chk.ClaimRequestKey)
-	if owner != "" && stood < c.failover() {
+	if owner != "" && !own && stood < c.failover() {
 		return false
 	}
 	return claim == "" || claim == worker || stood >= millis(c.cfg.LeaseStealingClaimTimeoutMillis)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aws/smithy-go"
 	chk "github.com/vmware/vmware-go-kcl-v2/clientlibrary/checkpoint"
 )
 
@@ -25,10 +26,9 @@ func (c *Checkpointer) isOther(shardID string, listed listedShard, it item) (why
 	if why = listed.otherThan(it); why != "" {
 		return why
 	}
-	finishedAndOpen := it.text(chk.SequenceNumberKey) == chk.ShardEnd && it.text(birthKey) == "" && listed.open && listed.start != ""
 	c.with(shardID, func(s *shardState) {
 		switch now := time.Now(); {
-		case !finishedAndOpen:
+		case !listed.openThough(it):
 			s.suspect = time.Time{}
 		case s.suspect.IsZero():
 			s.suspect = now
@@ -39,23 +39,34 @@ func (c *Checkpointer) isOther(shardID string, listed listedShard, it item) (why
 	return why
 }
 
+// openThough reports whether a shard is open though its lease says that it is finished, and nothing shows whose it is.
+func (s listedShard) openThough(it item) bool {
+	return it.text(chk.SequenceNumberKey) == chk.ShardEnd && it.text(birthKey) == "" && s.open && s.start != ""
+}
+
+// oldest is how old a listing may be that agrees with a lease.
+func (c *Checkpointer) oldest() time.Time {
+	if c.loop.on {
+		return time.Time{} // the event loop sees to it
+	}
+	return time.Now().Add(-listingAge)
+}
+
 // checkStream returns what shows that the lease of a shard is another stream's, and warns of it once.
-func (c *Checkpointer) checkStream(ctx context.Context, shardID string, it item) (why string) {
+func (c *Checkpointer) checkStream(ctx context.Context, shardID string, it item, read time.Time) (why string) {
 	if it.position() == "" {
 		return "" // it stands at no record yet
 	}
-	warned := false
-	c.with(shardID, func(s *shardState) { warned = s.warned })
-	shards, err := c.list(ctx, time.Now().Add(-listingAge))
-	if why = c.isOther(shardID, shards[shardID], it); why != "" && !warned && err == nil {
-		shards, err = c.list(ctx, time.Now()) // the lease may be younger than the listing
-		why = c.isOther(shardID, shards[shardID], it)
+	shards, err := c.list(ctx, c.oldest())
+	if listed := shards[shardID]; err == nil && (listed.otherThan(it) != "" || listed.openThough(it)) {
+		shards, err = c.list(ctx, read) // the lease may be younger than the listing
 	}
 	if err != nil {
 		return "" // acquire asks again before anything is read
 	}
+	why = c.isOther(shardID, shards[shardID], it)
 	warn := false
-	c.with(shardID, func(s *shardState) { warn, s.warned = why != "" && !s.warned, why != "" })
+	c.with(shardID, func(s *shardState) { warn, s.warned = why != "" && s.warned != why, why })
 	if warn && c.newStream == StartAgain {
 		fanOut := ""
 		if c.cfg.EnableEnhancedFanOutConsumer {
@@ -74,13 +85,16 @@ func (c *Checkpointer) newStreamError(shardID, why string) error {
 }
 
 // checkAllStreams returns an error for the first lease of another stream that can be told at once. Where the table
-// can't be scanned or the shards not listed, that is left to checkStream.
+// can't be scanned or the shards not listed now, that is left to checkStream.
 func (c *Checkpointer) checkAllStreams(ctx context.Context) error {
 	items := map[string]item{}
 	err := c.table.scan(ctx, func(it item) {
 		items[it.text(chk.LeaseKeyKey)] = it
-		c.sight(it.text(chk.LeaseKeyKey), it)
+		c.sight(it.text(chk.LeaseKeyKey), it, time.Now())
 	})
+	if denied := smithy.APIError(nil); errors.As(err, &denied) && denied.ErrorCode() == "AccessDeniedException" {
+		return err
+	}
 	if err != nil {
 		c.cfg.Logger.Debugf("kplkit: the leases can't be looked through at the start: %v", err)
 		return nil

@@ -2,6 +2,7 @@ package vmwarekcl
 
 import (
 	"context"
+	"time"
 
 	"github.com/kplkit/kplkit/deagg/deaggaws"
 	"github.com/kplkit/kplkit/kclcompat"
@@ -11,14 +12,24 @@ import (
 type Option func(*options)
 
 type options struct {
-	client    []deaggaws.Option
-	newStream NewStream
-	failures  failurePolicy
+	client      []deaggaws.Option
+	newStream   NewStream
+	failures    failurePolicy
+	atMostEvery time.Duration
 }
 
 // ClientOptions are for the Kinesis client, such as deaggaws.WithHashRanges.
 func ClientOptions(opts ...deaggaws.Option) Option {
 	return func(o *options) { o.client = append(o.client, opts...) }
+}
+
+// CheckpointAtMostEvery puts off what Processors checkpoint inside a batch, so that at most one write in d goes to the lease
+// table for a shard (kclcompat.AtMostEvery). When ProcessRecords has returned, with or without an error, what was put off
+// is written; where that fails a warning is logged, and it is written with the next checkpoint, or at the shard's end and
+// the worker's. Checkpoints from outside of ProcessRecords, such as those of goroutines that it has left behind, are written
+// at once. With d <= 0, which is the default, all are.
+func CheckpointAtMostEvery(d time.Duration) Option {
+	return func(o *options) { o.atMostEvery = d }
 }
 
 // NewStream is what a worker does about a lease of another stream: one of the same name, which was deleted and made anew.

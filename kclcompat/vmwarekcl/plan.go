@@ -24,8 +24,8 @@ type startPosition struct {
 
 // plan returns how a lease is acquired, or chk.ErrLeaseNotAcquired as long as one of the shard's parents is not finished. vmware
 // itself knows one parent only, and takes one without a checkpoint for finished.
-func (c *Checkpointer) plan(ctx context.Context, shardID string, it item) (plan, error) {
-	shard, all, err := c.listed(ctx, shardID, it)
+func (c *Checkpointer) plan(ctx context.Context, shardID string, it item, read time.Time) (plan, error) {
+	shard, all, err := c.listed(ctx, shardID, it, read)
 	if err != nil {
 		return plan{}, err
 	}
@@ -35,7 +35,7 @@ func (c *Checkpointer) plan(ctx context.Context, shardID string, it item) (plan,
 	}
 	began := it.text(startKey)
 	for _, parent := range shard.parents {
-		pit, err := c.table.get(ctx, parent)
+		pit, err := c.parentLease(ctx, parent)
 		if err != nil {
 			return plan{}, err
 		}
@@ -53,6 +53,15 @@ func (c *Checkpointer) plan(ctx context.Context, shardID string, it item) (plan,
 		p.start = startPosition{position: "TRIM_HORIZON"}
 	}
 	return p, nil
+}
+
+// parentLease returns the lease of a parent. That a shard is finished stays so: where the last survey says so, it is not read
+// again.
+func (c *Checkpointer) parentLease(ctx context.Context, shardID string) (item, error) {
+	if it := c.surveyed(shardID); it.text(chk.SequenceNumberKey) == chk.ShardEnd {
+		return it, nil
+	}
+	return c.table.get(ctx, shardID)
 }
 
 // startOf returns where a shard without a checkpoint starts. LATEST becomes a time at the first acquisition, and

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	chk "github.com/vmware/vmware-go-kcl-v2/clientlibrary/checkpoint"
 
 	"github.com/kplkit/kplkit/seqnum"
@@ -26,6 +27,7 @@ type listing struct {
 	began  time.Time // before the first request
 	date   time.Time // of the answer, by Kinesis's clock; zero if it does not tell
 	shards map[string]listedShard
+	answer []types.Shard // the same, for vmware
 }
 
 // listingAge is how old a listing may be where it only confirms what a lease says.
@@ -33,10 +35,10 @@ const listingAge = 5 * time.Second
 
 // listed returns a shard that a lease is of, and all others. The listing is made anew unless a young one agrees with the
 // birth that the lease has: what a listing contradicts, or adds, it has to know from after the lease was read.
-func (c *Checkpointer) listed(ctx context.Context, shardID string, it item) (listedShard, map[string]listedShard, error) {
+func (c *Checkpointer) listed(ctx context.Context, shardID string, it item, read time.Time) (listedShard, map[string]listedShard, error) {
 	all, err := c.list(ctx, time.Now().Add(-listingAge))
 	if shard := all[shardID]; err != nil || shard.start == "" || it.text(birthKey) != shard.start || shard.otherThan(it) != "" {
-		all, err = c.list(ctx, time.Now())
+		all, err = c.list(ctx, read)
 	}
 	if err == nil && all[shardID].start == "" {
 		err = fmt.Errorf("vmwarekcl: shard %s: stream %s does not list it", shardID, c.cfg.StreamName)
@@ -54,7 +56,7 @@ func (c *Checkpointer) list(ctx context.Context, since time.Time) (map[string]li
 	}
 	now := listing{began: time.Now()}
 	var err error
-	if now.shards, now.date, err = c.listShards(ctx); err != nil {
+	if err = c.listShards(context.WithValue(ctx, inside{}, true), &now); err != nil {
 		return nil, fmt.Errorf("vmwarekcl: list the shards of %s: %w", c.cfg.StreamName, err)
 	}
 	c.mu.Lock()
@@ -83,15 +85,17 @@ func (c *Checkpointer) forgetListing() {
 	c.listing = listing{}
 }
 
-func (c *Checkpointer) listShards(ctx context.Context) (shards map[string]listedShard, date time.Time, err error) {
+// listShards fills l by all pages.
+func (c *Checkpointer) listShards(ctx context.Context, l *listing) error {
 	named := map[string][]*string{}
-	shards = map[string]listedShard{}
+	shards := map[string]listedShard{}
 	for in := (&kinesis.ListShardsInput{StreamName: &c.cfg.StreamName}); in != nil; {
 		page, err := c.stream.ListShards(ctx, in)
 		if err != nil {
-			return nil, date, err
+			return err
 		}
-		date, _ = middleware.GetServerTime(page.ResultMetadata)
+		l.date, _ = middleware.GetServerTime(page.ResultMetadata)
+		l.answer = append(l.answer, page.Shards...)
 		for _, s := range page.Shards {
 			id, listed := aws.ToString(s.ShardId), listedShard{open: true}
 			if r := s.SequenceNumberRange; r != nil {
@@ -113,7 +117,8 @@ func (c *Checkpointer) listShards(ctx context.Context) (shards map[string]listed
 		}
 		shards[id] = listed
 	}
-	return shards, date, nil
+	l.shards = shards
+	return nil
 }
 
 // otherThan returns what shows that a lease is of another shard: of one with the same id, in a stream that was deleted

@@ -14,14 +14,25 @@ import (
 // old consumer would go on where it was, unseen by a new owner. So a lost lease stays lost until the consumer
 // has ended, which RemoveLeaseOwner says.
 type shardState struct {
-	fetched bool     // the event loop has looked at the checkpoint: the next GetLease may acquire
+	fetched *fetched // what the event loop has looked at: the next GetLease may acquire that
 	held    *holding // nil if none is
 	lost    *holding // one that is over, while its consumer still runs
+
+	token string    // of the last acquisition, that it may still have
+	left  time.Time // when the worker gave it back
 
 	seen    sighting  // of another worker's lease
 	since   time.Time // it looks so
 	suspect time.Time // when the shard was first listed as open, though its lease says SHARD_END and has no birth
-	warned  bool      // that the lease is another stream's
+	bad     bool      // its checkpoint can't be read
+	other   bool      // it is another stream's
+	warned  string    // of what
+}
+
+// fetched is a lease, and when it was read.
+type fetched struct {
+	item item
+	read time.Time
 }
 
 // current is the acquisition whose consumer runs, held or lost.
@@ -45,10 +56,8 @@ type holding struct {
 
 	// The rest is guarded by Checkpointer.mu.
 
-	ends    deadline
-	text    string        // the LeaseTimeout in the table, as last known
-	due     time.Time     // for the next renewal
-	renewal chan struct{} // closed when the renewal in flight is over; nil if none is
+	ends deadline
+	text string // the LeaseTimeout in the table, as last known
 
 	closed   bool   // no checkpoint is written any more
 	writes   int64  // the number of the last checkpoint
@@ -88,7 +97,6 @@ func (c *Checkpointer) hold(h *holding) {
 	batches, cancel := context.WithCancelCause(h.ctx)
 	h.batches, h.unlink = batches, context.AfterFunc(c.running, func() { cancel(errStopping) })
 	h.alarm = time.AfterFunc(time.Until(h.ends.monotonic), func() { c.holds(h) })
-	h.due = time.Now().Add(c.renewalInterval())
 	c.with(h.shardID, func(s *shardState) { *s = shardState{held: h} })
 	go c.keep(h)
 }

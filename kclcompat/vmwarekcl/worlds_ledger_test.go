@@ -363,7 +363,7 @@ func (w *world) check() {
 type figures struct {
 	mu sync.Mutex
 
-	worlds, shards, children, merges, userRecords, produced, repeats, sessions, resumedInside, checkpoints, inside, kills, stalls, outages, silences, shutdowns, bareBack int
+	worlds, shards, children, merges, userRecords, produced, repeats, sessions, resumedInside, checkpoints, inside, putOff, kills, stalls, outages, silences, shutdowns, bareBack int
 
 	time time.Duration // virtual
 }
@@ -377,6 +377,6 @@ func (f *figures) add(change func(*figures)) {
 }
 
 func (f *figures) String() string {
-	return fmt.Sprintf("%d worlds so far, %v of virtual time: %d shards, %d splits, %d merges; %d user records, %d of them through the producer, %d delivered again; %d sessions, %d of them resumed inside an aggregate; %d checkpoints, %d of them inside an aggregate; %d kills, %d stalls, %d outages, %d silences, %d shutdowns; %d times a worker without kplkit put a checkpoint back",
-		f.worlds, f.time.Round(time.Hour), f.shards, f.children/2, f.merges, f.userRecords, f.produced, f.repeats, f.sessions, f.resumedInside, f.checkpoints, f.inside, f.kills, f.stalls, f.outages, f.silences, f.shutdowns, f.bareBack)
+	return fmt.Sprintf("%d worlds so far, %v of virtual time: %d shards, %d splits, %d merges; %d user records, %d of them through the producer, %d delivered again; %d sessions, %d of them resumed inside an aggregate; %d checkpoints, %d of them inside an aggregate, %d put off; %d kills, %d stalls, %d outages, %d silences, %d shutdowns; %d times a worker without kplkit put a checkpoint back",
+		f.worlds, f.time.Round(time.Hour), f.shards, f.children/2, f.merges, f.userRecords, f.produced, f.repeats, f.sessions, f.resumedInside, f.checkpoints, f.inside, f.putOff, f.kills, f.stalls, f.outages, f.silences, f.shutdowns, f.bareBack)
 }

@@ -166,10 +166,11 @@ func (l *leases) changed(p *process, shard string, before, after leaseItem) {
 
 // acquired is called when a worker has taken a lease.
 func (l *leases) acquired(p *process, shard string, before, after leaseItem) {
+	former := l.holders[before.KplkitToken]
 	l.holders[after.KplkitToken] = p.name
 	l.starts[p.name+shard] = after.position()
 	l.taken[p.name+shard] = after.KplkitToken
-	if d := time.Since(l.renewed[before.KplkitToken]); before.AssignedTo != "" && before.KplkitToken != "" && d < failover {
+	if d := time.Since(l.renewed[before.KplkitToken]); before.AssignedTo != "" && before.KplkitToken != "" && d < failover && former != p.name {
 		l.fail(p, shard, "took it from %s, which renewed it %v ago", before.AssignedTo, d)
 	}
 	if before.Checkpoint == "SHARD_END" {
