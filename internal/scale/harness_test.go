@@ -121,12 +121,12 @@ func TestBook(t *testing.T) {
 // The memory of workers is what is allocated and kept, not what the books of the test hold.
 func TestMemoryOfWorkers(t *testing.T) {
 	before := memoryOfWorkers()
-	kept := make([][]byte, 200)
+	kept := make([][]byte, 40)
 	for i := range kept {
-		kept[i] = make([]byte, 100_000)
+		kept[i] = make([]byte, 500_000) // so large that each is sampled
 	}
 	b := &book{}
-	for range 500_000 {
+	for range 100_000 {
 		b.add()
 	}
 	after := memoryOfWorkers()

@@ -26,14 +26,14 @@ var scenarios = []scenario{
 	},
 	{
 		name: "rolling", run: rolling, columns: rollingColumns,
-		short: []size{{shards: 12, workers: 3, rate: 20}, {shards: 12, workers: 3, rate: 20, kill: true}},
+		short: []size{{shards: 9, workers: 3, rate: 9}, {shards: 9, workers: 3, rate: 9, kill: true}},
 		full:  []size{{shards: 200, workers: 5, rate: 400}, {shards: 200, workers: 5, rate: 400, kill: true}},
 	},
 	{
 		name: "outage", run: outage, columns: outageColumns,
 		short: []size{
-			{shards: 12, workers: 3, rate: 20, refusing: 4 * time.Second},
-			{shards: 12, workers: 3, rate: 20, refusing: 30 * time.Second},
+			{shards: 9, workers: 3, rate: 9, refusing: 4 * time.Second},
+			{shards: 9, workers: 3, rate: 9, refusing: 30 * time.Second},
 		},
 		full: []size{
 			{shards: 200, workers: 5, rate: 400, refusing: 2 * time.Second},
@@ -43,7 +43,7 @@ var scenarios = []scenario{
 	},
 	{
 		name: "reshard", run: reshard, columns: reshardColumns,
-		short: []size{{shards: 6, workers: 3, rate: 5}},
+		short: []size{{shards: 4, workers: 2, rate: 4}},
 		full:  []size{{shards: 64, workers: 3, rate: 400}},
 	},
 	{
@@ -58,7 +58,7 @@ var scenarios = []scenario{
 	},
 	{
 		name: "scale-in", run: scaleIn, columns: scaleInColumns,
-		short: []size{{shards: 12, workers: 3}, {shards: 12, workers: 3, kill: true}},
+		short: []size{{shards: 9, workers: 3}, {shards: 9, workers: 3, kill: true}},
 		full:  []size{{shards: 200, workers: 5}, {shards: 200, workers: 5, kill: true}},
 	},
 	{

@@ -16,7 +16,7 @@ func stealing(f *fleet, s size) (r figures) {
 		r.shares = f.ledger.shares(f.live())
 		return figures{size: s, shares: r.shares}.isEven() && f.ledger.owned() == s.shards
 	})
-	time.Sleep(5 * time.Minute) // nothing moves any more
+	time.Sleep(time.Minute) // nothing moves any more
 	r.turnover, r.shares, r.owned = f.ledger.lap(), f.ledger.shares(f.live()), f.ledger.owned()
 	return r
 }
