@@ -84,6 +84,13 @@ func (m *member) run() {
 	}
 }
 
+// failedStarts is how often some member's Start has failed.
+func (f *fleet) failedStarts() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.startErrors
+}
+
 // live are the members that are to work, the oldest first.
 func (f *fleet) live() []*member {
 	f.mu.Lock()

@@ -12,8 +12,6 @@ type scenario struct {
 	more    []column // of a second table, of the rows that go on for long
 }
 
-const minute = time.Minute
-
 var scenarios = []scenario{
 	{
 		name: "start", run: fromNothing, columns: fromNothingColumns, more: steadyColumns,
@@ -64,8 +62,8 @@ var scenarios = []scenario{
 	{
 		name: "soak", run: soak, columns: soakColumns,
 		full: []size{
-			{shards: 200, workers: 5, rate: 3000, lasts: 15 * minute},
-			{shards: 200, workers: 5, rate: 3000, lasts: 15 * minute, kill: true, rest: 20 * time.Second},
+			{shards: 200, workers: 5, rate: 3000, lasts: 15 * time.Minute},
+			{shards: 200, workers: 5, rate: 3000, lasts: 15 * time.Minute, kill: true, rest: 20 * time.Second},
 		},
 	},
 	{

@@ -25,7 +25,7 @@ func fromNothing(f *fleet, s size) (r figures) {
 		now := memoryOfWorkers()
 		r.last = memory{now.heap - before.heap, now.goroutines - before.goroutines}
 	}
-	r.shares, r.owned, r.startErrors = f.ledger.shares(f.live()), f.ledger.owned(), f.startErrors
+	r.shares, r.owned, r.startErrors = f.ledger.shares(f.live()), f.ledger.owned(), f.failedStarts()
 	return r
 }
 

@@ -11,15 +11,15 @@ func outage(f *fleet, s size) (r figures) {
 	f.ledger.lap()
 	f.refuse(s.refusing)
 	time.Sleep(s.refusing)
-	r.reached = f.recover(s.shards)
+	r.reached = f.recovery(s.shards)
 	stop()
 	r.turnover, r.shares, r.owned = f.ledger.lap(), f.ledger.shares(f.live()), f.ledger.owned()
 	r.delivery = f.drain()
 	return r
 }
 
-// recover tells how long it takes until every shard has an owner, and has one for half a minute.
-func (f *fleet) recover(shards int) time.Duration {
+// recovery tells how long it takes until every shard has an owner, and has one for half a minute.
+func (f *fleet) recovery(shards int) time.Duration {
 	began := time.Now()
 	last := began // when a shard had none
 	if until(patience, func() bool {
