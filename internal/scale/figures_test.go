@@ -28,8 +28,9 @@ func (s size) String() string {
 		}
 	}
 	add(s.joining > 0, " and %d more", s.joining)
-	add(s.refusing > 0, ", %v", s.refusing)
-	add(s.kill, ", killed")
+	add(s.refusing > 0, ", refused for %.0f s", s.refusing.Seconds())
+	add(s.kill && s.rest == 0, ", killed")
+	add(s.rest > 0, ", one killed every %.0f s", s.rest.Seconds())
 	return strings.Replace(text, " 1 workers", " 1 worker", 1)
 }
 

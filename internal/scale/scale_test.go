@@ -13,6 +13,10 @@ func TestScale(t *testing.T) {
 		if *full {
 			sizes, compared = s.full, engines
 		}
+		if sim.RaceDetector && len(sizes) > 1 {
+			t.Logf("%s: under the race detector, one size of %d", s.name, len(sizes))
+			sizes = sizes[len(sizes)-1:]
+		}
 		if len(sizes) == 0 {
 			continue
 		}
@@ -32,6 +36,7 @@ func TestScale(t *testing.T) {
 			publish(t, s, rows)
 		})
 	}
+	logOutdatedMarks(t)
 }
 
 // measure runs a scenario in a world of its own.
@@ -43,13 +48,25 @@ func measure(t *testing.T, s scenario, size size, e engine) (f figures) {
 
 // check fails the test for each goal that is missed, unless that is known.
 func check(t *testing.T, scenario string, f figures) {
-	for _, g := range goals {
+	for i, g := range goals {
 		switch {
-		case g.scenario != "" && g.scenario != scenario || g.met(f):
+		case g.scenario != "" && g.scenario != scenario:
+		case g.met(f):
+			goals[i].seenMet = true
 		case g.notYet:
+			goals[i].seenMissed = true
 			t.Logf("not yet: %s", g.says)
 		default:
 			t.Errorf("missed: %s", g.says)
+		}
+	}
+}
+
+// logOutdatedMarks names the goals that are marked as missed and were met by every run of this test.
+func logOutdatedMarks(t *testing.T) {
+	for _, g := range goals {
+		if g.notYet && g.seenMet && !g.seenMissed {
+			t.Logf("met, though marked notYet: %s: %s", g.scenario, g.says)
 		}
 	}
 }
