@@ -239,6 +239,19 @@ func (l *ledger) deliver(s *session, number, data string, sub int64) {
 	s.next++
 }
 
+// left returns how many user records of a shard a session has not come to, but for those that may be passed over.
+func (l *ledger) left(s *session) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.look()
+	for _, e := range l.shards[s.shard][s.next:] {
+		if !e.mixed {
+			n++
+		}
+	}
+	return n
+}
+
 // is tells whether e is of the stored record with that number.
 func (e *entry) is(number string) bool {
 	n, _ := e.at.Number()
