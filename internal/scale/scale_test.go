@@ -27,6 +27,7 @@ func TestScale(t *testing.T) {
 					t.Run(size.String()+" "+e.name, func(t *testing.T) {
 						f := measure(t, s, size, e)
 						rows = append(rows, row{e.name, f})
+						t.Log(rows[len(rows)-1].line(s.columns)) // the tables come at the end, which may be an hour away
 						if e.name == "kplkit" {
 							check(t, s.name, f)
 						}
