@@ -7,9 +7,6 @@ type goal struct {
 	scenario string
 	says     string
 	met      func(figures) bool
-	notYet   bool // known to be missed: said in the log, and no failure
-
-	seenMet, seenMissed bool // by a run of this test
 }
 
 // goals is the one place that says what is enough. (The goals of issue "Fleets".)

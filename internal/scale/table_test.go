@@ -66,13 +66,17 @@ func table(columns []column, rows []row) string {
 	}
 	b.WriteString("\n|" + strings.Repeat("---|", len(columns)+2) + "\n")
 	for _, r := range rows {
-		fmt.Fprintf(&b, "| %v | %s |", r.size, r.engine)
-		for _, c := range columns {
-			fmt.Fprintf(&b, " %s |", c.of(r.figures))
-		}
-		b.WriteString("\n")
+		b.WriteString(r.line(columns) + "\n")
 	}
 	return b.String()
+}
+
+func (r row) line(columns []column) string {
+	text := fmt.Sprintf("| %v | %s |", r.size, r.engine)
+	for _, c := range columns {
+		text += " " + c.of(r.figures) + " |"
+	}
+	return text
 }
 
 // versions says when and with what a table was measured.
