@@ -18,6 +18,7 @@ type size struct {
 	steady          bool          // go on for five minutes
 	rest            time.Duration // between two kills; 0: none
 	lasts           time.Duration
+	alone           bool // for kplkit only: at one lease a pass, vmware would have it measured for hours
 }
 
 func (s size) String() string {

@@ -18,8 +18,9 @@ var scenarios = []scenario{
 		short: []size{{shards: 16, workers: 1, steady: true}, {shards: 20, workers: 3}},
 		full: []size{
 			{shards: 16, workers: 1}, {shards: 16, workers: 5}, {shards: 16, workers: 20},
-			{shards: 128, workers: 1, steady: true}, {shards: 128, workers: 5, steady: true}, {shards: 128, workers: 20},
-			{shards: 1000, workers: 1, steady: true}, {shards: 1000, workers: 5, steady: true}, {shards: 1000, workers: 20, steady: true},
+			{shards: 128, workers: 1, steady: true, alone: true}, {shards: 128, workers: 5, steady: true}, {shards: 128, workers: 20},
+			{shards: 1000, workers: 1, steady: true, alone: true}, {shards: 1000, workers: 5, steady: true, alone: true},
+			{shards: 1000, workers: 20, steady: true, alone: true},
 		},
 	},
 	{
@@ -52,7 +53,7 @@ var scenarios = []scenario{
 	{
 		name: "stealing", run: stealing, columns: stealingColumns,
 		short: []size{{shards: 12, workers: 1, joining: 3}},
-		full:  []size{{shards: 100, workers: 1, joining: 4}, {shards: 1000, workers: 1, joining: 19}},
+		full:  []size{{shards: 100, workers: 1, joining: 4}, {shards: 1000, workers: 1, joining: 19, alone: true}},
 	},
 	{
 		name: "scale-in", run: scaleIn, columns: scaleInColumns,
@@ -62,8 +63,8 @@ var scenarios = []scenario{
 	{
 		name: "soak", run: soak, columns: soakColumns,
 		full: []size{
-			{shards: 200, workers: 5, rate: 3000, lasts: 15 * time.Minute},
-			{shards: 200, workers: 5, rate: 3000, lasts: 15 * time.Minute, kill: true, rest: 20 * time.Second},
+			{shards: 200, workers: 5, rate: 3000, lasts: 15 * time.Minute, alone: true},
+			{shards: 200, workers: 5, rate: 3000, lasts: 15 * time.Minute, kill: true, rest: 20 * time.Second, alone: true},
 		},
 	},
 	{
