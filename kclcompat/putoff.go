@@ -15,7 +15,8 @@ import (
 func AtMostEvery(d time.Duration) Option { return func(c *Checkpointer) { c.every = d } }
 
 // StartOfBatch says that a batch is about to be handed out, at the end of which Flush is called, whatever comes of it.
-// Without AtMostEvery it changes nothing.
+// Its counterpart is Flush, and not EndOfBatch, which is for sinks of style NoArguments and writes nothing. Without
+// AtMostEvery it changes nothing.
 func (c *Checkpointer) StartOfBatch() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

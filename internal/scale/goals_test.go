@@ -67,8 +67,8 @@ var goals = []goal{
 // renewal is vmware's default.
 const renewal = 2500 * time.Millisecond
 
-// passes is how many passes of its loop a fleet may make in its steady time: one a minute and worker, each of which vmware
-// shortens or stretches by up to a half.
+// passes is how many listings a fleet may make in its steady time: one a minute and worker, which is vmware's default
+// interval, and a quarter more for where the time begins and ends.
 func passes(f figures) int {
 	return int(1.25*f.steady.took.Minutes()*float64(f.workers)) + 1
 }

@@ -41,7 +41,7 @@ const maxMillis = int64(24 * time.Hour / time.Millisecond)
 
 // normal returns a copy of a configuration by which a lease is renewed, and vmware asks for it, at least three times while
 // it lasts: vmware ends a consumer whose lease is lost only when it asks. With enhanced fan-out it asks first
-// LeaseRefreshPeriodMillis before the lease's end, and then as often.
+// LeaseRefreshPeriodMillis before the lease's end, and then once in a renewal interval (renewFor).
 func normal(cfg *config.KinesisClientLibConfiguration) *config.KinesisClientLibConfiguration {
 	own := *cfg
 	if third := max(1, own.FailoverTimeMillis/3); own.LeaseRefreshWaitTime <= 0 || own.LeaseRefreshWaitTime > third {

@@ -23,6 +23,9 @@ type candidate struct {
 //     one that has just started: most likely in its place;
 //   - beyond its share, one by one, what nobody has taken for a failover time.
 //
+// What it has given back itself rests for an eighth of a failover time first. Where it has as many leases as it may, nothing
+// is due.
+//
 // The caller holds c.mu.
 func (c *Checkpointer) choose(v *view) (next time.Time) {
 	now := time.Now()

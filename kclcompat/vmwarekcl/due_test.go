@@ -13,7 +13,7 @@ import (
 	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/config"
 )
 
-// leases makes a table of leases: "" is one without an item.
+// fleet is a worker and the lease table as its survey has found it.
 type fleet struct {
 	*Checkpointer
 	*view

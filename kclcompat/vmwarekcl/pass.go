@@ -13,7 +13,8 @@ import (
 // one per ShardSyncIntervalMillis as configured, and from surveys of the lease table, one Scan each. In every tick one lease
 // is taken, as long as the survey has found some due.
 
-// loop is what the event loop works with. It is guarded by Checkpointer.mu; the event loop alone changes it.
+// loop is what the event loop works with. on and sync never change once the worker is made. The rest is guarded by
+// Checkpointer.mu; besides the event loop, look changes nextSurvey and relist, and Init began.
 type loop struct {
 	on         bool          // vmware's client is answered by answerLoop
 	sync       time.Duration // how often the shards are listed
@@ -21,9 +22,9 @@ type loop struct {
 	relist     bool          // a shard has ended here: it may have children
 	nextList   time.Time
 	lastSurvey time.Time
-	nextSurvey time.Time
-	warned     time.Time // that the table can't be surveyed
-	view       *view
+	nextSurvey time.Time // the zero time: in the next tick
+	warned     time.Time // when a warning last said that the table can't be surveyed
+	view       *view     // of the last survey that succeeded; nil before the first one
 }
 
 // quickTick is the event loop's pause while leases are due.

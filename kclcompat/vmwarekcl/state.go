@@ -19,7 +19,7 @@ type shardState struct {
 	lost    *holding // one that is over, while its consumer still runs
 
 	token string    // of the last acquisition, that it may still have
-	left  time.Time // when the worker gave it back
+	left  time.Time // when this worker last gave it back
 
 	seen    sighting  // of another worker's lease
 	since   time.Time // it looks so

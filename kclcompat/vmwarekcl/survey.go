@@ -13,14 +13,15 @@ type view struct {
 	read      time.Time       // when the last page was there
 	leases    map[string]item // of the shards that the stream lists
 	due       map[string]bool // leases to be taken, and whether they count for left
-	left      int             // so many may be taken before the next survey
+	left      int             // so many of those that count may be taken before the next survey
 	wasTried  bool            // one of them, since the last tick
-	free      bool            // some lease is
-	decided   bool            // whether to steal
-	quickTick bool
+	free      bool            // some lease is, so nothing is to be stolen
+	decided   bool            // vmware has been asked, after this survey, whether to steal
+	quickTick bool            // leases were offered to vmware in the last tick
 }
 
-// offers reports whether leases are due. Some that vmware has not tried in a whole tick it will not try in the next.
+// offers reports whether leases are due, once a tick. It drops those of which vmware has tried none in a whole tick: it will
+// not try them in the next one. The caller holds Checkpointer.mu.
 func (v *view) offers() bool {
 	if !v.wasTried && v.quickTick {
 		v.due = nil

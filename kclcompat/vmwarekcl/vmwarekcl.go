@@ -23,12 +23,13 @@
 // Which leases are free, one Scan of the table finds for all shards. A worker takes its share of them at once: all shards by the
 // workers that hold leases, itself among them. It begins with one, and takes at most as many as it holds between two
 // looks, so that workers that start together see each other. A lease that somebody gave back, or let run out, a worker
-// that has run for a while leaves alone for half a failover time: one that starts in the other's place takes it. Beyond its
+// that has run for three failover times leaves alone for half a one: one that starts in the other's place takes it. Beyond its
 // share it takes, one by one, what nobody has taken for a failover time. Nothing moves from one worker that works to
 // another, unless EnableLeaseStealing says so.
 //
-// ShardSyncIntervalMillis is how often the shards are listed; they are listed as well when one has ended here. The table
-// is looked at as often, but once in half a failover time at least, and not at all while this worker holds every shard.
+// ShardSyncIntervalMillis is how often the shards are listed; they are listed as well when one has ended here, and when
+// leases are taken. The table is looked at as often, but at least twice and at most eight times in a failover time, and not at
+// all while this worker holds every shard. It is looked at more often while leases are there to be taken, and after errors.
 //
 // # The lease table
 //
