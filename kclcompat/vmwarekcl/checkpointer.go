@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	chk "github.com/vmware/vmware-go-kcl-v2/clientlibrary/checkpoint"
 	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/config"
@@ -55,9 +54,6 @@ func NewCheckpointer(cfg *config.KinesisClientLibConfiguration, api chk.DynamoDB
 	return c
 }
 
-// failover is how long a lease lasts.
-func (c *Checkpointer) failover() time.Duration { return millis(c.cfg.FailoverTimeMillis) }
-
 // patience returns the context of a call that vmware waits for: while the worker runs, a failover time at most.
 func (c *Checkpointer) patience() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(c.running, c.failover())
@@ -73,8 +69,11 @@ func leaseLost(shardID string) error {
 func (c *Checkpointer) FetchCheckpoint(shard *par.ShardStatus) error {
 	var h *holding
 	c.with(shard.ID, func(s *shardState) { h = s.current() })
-	if h != nil {
+	if h != nil && shard.GetLeaseOwner() == c.cfg.WorkerID {
 		return c.standing(shard, h)
+	}
+	if h != nil {
+		return chk.ErrSequenceIDNotFound // the event loop asks, while the consumer hands the shard back
 	}
 	if c.loop.on {
 		if it, read, due := c.offer(shard.ID); due {
@@ -96,8 +95,8 @@ func (c *Checkpointer) FetchCheckpoint(shard *par.ShardStatus) error {
 	if err := c.checkItem(shard.ID, it); err != nil {
 		return err
 	}
-	other := c.checkStream(ctx, shard.ID, it, read) != ""
-	c.with(shard.ID, func(s *shardState) { s.other = other })
+	why, _ := c.checkStream(ctx, shard.ID, it, read)
+	c.with(shard.ID, func(s *shardState) { s.other = why != "" })
 	return c.fetch(shard, it, read)
 }
 
@@ -186,11 +185,15 @@ func (c *Checkpointer) CheckpointSequence(shard *par.ShardStatus) error {
 	return c.write(ctx, h, at, finished)
 }
 
-// RemoveLeaseInfo deletes the lease of a shard that the stream no longer has.
+// RemoveLeaseInfo deletes the lease of a shard that the stream no longer has, if it is finished and nobody's. vmware calls it
+// after one listing without the shard, and one may lag: any other lease stays.
 func (c *Checkpointer) RemoveLeaseInfo(shardID string) error {
 	ctx, cancel := c.patience()
 	defer cancel()
-	_, err := c.table.api.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &c.table.name, Key: c.table.key(shardID)})
+	err := c.table.remove(ctx, shardID, newUpdate().ifEqual(chk.SequenceNumberKey, chk.ShardEnd).ifAbsent(chk.LeaseOwnerKey))
+	if conditionFailed(err) {
+		err = nil
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s := c.shards[shardID]; s != nil && s.current() == nil {

@@ -119,9 +119,9 @@ func TestDue(t *testing.T) {
 		"not those of another process of its id": {shards: 2, with: func(f fleet) { f.owns("me", time.Second, 0, 1) }, next: testFailover / 2},
 		"what it gave back, after a rest": {shards: 2, running: settled, with: func(f fleet) {
 			f.owns("", time.Second, 0)
-			f.state(shardName(0)).left = time.Now().Add(-time.Second)
+			f.state(shardName(0)).givenBack = time.Now().Add(-time.Second)
 			f.owns("", 2*time.Second, 1)
-			f.state(shardName(1)).left = time.Now().Add(-2 * time.Second)
+			f.state(shardName(1)).givenBack = time.Now().Add(-2 * time.Second)
 		}, due: []int{1}, left: 1, next: testFailover / 32},
 		"what it has claimed": {shards: 3, running: settled, with: func(f fleet) {
 			f.holds(0, 1)
@@ -163,10 +163,10 @@ func TestDue(t *testing.T) {
 			f.state(shardName(0)).other = true
 		}, next: testFailover / 2},
 		"nothing that can't be read, or is another stream's": {shards: 2, with: func(f fleet) {
-			f.state(shardName(0)).bad = true
+			f.state(shardName(0)).unclear = true
 			f.state(shardName(1)).other = true
 		}, next: testFailover / 2},
-		"nothing where all is held": {shards: 2, with: func(f fleet) { f.holds(0, 1) }, next: 24 * time.Hour},
+		"nothing where all is held": {shards: 2, with: func(f fleet) { f.holds(0, 1) }, next: time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -182,8 +182,8 @@ func TestDue(t *testing.T) {
 				for _, i := range c.due {
 					want[shardName(i)] = !slices.Contains(c.own, i)
 				}
-				if !maps.Equal(f.due, want) || len(want) > 0 && f.left != c.left {
-					t.Errorf("due %v, %d at once; want %v, %d", f.due, f.left, want, c.left)
+				if !maps.Equal(f.due, want) || len(want) > 0 && f.allowance != c.left {
+					t.Errorf("due %v, %d at once; want %v, %d", f.due, f.allowance, want, c.left)
 				}
 				if d := time.Until(next); d != c.next {
 					t.Errorf("the next survey is in %v, want %v", d, c.next)

@@ -76,6 +76,10 @@ func (c *Checkpointer) acquire(ctx context.Context, shard *par.ShardStatus, work
 		return chk.ErrLeaseNotAcquired{}
 	}
 	plan, err := c.plan(ctx, shard.ID, it, f.read)
+	if errors.Is(err, errNotListed) {
+		c.cfg.Logger.Debugf("kplkit: %v", err)
+		return chk.ErrLeaseNotAcquired{}
+	}
 	if err != nil {
 		return err
 	}
@@ -132,6 +136,9 @@ func (c *Checkpointer) sight(shardID string, it item, at time.Time) {
 		if s.seen != now || s.since.IsZero() {
 			s.seen, s.since = now, at
 		}
+		if now.owner != "" && now.token != s.token {
+			s.givenBack = time.Time{} // somebody else has had it since
+		}
 	})
 	if twin {
 		c.cfg.Logger.Warnf("kplkit: another process with the worker id %q renews leases: each process needs an id of its own", c.cfg.WorkerID)
@@ -147,14 +154,27 @@ func (now sighting) renews(before sighting) bool {
 // unchanged for the failover time; the wall clocks of two machines are not compared. That goes for one with this worker's id,
 // too: another process may have the same. Only one with a token of this process is over when this process says so.
 func (c *Checkpointer) free(shardID string, it item, worker string) bool {
-	var stood time.Duration
-	own := false
-	c.with(shardID, func(s *shardState) {
-		stood, own = time.Since(s.since), s.token != "" && s.token == it.text(tokenKey)
-	})
-	owner, claim := it.text(chk.LeaseOwnerKey), it.text(chk.ClaimRequestKey)
-	if owner != "" && !own && stood < c.failover() {
-		return false
+	var since time.Time
+	c.with(shardID, func(s *shardState) { since, _ = c.freeSince(s, it) })
+	return !since.After(time.Now())
+}
+
+// freeSince returns when a lease was free, or will be if nobody renews it; and whether it is this worker's own, by its token or
+// its claim. The caller holds c.mu.
+func (c *Checkpointer) freeSince(s *shardState, it item) (since time.Time, own bool) {
+	since, own = s.since, s.token != "" && s.token == it.text(tokenKey)
+	if it.text(chk.LeaseOwnerKey) != "" && !own {
+		since = since.Add(c.failover())
 	}
-	return claim == "" || claim == worker || stood >= millis(c.cfg.LeaseStealingClaimTimeoutMillis)
+	switch claim := it.text(chk.ClaimRequestKey); claim {
+	case "":
+	case c.cfg.WorkerID:
+		own = true
+	default:
+		if claimed := s.since.Add(millis(c.cfg.LeaseStealingClaimTimeoutMillis)); since.Before(claimed) {
+			since = claimed
+		}
+		own = false
+	}
+	return since, own
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/smithy-go/middleware"
 )
 
@@ -22,29 +23,13 @@ type loop struct {
 	relist     bool          // a shard has ended here: it may have children
 	nextList   time.Time
 	lastSurvey time.Time
-	nextSurvey time.Time // the zero time: in the next tick
-	warned     time.Time // when a warning last said that the table can't be surveyed
+	nextSurvey time.Time // the zero time: as soon as may be
+	trouble    int       // errors of DynamoDB, and leases given back soon, since the last survey without any
+	troubled   bool      // there was one since the last survey
 	view       *view     // of the last survey that succeeded; nil before the first one
+
+	warnedList, warnedSurvey time.Time // when it was last warned of an error of each
 }
-
-// quickTick is the event loop's pause while leases are due.
-const quickTick = 10 * time.Millisecond
-
-// tick is the event loop's pause otherwise.
-func (c *Checkpointer) tick() time.Duration {
-	return min(max(c.failover()/32, quickTick), time.Second, c.loop.sync)
-}
-
-// round is the least time between two surveys: so long others have to show themselves before this worker takes more.
-func (c *Checkpointer) round() time.Duration { return max(c.failover()/32, quickTick) }
-
-// surveyInterval is the time between two surveys while nothing is due, and others hold leases.
-func (c *Checkpointer) surveyInterval() time.Duration {
-	return min(c.failover()/2, max(c.loop.sync, c.failover()/8))
-}
-
-// claimInterval is the time between two surveys while this worker waits for a lease that it has claimed.
-func (c *Checkpointer) claimInterval() time.Duration { return c.failover() / 8 }
 
 // inside marks the context of a call to Kinesis, so that one which is made for another is told from the event loop's.
 type inside struct{}
@@ -61,12 +46,17 @@ func (c *Checkpointer) answerLoop(o *kinesis.Options) {
 				if err := c.pass(); err != nil {
 					return out, md, err
 				}
-				c.mu.Lock()
-				defer c.mu.Unlock()
-				out.Result = &kinesis.ListShardsOutput{Shards: c.listing.answer}
+				out.Result = &kinesis.ListShardsOutput{Shards: c.answer()}
 				return out, md, nil
 			}), middleware.Before)
 	})
+}
+
+// answer returns the shards that vmware is told of.
+func (c *Checkpointer) answer() []types.Shard {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.listing.answer
 }
 
 // pass is what happens at the beginning of a tick. It returns an error as long as the shards were never listed.
@@ -77,21 +67,23 @@ func (c *Checkpointer) pass() error {
 	ctx, cancel := c.patience()
 	defer cancel()
 	if err := c.listInTime(ctx); err != nil {
-		c.pause(max(c.tick(), time.Second))
+		c.pause(time.Second)
 		return err
 	}
 	c.mu.Lock()
 	now := time.Now()
 	due := !now.Before(c.loop.nextSurvey) && now.Sub(c.loop.lastSurvey) >= c.round()
+	if due {
+		c.loop.nextSurvey = now.Add(c.idleInterval()) // what asks for one from now on comes after it
+	}
 	c.mu.Unlock()
 	if due {
 		c.survey(ctx)
 	}
 	c.mu.Lock()
-	v := c.loop.view
-	busy := v != nil && v.offers()
+	offers := c.loop.view.nextTick()
 	c.mu.Unlock()
-	if busy {
+	if offers {
 		c.pause(quickTick)
 	} else {
 		c.pause(c.tick())
@@ -101,7 +93,7 @@ func (c *Checkpointer) pass() error {
 
 // pause sets how long vmware's event loop sleeps next. It is the loop that calls, and that reads it.
 func (c *Checkpointer) pause(d time.Duration) {
-	c.cfg.ShardSyncIntervalMillis = max(1, int(d/time.Millisecond))
+	c.cfg.ShardSyncIntervalMillis = int(d / time.Millisecond)
 }
 
 // listInTime lists the shards if that is due. As long as that fails, those known so far stand.
@@ -121,20 +113,35 @@ func (c *Checkpointer) listInTime(ctx context.Context) error {
 	if err != nil && last.shards == nil {
 		return err
 	}
-	if err != nil {
+	if c.seldom(&c.loop.warnedList, err) {
 		c.cfg.Logger.Warnf("kplkit: %v; those known so far stand", err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.loop.relist = false
 	if err != nil {
-		c.loop.nextList = now.Add(min(c.loop.sync, c.failover()/2))
+		c.loop.nextList = now.Add(c.listRetry())
 		return nil
 	}
-	c.loop.relist, c.loop.nextList = false, now.Add(c.loop.sync)
+	c.loop.nextList = now.Add(c.loop.sync)
 	for id, shard := range shards {
 		if known := last.shards[id]; known.start != shard.start { // a new one, or one of a stream made anew
 			c.loop.nextSurvey = time.Time{}
 		}
 	}
 	return nil
+}
+
+// seldom reports whether to warn of an error: once a minute, until it is over.
+func (c *Checkpointer) seldom(last *time.Time, err error) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch now := time.Now(); {
+	case err == nil:
+		*last = time.Time{}
+	case c.running.Err() == nil && now.Sub(*last) >= time.Minute:
+		*last = now
+		return true
+	}
+	return false
 }

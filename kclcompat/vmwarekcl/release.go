@@ -3,6 +3,8 @@ package vmwarekcl
 import (
 	"sync"
 	"time"
+
+	chk "github.com/vmware/vmware-go-kcl-v2/clientlibrary/checkpoint"
 )
 
 // RemoveLeaseOwner hands the lease back. vmware calls it when the shard's consumer has ended, for whatever reason.
@@ -21,7 +23,10 @@ func (c *Checkpointer) RemoveLeaseOwner(shardID string) error {
 	var f failures
 	c.with(shardID, func(s *shardState) {
 		if mine = h != nil && s.current() == h; mine { // else it was handed back meanwhile
-			f, *s = h.failures, shardState{token: h.token, left: time.Now()}
+			if time.Since(h.began) < c.failover() && h.base != chk.ShardEnd {
+				c.haveTrouble() // it could not be read, or not be kept
+			}
+			f, *s = h.failures, shardState{token: h.token, givenBack: time.Now()}
 		}
 	})
 	if !mine {

@@ -2,9 +2,7 @@ package vmwarekcl
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"math/big"
 	"time"
 
 	chk "github.com/vmware/vmware-go-kcl-v2/clientlibrary/checkpoint"
@@ -33,21 +31,6 @@ func (c *Checkpointer) keep(h *holding) {
 			due = point.Add((time.Since(point)/interval + 1) * interval)
 		}
 	}
-}
-
-// renewalInterval is how far apart two renewals of a lease are. A third of its time at most: normal.
-func (c *Checkpointer) renewalInterval() time.Duration { return millis(c.cfg.LeaseRefreshWaitTime) }
-
-// retryInterval is how long after the beginning of a renewal that has failed the next one begins: an eighth of the lease's
-// time, more or less.
-func (c *Checkpointer) retryInterval() time.Duration {
-	return c.failover()*3/32 + random(c.failover()/16)
-}
-
-// random returns a duration from 0 to below d.
-func random(d time.Duration) time.Duration {
-	n, _ := rand.Int(rand.Reader, big.NewInt(max(1, int64(d)))) // never fails
-	return time.Duration(n.Int64())
 }
 
 // renew renews a lease, and reports whether it has. An error other than a failed condition says nothing about the lease: it

@@ -18,13 +18,13 @@ type shardState struct {
 	held    *holding // nil if none is
 	lost    *holding // one that is over, while its consumer still runs
 
-	token string    // of the last acquisition, that it may still have
-	left  time.Time // when this worker last gave it back
+	token     string    // of the last acquisition, that it may still have
+	givenBack time.Time // when this worker last gave it back
 
 	seen    sighting  // of another worker's lease
 	since   time.Time // it looks so
 	suspect time.Time // when the shard was first listed as open, though its lease says SHARD_END and has no birth
-	bad     bool      // its checkpoint can't be read
+	unclear bool      // its checkpoint can't be read, or whose it is could not be told
 	other   bool      // it is another stream's
 	warned  string    // of what
 }
@@ -46,6 +46,7 @@ func (s *shardState) current() *holding {
 // holding is one acquisition of a lease, from the answer that brought it to RemoveLeaseOwner.
 type holding struct {
 	shardID, token string
+	began          time.Time
 	start          string // the shard's first sequence number: a number that any reader can start after
 
 	ctx     context.Context // ends with the lease
@@ -93,6 +94,7 @@ func (c *Checkpointer) holdingOf(shardID string) (h *holding) {
 
 // hold begins an acquisition, which is renewed from now on.
 func (c *Checkpointer) hold(h *holding) {
+	h.began = time.Now()
 	h.ctx, h.end = context.WithCancelCause(context.Background())
 	batches, cancel := context.WithCancelCause(h.ctx)
 	h.batches, h.unlink = batches, context.AfterFunc(c.running, func() { cancel(errStopping) })

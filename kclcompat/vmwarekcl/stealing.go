@@ -48,7 +48,7 @@ func (c *Checkpointer) undecided() map[string]item {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	v := c.loop.view
-	if v == nil || v.decided || v.free {
+	if v == nil || v.decided || v.anyFree {
 		return nil
 	}
 	v.decided = true
@@ -70,8 +70,6 @@ func (c *Checkpointer) ClaimShard(shard *par.ShardStatus, worker string) error {
 		ifSame(it, chk.LeaseOwnerKey, chk.LeaseTimeoutKey).ifAbsent(chk.ClaimRequestKey))
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if soon := time.Now().Add(c.claimInterval()); soon.Before(c.loop.nextSurvey) {
-		c.loop.nextSurvey = soon // it is handed over then
-	}
+	c.surveyBy(time.Now().Add(c.claimInterval())) // it is handed over then
 	return err
 }

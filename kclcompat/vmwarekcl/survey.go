@@ -12,27 +12,37 @@ import (
 type view struct {
 	read      time.Time       // when the last page was there
 	leases    map[string]item // of the shards that the stream lists
-	due       map[string]bool // leases to be taken, and whether they count for left
-	left      int             // so many of those that count may be taken before the next survey
-	wasTried  bool            // one of them, since the last tick
-	free      bool            // some lease is, so nothing is to be stolen
+	due       map[string]bool // leases to be taken, and whether they count for the allowance
+	allowance int             // so many of those that count may be taken before the next survey
+	untried   int             // ticks since vmware has last tried one
+	anyFree   bool            // some lease is free, so nothing is to be stolen
 	decided   bool            // vmware has been asked, after this survey, whether to steal
-	quickTick bool            // leases were offered to vmware in the last tick
 }
 
-// offers reports whether leases are due, once a tick. It drops those of which vmware has tried none in a whole tick: it will
-// not try them in the next one. The caller holds Checkpointer.mu.
-func (v *view) offers() bool {
-	if !v.wasTried && v.quickTick {
+// patient is after how many ticks without a try leases are no longer due: vmware has reasons of its own not to try them. It
+// may list the shards, which is what counts as a tick, twice in one.
+const patient = 4
+
+// nextTick reports whether leases are offered in this tick. The caller holds Checkpointer.mu.
+func (v *view) nextTick() bool {
+	if v == nil {
+		return false
+	}
+	if v.untried++; v.untried > patient {
 		v.due = nil
 	}
-	v.wasTried, v.quickTick = false, false
-	for _, counts := range v.due {
-		if !counts || v.left > 0 {
-			v.quickTick = true
+	for id := range v.due {
+		if v.offers(id) {
+			return true
 		}
 	}
-	return v.quickTick
+	return false
+}
+
+// offers reports whether a lease may be taken now.
+func (v *view) offers(shardID string) bool {
+	counts, due := v.due[shardID]
+	return due && (!counts || v.allowance > 0)
 }
 
 // survey looks through the lease table and decides which leases are due. After an error nothing is, for a moment.
@@ -52,31 +62,40 @@ func (c *Checkpointer) survey(ctx context.Context) {
 			c.judge(ctx, id, v)
 		}
 	}
-	c.mu.Lock()
-	c.loop.lastSurvey = began
-	warn := err != nil && began.Sub(c.loop.warned) >= time.Minute && c.running.Err() == nil
-	switch {
-	case err == nil:
-		c.loop.view, c.loop.warned = v, time.Time{}
-		c.loop.nextSurvey = c.choose(v)
-	case warn:
-		c.loop.warned = began
-		fallthrough
-	default:
-		c.surveySoon()
-	}
-	c.mu.Unlock()
-	if warn {
+	if c.seldom(&c.loop.warnedSurvey, err) {
 		c.cfg.Logger.Warnf("kplkit: %v; until that succeeds, no lease is acquired", err)
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.loop.lastSurvey = began
+	if err != nil {
+		c.pauseOffers()
+		return
+	}
+	if !c.loop.troubled {
+		c.loop.trouble = 0
+	}
+	c.loop.view, c.loop.troubled = v, false
+	c.surveyBy(c.choose(v))
 }
 
-// surveySoon lets nothing be due before the next survey, in a moment. The caller holds c.mu.
-func (c *Checkpointer) surveySoon() {
+// pauseOffers lets nothing be due after an error of DynamoDB, until the next survey, in a moment. The caller holds c.mu.
+func (c *Checkpointer) pauseOffers() {
 	if c.loop.view != nil {
 		c.loop.view.due = nil
 	}
-	c.loop.nextSurvey = time.Now().Add(c.failover() / 16)
+	c.haveTrouble()
+	c.surveyBy(time.Now().Add(c.round()))
+}
+
+// haveTrouble has the next surveys come later. The caller holds c.mu.
+func (c *Checkpointer) haveTrouble() { c.loop.trouble, c.loop.troubled = c.loop.trouble+1, true }
+
+// surveyBy has the next survey at a time, unless it is to come earlier. The caller holds c.mu.
+func (c *Checkpointer) surveyBy(t time.Time) {
+	if t.Before(c.loop.nextSurvey) {
+		c.loop.nextSurvey = t
+	}
 }
 
 // judge takes in how a lease stands that this worker does not hold.
@@ -88,12 +107,13 @@ func (c *Checkpointer) judge(ctx context.Context, shardID string, v *view) {
 	}
 	it := v.leases[shardID]
 	c.sight(shardID, it, v.read)
-	bad, other, warn := c.checkItem(shardID, it), "", false
+	bad, why, known, warn := c.checkItem(shardID, it), "", true, false
 	if bad == nil {
-		other = c.checkStream(ctx, shardID, it, v.read)
+		why, known = c.checkStream(ctx, shardID, it, v.read)
 	}
 	c.with(shardID, func(s *shardState) {
-		if s.bad, s.other = bad != nil, other != ""; s.bad {
+		s.unclear = bad != nil || !known
+		if s.other = why != ""; bad != nil {
 			warn, s.warned = s.warned != bad.Error(), bad.Error()
 		}
 	})
@@ -134,8 +154,7 @@ func (c *Checkpointer) offer(shardID string) (it item, read time.Time, due bool)
 	if v == nil {
 		return nil, read, false
 	}
-	counts, due := v.due[shardID]
-	if !due || counts && v.left <= 0 {
+	if !v.offers(shardID) {
 		return nil, read, false
 	}
 	return v.leases[shardID], v.read, true
@@ -150,11 +169,11 @@ func (c *Checkpointer) tried(shardID string, err error) {
 		return
 	}
 	if v.due[shardID] && err == nil {
-		v.left--
+		v.allowance--
 	}
-	v.wasTried = true
+	v.untried = 0
 	delete(v.due, shardID)
 	if err != nil && !errors.As(err, &chk.ErrLeaseNotAcquired{}) {
-		c.surveySoon()
+		c.pauseOffers()
 	}
 }

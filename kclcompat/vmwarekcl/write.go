@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -71,7 +70,7 @@ func (c *Checkpointer) persist(ctx context.Context, h *holding, u *update, numbe
 			return err
 		}
 		select {
-		case <-time.After(c.retryInterval()/2 + rand.N(c.retryInterval())):
+		case <-time.After(c.retryInterval()):
 		case <-ctx.Done():
 			return err
 		}
