@@ -133,6 +133,13 @@ func TestDue(t *testing.T) {
 			f.owns("b", time.Second, 1)
 			f.set(1, chk.ClaimRequestKey, stringValue("me"))
 		}, next: testFailover / 8},
+		"nor does it wait for what it has claimed, once that is finished": {shards: 3, with: func(f fleet) {
+			f.holds(0)
+			f.owns("b", time.Second, 1)
+			f.owns("", time.Hour, 2)
+			f.set(2, chk.SequenceNumberKey, stringValue(chk.ShardEnd))
+			f.set(2, chk.ClaimRequestKey, stringValue("me"))
+		}, next: testFailover / 2},
 		"dead workers have no share": {shards: 6, with: func(f fleet) {
 			f.holds(0, 1)
 			f.owns("b", time.Second, 2)

@@ -72,7 +72,7 @@ func (c *Checkpointer) renewFor(shard *par.ShardStatus, worker string, h *holdin
 // acquire takes a lease that is free. It runs in the worker's event loop, while the shard has no consumer.
 func (c *Checkpointer) acquire(ctx context.Context, shard *par.ShardStatus, worker string, f *fetched) error {
 	it := f.item
-	if !c.free(shard.ID, it, worker) {
+	if !c.free(shard.ID, it) {
 		return chk.ErrLeaseNotAcquired{}
 	}
 	plan, err := c.plan(ctx, shard.ID, it, f.read)
@@ -153,7 +153,7 @@ func (now sighting) renews(before sighting) bool {
 // free reports whether nobody holds a lease, and no other worker has claimed it. A lease is over once it has stood
 // unchanged for the failover time; the wall clocks of two machines are not compared. That goes for one with this worker's id,
 // too: another process may have the same. Only one with a token of this process is over when this process says so.
-func (c *Checkpointer) free(shardID string, it item, worker string) bool {
+func (c *Checkpointer) free(shardID string, it item) bool {
 	var since time.Time
 	c.with(shardID, func(s *shardState) { since, _ = c.freeSince(s, it) })
 	return !since.After(time.Now())
