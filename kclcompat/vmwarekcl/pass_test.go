@@ -154,14 +154,17 @@ func TestOffers(t *testing.T) {
 		if _, _, due := c.offer(shardName(0)); !due || c.cfg.ShardSyncIntervalMillis != 10 {
 			t.Errorf("due %v, the next tick is in %d ms", due, c.cfg.ShardSyncIntervalMillis)
 		}
+		for range patient - 1 {
+			c.loop.view.nextTick()
+		}
 		c.tried(shardName(0), nil)
 		_, _, again := c.offer(shardName(0))
 		_, _, other := c.offer(shardName(1))
 		if again || other || c.loop.view.nextTick() {
 			t.Errorf("offered again %v, another one %v, though it may take one", again, other)
 		}
-		c.loop.view.allowance, c.loop.view.untried = 1, 0
-		for range patient {
+		c.loop.view.allowance = 1
+		for range patient - 1 {
 			if !c.loop.view.nextTick() {
 				t.Error("no longer offered")
 			}
