@@ -51,7 +51,7 @@ type Checkpointer struct {
 	err      error           // of the last Done
 
 	every   time.Duration // AtMostEvery
-	inBatch bool          // Flush is to come
+	inBatch bool          // FinishBatch is to come
 	began   time.Time     // of the last write, unless it has failed
 	owed    placed        // what was put off last; written since if covered lies there
 }

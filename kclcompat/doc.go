@@ -10,7 +10,7 @@
 // records between come again after a crash, unless RefuseHeld asks for an error instead.
 //
 // Any number of goroutines may checkpoint at once: one write covers all that wait with it. AtMostEvery puts off what is
-// checkpointed inside a batch, from StartOfBatch to Flush, so that one write covers the calls of some time. Engines such as
+// checkpointed inside a batch, from BeginBatch to FinishBatch, so that one write covers the calls of some time. Engines such as
 // vmwarekcl call both; a loop of one's own has to.
 //
 // # Positions

@@ -61,7 +61,7 @@ func ExampleRefuseHeld() {
 	// Output: true 4959033827:0 TRIM_HORIZON sdk/sub-sequence-number
 }
 
-// A loop of one's own checkpoints after every user record. Writes are put off inside a batch, and Flush ends it.
+// A loop of one's own checkpoints after every user record. Writes are put off inside a batch, and FinishBatch ends it.
 func ExampleAtMostEvery() {
 	ctx := context.Background()
 	table := &lease{checkpoint: seqnum.TrimHorizon()}
@@ -71,13 +71,13 @@ func ExampleAtMostEvery() {
 		return
 	}
 	for _, batch := range [][]string{{"4959033827", "4959033828", "4959033829"}, {"4959033830", "4959033831"}} {
-		c.StartOfBatch()
+		c.BeginBatch()
 		for _, number := range batch {
 			c.Done(deagg.UserRecord{SequenceNumber: number, Last: true})
 			result, err := c.Checkpoint(ctx)
 			fmt.Println(result.Done, result.Written, result.Effect, err)
 		}
-		result, err := c.Flush(ctx)
+		result, err := c.FinishBatch(ctx)
 		fmt.Println("end of batch:", result.Done, table.checkpoint, result.Effect, err)
 	}
 	// Output:

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// AtMostEvery puts off what Checkpoint writes in a batch until d has passed since the last write began, or until Flush.
-// A batch lasts from StartOfBatch to Flush: outside of it nothing is put off, so that nothing that was asked for stays
+// AtMostEvery puts off what Checkpoint writes in a batch until d has passed since the last write began, or until FinishBatch.
+// A batch lasts from BeginBatch to FinishBatch: outside of it nothing is put off, so that nothing that was asked for stays
 // unwritten. Engines call both, vmwarekcl too; a loop of one's own has to. A write that has failed does not count: the
 // next Checkpoint tries again.
 //
@@ -14,20 +14,20 @@ import (
 // With d <= 0, which is the default, nothing is put off.
 func AtMostEvery(d time.Duration) Option { return func(c *Checkpointer) { c.every = d } }
 
-// StartOfBatch says that a batch is about to be handed out, at the end of which Flush is called, whatever comes of it.
-// Its counterpart is Flush, and not EndOfBatch, which is for sinks of style NoArguments and writes nothing. Without
+// BeginBatch says that a batch is about to be handed out, at the end of which FinishBatch is called, whatever comes of it.
+// Its counterpart is FinishBatch, and not EndOfBatch, which is for sinks of style NoArguments and writes nothing. Without
 // AtMostEvery it changes nothing.
-func (c *Checkpointer) StartOfBatch() {
+func (c *Checkpointer) BeginBatch() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.inBatch = true
 }
 
-// Flush ends the batch: it writes the furthest safe position if a Checkpoint was put off and nothing has been written that
-// far since, and nothing otherwise. Where it fails, what was put off stays so: the next Checkpoint or Flush writes it.
+// FinishBatch ends the batch: it writes the furthest safe position if a Checkpoint was put off and nothing has been written that
+// far since, and nothing otherwise. Where it fails, what was put off stays so: the next Checkpoint or FinishBatch writes it.
 // For a sink of style NoArguments it comes before the next batch is taken, as Checkpoint does. Errors are those of
 // Checkpoint, but for what is Done since and can't be written: then what was put off is.
-func (c *Checkpointer) Flush(ctx context.Context) (Result, error) {
+func (c *Checkpointer) FinishBatch(ctx context.Context) (Result, error) {
 	c.mu.Lock()
 	c.inBatch = false
 	now, owed := c.place(), c.owed

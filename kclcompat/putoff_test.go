@@ -16,10 +16,10 @@ import (
 	"github.com/kplkit/kplkit/seqnum"
 )
 
-// flush calls Flush and returns its result as checkpoint does.
+// flush calls FinishBatch and returns its result as checkpoint does.
 func flush(t *testing.T, c *Checkpointer) string {
 	t.Helper()
-	r, err := c.Flush(t.Context())
+	r, err := c.FinishBatch(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,10 +40,10 @@ func TestAtMostEvery(t *testing.T) {
 			}
 		}
 		process(plain(0)) // outside a batch nothing is put off
-		c.StartOfBatch()
+		c.BeginBatch()
 		process(userRecord(1, 0, false), userRecord(1, 1, true), plain(2), plain(3))
 		results = append(results, flush(t, c), flush(t, c)) // the second time nothing is put off
-		c.StartOfBatch()
+		c.BeginBatch()
 		process(plain(4))
 		c.Done(plain(5))
 		results = append(results, flush(t, c))
@@ -63,12 +63,12 @@ func TestAtMostEvery(t *testing.T) {
 	})
 }
 
-// TestFlushWithoutAsking: what is Done and was not asked to be stored, is not.
-func TestFlushWithoutAsking(t *testing.T) {
+// TestFinishWithoutAsking: what is Done and was not asked to be stored, is not.
+func TestFinishWithoutAsking(t *testing.T) {
 	for _, opts := range [][]Option{nil, {AtMostEvery(0)}, {AtMostEvery(time.Hour)}, {AtMostEvery(time.Hour), RefuseHeld()}} {
 		sink := &memorySink{style: SubSequenceNumber}
 		c := newCheckpointer(t, sink, seqnum.TrimHorizon(), "sdk", opts...)
-		c.StartOfBatch()
+		c.BeginBatch()
 		c.Done(userRecord(1, 0, false))
 		if got := flush(t, c); got != "1:0 TRIM_HORIZON repeats" || sink.writes != nil {
 			t.Errorf("%s; %q", got, sink.writes)
@@ -90,25 +90,25 @@ func TestPutOffOthers(t *testing.T) {
 		c := newCheckpointer(t, sink, seqnum.TrimHorizon(), "sdk", append(test.opts, AtMostEvery(time.Hour))...)
 		c.Done(plain(0))
 		checkpoint(t, c)
-		c.StartOfBatch()
+		c.BeginBatch()
 		c.Done(userRecord(1, 1, true))
 		if got := checkpoint(t, c); got != "1:1 0:0 repeats" { // not refused: the rule would store it
 			t.Errorf("%s: put off: %s", name, got)
 		}
 		c.Done(test.then)
-		if r, err := c.Flush(t.Context()); err != nil || sink.last.Less(seqnum.At(number(1), 1)) {
+		if r, err := c.FinishBatch(t.Context()); err != nil || sink.last.Less(seqnum.At(number(1), 1)) {
 			t.Errorf("%s: flushed: %+v, %v", name, r, err)
 		}
 	}
 }
 
-// TestRefusedAtOnce: what Checkpoint refuses is refused in a batch too, and Flush does not write it.
+// TestRefusedAtOnce: what Checkpoint refuses is refused in a batch too, and FinishBatch does not write it.
 func TestRefusedAtOnce(t *testing.T) {
 	sink := &memorySink{style: SequenceNumber}
 	c := newCheckpointer(t, sink, seqnum.TrimHorizon(), "kcl-2.7", RefuseHeld(), AtMostEvery(time.Hour))
 	c.Done(plain(0))
 	checkpoint(t, c)
-	c.StartOfBatch()
+	c.BeginBatch()
 	c.Done(userRecord(1, 1, false))
 	var held *HeldError
 	if _, err := c.Checkpoint(t.Context()); !errors.As(err, &held) {
@@ -124,25 +124,25 @@ func TestRefusedAtOnce(t *testing.T) {
 		t.Errorf("with an ended context: %v", err)
 	}
 	if got := flush(t, c); len(sink.writes) != 1 {
-		t.Errorf("Flush: %s, wrote %q", got, sink.writes)
+		t.Errorf("FinishBatch: %s, wrote %q", got, sink.writes)
 	}
 }
 
-// TestFailedWritesArePutOffNoMore: after a write that has failed the next Checkpoint tries again, and a Flush that has
+// TestFailedWritesArePutOffNoMore: after a write that has failed the next Checkpoint tries again, and a FinishBatch that has
 // failed loses nothing of what was put off.
 func TestFailedWritesArePutOffNoMore(t *testing.T) {
 	sink := &memorySink{style: SubSequenceNumber}
 	c := newCheckpointer(t, sink, seqnum.TrimHorizon(), "kplkit", AtMostEvery(time.Hour))
 	c.Done(plain(0))
 	checkpoint(t, c)
-	c.StartOfBatch()
+	c.BeginBatch()
 	c.Done(plain(1))
 	checkpoint(t, c)
 	sink.err = ErrLeaseLost
-	if r, err := c.Flush(t.Context()); !errors.Is(err, ErrLeaseLost) || r.Written != seqnum.At(number(0), 0) || r.Effect != Repeats {
-		t.Errorf("a Flush that fails: %+v, %v", r, err)
+	if r, err := c.FinishBatch(t.Context()); !errors.Is(err, ErrLeaseLost) || r.Written != seqnum.At(number(0), 0) || r.Effect != Repeats {
+		t.Errorf("a FinishBatch that fails: %+v, %v", r, err)
 	}
-	c.StartOfBatch()
+	c.BeginBatch()
 	if r, err := c.Checkpoint(t.Context()); !errors.Is(err, ErrLeaseLost) {
 		t.Errorf("the next checkpoint: %+v, %v", r, err)
 	}
@@ -156,20 +156,20 @@ func TestFailedWritesArePutOffNoMore(t *testing.T) {
 func TestPutOffFromLatest(t *testing.T) {
 	sink := &memorySink{style: SubSequenceNumber, err: errors.New("a fault of the table")}
 	c := newCheckpointer(t, sink, seqnum.Latest(), "kplkit", AtMostEvery(time.Hour))
-	c.StartOfBatch()
+	c.BeginBatch()
 	c.Done(plain(0))
 	if r, err := c.Checkpoint(t.Context()); err == nil || r.Effect != Loses {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
 
-// TestPutOffAtTheEndOfBatch: a sink of style NoArguments writes once a batch, which Flush does.
+// TestPutOffAtTheEndOfBatch: a sink of style NoArguments writes once a batch, which FinishBatch does.
 func TestPutOffAtTheEndOfBatch(t *testing.T) {
 	sink := &memorySink{style: NoArguments}
 	c := newCheckpointer(t, sink, seqnum.TrimHorizon(), "kcl-2.7", AtMostEvery(time.Hour))
 	var results []string
 	for n := range 3 {
-		c.StartOfBatch()
+		c.BeginBatch()
 		c.Done(userRecord(n, 0, false))
 		results = append(results, checkpoint(t, c))
 		c.Done(userRecord(n, 1, true))
@@ -191,7 +191,7 @@ func TestPutOffAndShardEnd(t *testing.T) {
 	sink := &memorySink{style: SubSequenceNumber}
 	c := newCheckpointer(t, sink, seqnum.TrimHorizon(), "kplkit", AtMostEvery(time.Hour))
 	for n := range 2 {
-		c.StartOfBatch()
+		c.BeginBatch()
 		c.Done(plain(n))
 		checkpoint(t, c)
 	}
@@ -212,7 +212,7 @@ func TestPutOffDoesNotWait(t *testing.T) {
 		release := make(chan struct{})
 		sink := &memorySink{style: SubSequenceNumber, during: func() { <-release }}
 		c := newCheckpointer(t, sink, seqnum.TrimHorizon(), "kplkit", AtMostEvery(time.Minute))
-		c.StartOfBatch()
+		c.BeginBatch()
 		c.Done(plain(0))
 		var first sync.WaitGroup
 		first.Go(func() { c.Checkpoint(t.Context()) })
@@ -255,7 +255,7 @@ func TestPutOffAgainstAtOnce(t *testing.T) {
 				return
 			}
 			w.delay = time.Duration(1+rnd.IntN(1000)) * time.Millisecond
-			if w.style != NoArguments && rnd.IntN(3) == 0 { // its batch is over when its Flush has failed
+			if w.style != NoArguments && rnd.IntN(3) == 0 { // its batch is over when its FinishBatch has failed
 				w.fails = 4
 			}
 			noLess := func(r Result, err error) {
@@ -265,7 +265,7 @@ func TestPutOffAgainstAtOnce(t *testing.T) {
 				w.hold(t, r, w.next)
 			}
 			for w.next < len(w.records) {
-				w.c.StartOfBatch()
+				w.c.BeginBatch()
 				spaced := len(w.began)
 				for range 1 + rnd.IntN(6) {
 					if w.step() && rnd.IntN(2) == 0 {
@@ -281,7 +281,7 @@ func TestPutOffAgainstAtOnce(t *testing.T) {
 						t.Errorf("seed %d: in a batch a write began %v after the one before, of %v", seed, gap, every)
 					}
 				}
-				noLess(w.c.Flush(t.Context()))
+				noLess(w.c.FinishBatch(t.Context()))
 				if rnd.IntN(3) == 0 && w.step() {
 					w.endOfBatch()
 					noLess(w.checkpoint(t))
@@ -291,7 +291,7 @@ func TestPutOffAgainstAtOnce(t *testing.T) {
 	}
 }
 
-// TestPutOffByMany: goroutines checkpoint in and outside of batches, and at last Flush stores what they have asked for.
+// TestPutOffByMany: goroutines checkpoint in and outside of batches, and at last FinishBatch stores what they have asked for.
 func TestPutOffByMany(t *testing.T) {
 	for seed := range uint64(300) {
 		synctest.Test(t, func(t *testing.T) {
@@ -314,14 +314,14 @@ func TestPutOffByMany(t *testing.T) {
 			}
 			all.Go(func() {
 				for range 8 {
-					w.c.StartOfBatch()
+					w.c.BeginBatch()
 					time.Sleep(w.upTo(40 * time.Millisecond))
-					w.c.Flush(t.Context())
+					w.c.FinishBatch(t.Context())
 				}
 			})
 			all.Wait()
 			w.fails = 0
-			if r, err := w.c.Flush(t.Context()); err != nil || w.covered.Less(w.asked) {
+			if r, err := w.c.FinishBatch(t.Context()); err != nil || w.covered.Less(w.asked) {
 				t.Errorf("seed %d, %v %v: %+v, %v: asked for was %s, stored is %s", seed, w.readers, w.style, r, err, short(w.asked), short(w.last))
 			}
 		})
@@ -331,7 +331,7 @@ func TestPutOffByMany(t *testing.T) {
 // TestDoneAllocatesNothing: it is called for every user record.
 func TestDoneAllocatesNothing(t *testing.T) {
 	c := newCheckpointer(t, &memorySink{style: SubSequenceNumber}, seqnum.TrimHorizon(), "kplkit", AtMostEvery(time.Second))
-	c.StartOfBatch()
+	c.BeginBatch()
 	sub := int64(0)
 	u := userRecord(1, 0, false)
 	if n := testing.AllocsPerRun(100, func() { u.SubSequenceNumber = sub; sub++; c.Done(u) }); n > 0 {

@@ -15,7 +15,7 @@ type scenario struct {
 var scenarios = []scenario{
 	{
 		name: "start", run: fromNothing, columns: fromNothingColumns, more: steadyColumns,
-		short: []size{{shards: 16, workers: 1, steady: true}, {shards: 20, workers: 3}},
+		short: []size{{shards: 16, workers: 1, steady: true}, {shards: 40, workers: 3}},
 		full: []size{
 			{shards: 16, workers: 1}, {shards: 16, workers: 5}, {shards: 16, workers: 20},
 			{shards: 128, workers: 1, steady: true, alone: true}, {shards: 128, workers: 5, steady: true}, {shards: 128, workers: 20},

@@ -79,7 +79,7 @@ func (p *processor) ProcessRecords(in *interfaces.ProcessRecordsInput) {
 	for u := range decoder.UserRecords(stored...) {
 		b.Records = append(b.Records, u)
 	}
-	p.commits.StartOfBatch()
+	p.commits.BeginBatch()
 	err := p.checkpointer().calls.processor(func() error { return p.inner.ProcessRecords(p.lease.batches, b, p.commits) })
 	ended := p.lease.batches.Err() != nil // whatever it returns, it may have left off in the middle
 	p.flush()
@@ -137,9 +137,9 @@ func (p *processor) shutdown(reason kclcompat.Reason) {
 
 // flush stores what the Processor has asked for and was put off, whatever else has become of the batch.
 func (p *processor) flush() {
-	_, err := p.commits.Flush(p.lease.ctx)
+	_, err := p.commits.FinishBatch(p.lease.ctx)
 	if err != nil && p.checkpointer().holds(p.lease) { // else another worker reads it again, as it has to
-		p.checkpointer().cfg.Logger.Warnf("kplkit: shard %s: a checkpoint that was put off could not be stored: %v; it goes with the next one", p.lease.shardID, err)
+		p.checkpointer().cfg.Logger.Warnf("kplkit: shard %s: a checkpoint that was put off could not be stored: %v", p.lease.shardID, err)
 	}
 }
 

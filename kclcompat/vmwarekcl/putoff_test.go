@@ -183,8 +183,8 @@ func (l *later) ProcessRecords(ctx context.Context, b kclcompat.Batch, c *kclcom
 	return nil
 }
 
-// TestFlushFails: what could not be stored at the end of the batch is, with a warning, at the worker's.
-func TestFlushFails(t *testing.T) {
+// TestFinishFails: what could not be stored at the end of the batch is, with a warning, at the worker's.
+func TestFinishFails(t *testing.T) {
 	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
 		w.CreateStream("s", 1)
 		putAggregates(w.T, w.Control(), 1, 3)

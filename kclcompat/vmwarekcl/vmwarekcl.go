@@ -28,8 +28,8 @@
 // another, unless EnableLeaseStealing says so.
 //
 // ShardSyncIntervalMillis is how often the shards are listed; they are listed as well when one has ended here, and when
-// leases are taken. The table is looked at as often, but at least twice and at most eight times in a failover time, and not at
-// all while this worker holds every shard. It is looked at more often while leases are there to be taken, and after errors.
+// leases are taken. The table is looked at as often, but at least twice and at most eight times in a failover time where
+// others hold leases; while leases are there to be taken, up to 32 times.
 //
 // # The lease table
 //

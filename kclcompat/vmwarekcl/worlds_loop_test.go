@@ -177,7 +177,7 @@ func (l *loop) read(shard string) {
 		l.suffer(session.rnd)
 		var decoder deagg.Decoder
 		var asked seqnum.Extended
-		cp.StartOfBatch()
+		cp.BeginBatch()
 		for u := range decoder.UserRecords(deaggaws.AppendStored(nil, out.Records)...) {
 			asked = l.processOne(session, cp, u, asked)
 		}
@@ -232,7 +232,7 @@ func (l *loop) processOne(s *session, cp *kclcompat.Checkpointer, u deagg.UserRe
 
 // flush ends a batch: what was asked for is stored, as far as the readers let it.
 func (l *loop) flush(s *session, cp *kclcompat.Checkpointer, asked seqnum.Extended) {
-	result, err := cp.Flush(context.Background())
+	result, err := cp.FinishBatch(context.Background())
 	if err != nil || !asked.IsValid() {
 		return
 	}
