@@ -39,7 +39,12 @@ func tlsConfig(s *settings) (*tls.Config, error) {
 func readFolder(s *settings, pool *x509.CertPool) (found bool) {
 	files, err := os.ReadDir(s.caPath)
 	for _, f := range files {
-		if pem, err := os.ReadFile(filepath.Join(s.caPath, f.Name())); err == nil {
+		name := filepath.Join(s.caPath, f.Name())
+		at, err := os.Stat(name)
+		if err != nil || !at.Mode().IsRegular() { // a FIFO, for one, would be waited for
+			continue
+		}
+		if pem, err := os.ReadFile(name); err == nil {
 			found = pool.AppendCertsFromPEM(pem) || found
 		}
 	}
