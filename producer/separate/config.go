@@ -53,7 +53,7 @@ type Config struct {
 	MinConnections        uint64
 	RateLimit             uint64        // percent of a shard's rates
 	RecordMaxBufferedTime time.Duration // how long the child waits for more to send along
-	RecordTTL             time.Duration // 30 s if 0; the parent holds to it, too, counted from the Put
+	RecordTTL             time.Duration // 30 s if 0, counted from the Put; a tenth more, 1 s at most, in which the child may say why it did not store it
 	RequestTimeout        time.Duration
 	VerifyCertificate     *bool // nil: true
 	ProxyHost             string
@@ -90,6 +90,9 @@ func (c Config) withDefaults() Config {
 	}
 	return c
 }
+
+// patience is how long the parent waits for a result.
+func (c *Config) patience() time.Duration { return c.RecordTTL + min(c.RecordTTL/10, time.Second) }
 
 // isKplkit tells whether the child is kplkit, rather than the KPL's native binary.
 func (c *Config) isKplkit() bool { return slices.Contains(c.Command[1:], "daemon") }

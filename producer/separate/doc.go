@@ -17,8 +17,9 @@
 // twice. Records are sent to the child in the order of their Puts; after a restart what has no result yet is sent again in
 // that order, before anything new.
 //
-// A record without a result after [Config].RecordTTL, counted from its Put, gets [producer.ErrExpired]. A later
-// result of the child is ignored: the record may be stored all the same.
+// A record without a result after [Config].RecordTTL, counted from its Put, gets [producer.ErrExpired]: from the child, which
+// knows why, or from the parent a tenth of that time later, 1 s at most. A later result of the child is ignored: the record
+// may be stored all the same.
 //
 // # The child's life
 //

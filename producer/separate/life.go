@@ -45,6 +45,7 @@ type life struct {
 
 // run returns when the child has ended and all that it wrote is read: why, and how. ending asks it to end, killing ends it.
 func (l *life) run(ending, killing context.Context) (why error, code int, status string) {
+	l.book.begin() // before anything is sent
 	died := make(chan struct{})
 	go func() {
 		defer close(died)
@@ -56,7 +57,6 @@ func (l *life) run(ending, killing context.Context) (why error, code int, status
 	readers.Go(func() { l.words.read(l.log()) })
 	others.Go(func() { l.report(faults, l.send()) })
 	others.Go(func() { l.report(faults, l.watch()) })
-	l.book.begin()
 
 	why = l.untilEnd(faults, died, ending)
 	within(patience(why), died, killing)
@@ -152,7 +152,7 @@ func (l *life) receive() error {
 		}
 		l.frames.Add(1)
 		l.alive()
-		if r := m.GetPutRecordResult(); r != nil && l.book.settle(m.GetSourceId(), resultOf(r)) {
+		if r := m.GetPutRecordResult(); r != nil && !isUndone(r) && l.book.settle(m.GetSourceId(), resultOf(r)) {
 			l.results.Add(1)
 		}
 	}

@@ -102,7 +102,7 @@ func (p *Parent) Put(ctx context.Context, stream string, r producer.Record, done
 	if err := p.book.enter(ctx, e.cost); err != nil {
 		return err
 	}
-	return p.book.add(e, p.cfg.RecordTTL)
+	return p.book.add(e, p.cfg.patience())
 }
 
 // Flush has the child send what it holds without waiting for more, and returns when done has returned for every record
@@ -172,7 +172,7 @@ func (p *Parent) Stats() Stats {
 // keepTime expires records until the Parent is closed.
 func (p *Parent) keepTime() {
 	for {
-		wake := time.NewTimer(time.Until(p.book.expire(p.cfg.RecordTTL)))
+		wake := time.NewTimer(time.Until(p.book.expire(p.cfg.patience())))
 		select {
 		case <-wake.C:
 		case <-p.ended:

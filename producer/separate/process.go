@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 
 	"github.com/kplkit/kplkit/internal/kplpipe"
 	"github.com/kplkit/kplkit/internal/kplpipe/kplpb"
@@ -23,6 +24,13 @@ type process interface {
 
 // launcher starts a child with the credentials of now. Tests have their own.
 type launcher func(credentials *kplpb.Credentials) (process, error)
+
+// kplkit stops reading while its buffer is full, and counts more for a record than the parent does. So that it never has to,
+// its buffer is this many times as large; it is told so where its own default, in bytes, is less.
+const (
+	childShare  = 4
+	childBuffer = 256 * mebibyte
+)
 
 // piped is a real child on its standard input and output.
 type piped struct {
@@ -50,7 +58,11 @@ func newLauncher(cfg *Config, settings *kplpb.Configuration) (launcher, error) {
 	}
 	command := append(cfg.Command[:len(cfg.Command):len(cfg.Command)], "-c", argument, "-l", cfg.LogLevel)
 	if cfg.isKplkit() {
-		return func(*kplpb.Credentials) (process, error) { return startPiped(append(command, "-i", "-", "-o", "-")) }, nil
+		command = append(command, "-i", "-", "-o", "-")
+		if most := childShare * int64(cfg.MaxBuffered); most > childBuffer {
+			command = append(command, "--max-buffered", strconv.FormatInt(most, 10))
+		}
+		return func(*kplpb.Credentials) (process, error) { return startPiped(command) }, nil
 	}
 	return func(credentials *kplpb.Credentials) (process, error) { return startNative(command, credentials) }, nil
 }

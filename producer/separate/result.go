@@ -1,7 +1,9 @@
 package separate
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/aws/smithy-go"
 
@@ -10,14 +12,30 @@ import (
 	"github.com/kplkit/kplkit/seqnum"
 )
 
-// expiredCode is the KPL's code for an attempt that was none: the put's time was up.
-const expiredCode = "Expired"
+// Codes of attempts that were none. The first is the KPL's: the put's time was up. With the other kplkit gives back what
+// it holds when somebody else ends it.
+const (
+	expiredCode  = "Expired"
+	shutdownCode = "Shutdown"
+)
+
+// isUndone: the next child is to have the record.
+func isUndone(r *kplpb.PutRecordResult) bool {
+	n := len(r.GetAttempts())
+	return !r.GetSuccess() && n > 0 && r.GetAttempts()[n-1].GetErrorCode() == shutdownCode
+}
 
 // unusableCodes are those that any record of the stream would get.
 var unusableCodes = map[string]bool{
 	"ResourceNotFoundException": true, "AccessDenied": true, "AccessDeniedException": true, "UnrecognizedClientException": true,
 	"InvalidClientTokenId": true, "MissingAuthenticationToken": true, "MissingAuthenticationTokenException": true,
 	"IncompleteSignature": true, "SignatureDoesNotMatch": true, "NotAuthorized": true, "OptInRequired": true,
+}
+
+// passingCodes are those of an attempt that says nothing of the record.
+var passingCodes = map[string]bool{
+	"RequestTimeout": true, "NetworkError": true, "NoCredentials": true, "InternalFailure": true, "ServiceUnavailable": true,
+	"Wrong Shard": true, "ExpiredToken": true, "ExpiredTokenException": true,
 }
 
 // resultOf is what the child said, in package producer's terms.
@@ -40,7 +58,7 @@ func resultOf(r *kplpb.PutRecordResult) producer.Result {
 // failure wraps the last thing that went wrong as a smithy.APIError, and the kind of error that it means.
 func failure(attempts []*kplpb.Attempt) error {
 	if len(attempts) == 0 {
-		return fmt.Errorf("separate: the child has not stored it, and does not say why")
+		return errors.New("separate: the child has not stored it, and does not say why")
 	}
 	last := attempts[len(attempts)-1]
 	switch code := last.GetErrorCode(); {
@@ -50,15 +68,15 @@ func failure(attempts []*kplpb.Attempt) error {
 		return fmt.Errorf("separate: %w: %w", producer.ErrExpired, apiError(attempts[len(attempts)-2]))
 	case unusableCodes[code]:
 		return fmt.Errorf("separate: %w: %w", producer.ErrUnusable, apiError(last))
-	case isThrottled(code):
+	case isPassing(code):
 		return fmt.Errorf("separate: not stored: %w", apiError(last))
 	}
 	return fmt.Errorf("separate: %w: %w", producer.ErrRefused, apiError(last))
 }
 
-// isThrottled: with FailIfThrottled a throttled record ends, though it may be taken later.
-func isThrottled(code string) bool {
-	return code == "ProvisionedThroughputExceededException" || code == "Throttled" || code == "ThrottlingException"
+// isPassing: another time it may be stored. With FailIfThrottled a record ends so.
+func isPassing(code string) bool {
+	return strings.Contains(code, "Throttl") || strings.Contains(code, "Exceeded") || passingCodes[code]
 }
 
 func apiError(a *kplpb.Attempt) error {
