@@ -194,6 +194,9 @@ func set[T comparable](value T) *T {
 // millis rounds up, so that a short time is not the default. A negative one becomes a number that no setting takes.
 func millis(d time.Duration) *uint64 {
 	ms := d.Milliseconds()
+	if d < 0 {
+		ms = -1
+	}
 	if time.Duration(ms)*time.Millisecond < d {
 		ms++
 	}
