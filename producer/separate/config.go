@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -193,12 +194,8 @@ func set[T comparable](value T) *T {
 
 // millis rounds up, so that a short time is not the default. A negative one becomes a number that no setting takes.
 func millis(d time.Duration) *uint64 {
-	ms := d.Milliseconds()
 	if d < 0 {
-		ms = -1
+		return new(uint64(math.MaxUint64))
 	}
-	if time.Duration(ms)*time.Millisecond < d {
-		ms++
-	}
-	return set(uint64(ms))
+	return set(uint64((d + time.Millisecond - 1) / time.Millisecond))
 }
