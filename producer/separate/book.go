@@ -130,15 +130,16 @@ func (b *book) add(e *pending, ttl time.Duration) error {
 	return nil
 }
 
-// begin is for a new child: credentials, then a question, to see that it lives, then all records from the first.
+// begin is for a new child: credentials, then a question, to see that it lives, then all records from the first. Those
+// that are there by now are flushed.
 func (b *book) begin() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.frames, b.next = nil, b.first
 	b.postCredentials()
 	b.post(question())
-	if len(b.flushes) > 0 {
-		b.flushTo = b.id
+	if b.flushTo = 0; b.last != nil {
+		b.flushTo = b.last.id // they have waited for others to share a request with before
 	}
 }
 

@@ -64,6 +64,8 @@ type Config struct {
 	ThreadConfig          string // PER_REQUEST or POOLED; "" is PER_REQUEST
 	ThreadPoolSize        uint32
 	AdditionalMetricDims  []MetricDimension
+
+	tick time.Duration // by which silence is measured: a second
 }
 
 // MetricDimension is one that every metric in CloudWatch gets.
@@ -85,6 +87,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
+	}
+	if c.tick == 0 {
+		c.tick = time.Second
 	}
 	if c.LogLevel == "" {
 		c.LogLevel = "info"

@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	tick       = time.Second // by which silence is measured, so that a stopped parent does not take itself for silence
-	quietTicks = 10          // without a frame: ask
-	hangTicks  = 30          // without a frame since then: it hangs
+	// Silence is counted in ticks of a second rather than measured: a parent that was stopped itself has missed them, too.
+	quietTicks = 10 // without a frame: ask
+	hangTicks  = 30 // without a frame since then: it hangs
 
 	exitPatience = time.Second     // for a child that has closed its end
 	endPatience  = 5 * time.Second // for one that is to end, and sends what it holds
@@ -27,7 +27,7 @@ var (
 	errOutput = errors.New("it has closed its output")
 	errInput  = errors.New("it has closed its input")
 	errDied   = errors.New("it has ended")
-	errHang   = fmt.Errorf("it hangs: no frame for %v with a question open, so it was killed", hangTicks*tick)
+	errHang   = fmt.Errorf("it hangs: no frame for %d s with a question open, so it was killed", hangTicks)
 	errEnd    = errors.New("the parent was closed")
 )
 
@@ -37,9 +37,10 @@ type life struct {
 	book    *book
 	words   words
 	born    time.Time
-	frames  atomic.Int64  // signs of life
-	results atomic.Int64  // that records waited for
-	alive   func()        // at each frame
+	frames  atomic.Int64 // signs of life
+	results atomic.Int64 // that records waited for
+	alive   func()       // at each frame
+	tick    time.Duration
 	over    chan struct{} // closed when the child is not used any more
 }
 
@@ -160,7 +161,7 @@ func (l *life) receive() error {
 
 // watch asks a child that is quiet, and returns when it hangs. The first question is open from the start.
 func (l *life) watch() error {
-	ticks := time.NewTicker(tick)
+	ticks := time.NewTicker(l.tick)
 	defer ticks.Stop()
 	open, quiet := true, 0
 	for seen := int64(0); ; {

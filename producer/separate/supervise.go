@@ -49,7 +49,7 @@ func (p *Parent) live(first func()) (fruitful bool, end *ChildError) {
 		end.Err = notStarted(err)
 		return false, end
 	}
-	l := &life{process: child, book: p.book, words: words{log: p.cfg.Logger}, born: time.Now(), alive: first, over: make(chan struct{})}
+	l := &life{process: child, book: p.book, words: words{log: p.cfg.Logger}, born: time.Now(), alive: first, tick: p.cfg.tick, over: make(chan struct{})}
 	p.pid.Store(int64(l.pid()))
 	why, code, status := l.run(p.ending, p.killing)
 	p.pid.Store(0)
