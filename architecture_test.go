@@ -40,6 +40,7 @@ var mayImport = map[string][]string{
 	"matrix":                 {"kclcompat"},
 	"producer":               {"deagg/hashkey", "internal/wire", "producer/aggregator", "seqnum"},
 	"producer/aggregator":    {"deagg/hashkey", "internal/wire"},
+	"producer/separate":      {"internal/kplpipe", "internal/kplpipe/kplpb", "producer", "seqnum"},
 	"seqnum":                 {},
 }
 

@@ -9,11 +9,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,19 +35,6 @@ import (
 
 var kills = flag.Int("kills", 20, "kill -9s of the daemon under load")
 
-// buildOnce makes the real kplkit, and says where it is.
-var buildOnce = sync.OnceValues(func() (string, error) {
-	folder, err := os.MkdirTemp("", "kplkit-separate-test-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(folder, "kplkit")
-	if out, err := exec.Command("go", "build", "-o", path, "../../cmd/kplkit").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return path, nil
-})
-
 // service is the embedded Kinesis with a stream, and the real daemon's command.
 type service struct {
 	*testing.T
@@ -56,18 +44,30 @@ type service struct {
 }
 
 func newService(t *testing.T) *service {
-	path, err := buildOnce()
+	path, err := BuildKplkit()
 	if err != nil {
 		t.Fatal(err)
 	}
 	fake := kinesisfake.New(kinesisfake.Options{})
-	server := httptest.NewServer(fake)
+	server := httptest.NewServer(slowAnswers{fake})
 	t.Cleanup(func() { fake.Close(); server.Close() })
 	client := kinesis.New(kinesis.Options{Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: aws.AnonymousCredentials{}})
 	if _, err := client.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: aws.String("orders"), ShardCount: aws.Int32(2)}); err != nil {
 		t.Fatal(err)
 	}
 	return &service{t, client, server.URL, []string{path, "daemon"}}
+}
+
+// slowAnswers stores at once and says so later, so that a kill may come between.
+type slowAnswers struct{ http.Handler }
+
+func (h slowAnswers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	answer := httptest.NewRecorder()
+	h.Handler.ServeHTTP(answer, r)
+	time.Sleep(time.Duration(rand.Int64N(int64(10 * time.Millisecond))))
+	maps.Copy(w.Header(), answer.Header())
+	w.WriteHeader(answer.Code)
+	w.Write(answer.Body.Bytes())
 }
 
 func (s *service) config(log io.Writer) Config {
@@ -219,6 +219,31 @@ func TestKills(t *testing.T) {
 	}
 }
 
+// TestTerminated: somebody else ends the daemon, which sends what it holds. No record fails.
+func TestTerminated(t *testing.T) {
+	s := newService(t)
+	p, err := Start(t.Context(), s.config(io.Discard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &load{T: t, p: p, results: map[string][]producer.Result{}}
+	stop, records := make(chan struct{}), 0
+	var putting sync.WaitGroup
+	putting.Go(func() { records = l.putUntil(stop) })
+	for range 3 {
+		l.waitForResult(time.Now())
+		first := p.PID()
+		syscall.Kill(first, syscall.SIGTERM)
+		waitFor(t, "another child", func() bool { return p.PID() != first && p.PID() != 0 })
+	}
+	close(stop)
+	putting.Wait()
+	if err := p.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	t.Logf("%d records, %d stored again, %+v", records, l.check(records, s.stored()), p.Stats())
+}
+
 // TestParentKilled: the daemon ends with its parent, and what was acknowledged is stored.
 func TestParentKilled(t *testing.T) {
 	s := newService(t)
@@ -239,7 +264,12 @@ func TestParentKilled(t *testing.T) {
 	}
 	acknowledged := []string{}
 	for lines.Scan() {
-		if acknowledged = append(acknowledged, lines.Text()); len(acknowledged) == 1000 {
+		switch acknowledged = append(acknowledged, lines.Text()); len(acknowledged) {
+		case 300: // stopped for a while, which nobody holds against it
+			parent.Process.Signal(syscall.SIGSTOP)
+			time.Sleep(300 * time.Millisecond)
+			parent.Process.Signal(syscall.SIGCONT)
+		case 1000:
 			parent.Process.Kill()
 		}
 	}

@@ -35,7 +35,9 @@ const roleVariable = "KPLKIT_SEPARATE_TEST"
 func TestMain(m *testing.M) {
 	switch role := os.Getenv(roleVariable); role {
 	case "":
-		os.Exit(m.Run())
+		code := m.Run()
+		os.RemoveAll(buildFolder)
+		os.Exit(code)
 	case "parent":
 		playParent()
 	default:
