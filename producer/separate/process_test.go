@@ -93,9 +93,8 @@ func playChild(role string) {
 	}
 }
 
-// childConfig has this binary play a child.
-func childConfig(t *testing.T, role, argument string, log io.Writer) Config {
-	t.Setenv(roleVariable, role)
+// childConfig has this binary play a child, whose role is in the environment.
+func childConfig(argument string, log io.Writer) Config {
 	return Config{
 		Command: []string{os.Args[0], argument}, Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("akid", "secret", ""),
 		Logger: slog.New(slog.NewTextHandler(log, nil)),
@@ -127,9 +126,10 @@ func TestProcess(t *testing.T) {
 		t.Run(role, func(t *testing.T) {
 			folder := t.TempDir()
 			t.Setenv("TMPDIR", folder)
+			t.Setenv(roleVariable, role)
 			before := runtime.NumGoroutine()
 			var log lockedBuffer
-			p, err := Start(t.Context(), childConfig(t, role, argument, &log))
+			p, err := Start(t.Context(), childConfig(argument, &log))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -185,8 +185,9 @@ func waitFor(t *testing.T, what string, ready func() bool) {
 func TestWrongSetting(t *testing.T) {
 	for _, argument := range []string{"daemon", "binary"} {
 		t.Setenv("TMPDIR", t.TempDir())
+		t.Setenv(roleVariable, "wrong")
 		begin := time.Now()
-		_, err := Start(t.Context(), childConfig(t, "wrong", argument, io.Discard))
+		_, err := Start(t.Context(), childConfig(argument, io.Discard))
 		var child *ChildError
 		if !errors.As(err, &child) || child.Status != "exit status 1" || !slices.Equal(child.Words, []string{"region is wrong"}) || time.Since(begin) > 5*time.Second {
 			t.Errorf("%v after %v", err, time.Since(begin))
@@ -195,7 +196,7 @@ func TestWrongSetting(t *testing.T) {
 			t.Errorf("left: %v", left)
 		}
 	}
-	cfg := childConfig(t, "", "daemon", io.Discard)
+	cfg := childConfig("daemon", io.Discard)
 	cfg.Command[0] = "no-such-program"
 	if _, err := Start(t.Context(), cfg); !errors.Is(err, exec.ErrNotFound) || !strings.Contains(err.Error(), "Config.Command") {
 		t.Error(err)
@@ -204,7 +205,8 @@ func TestWrongSetting(t *testing.T) {
 
 // TestInterrupt: Ctrl-C at the terminal goes to the program's process group, and the child is not in it.
 func TestInterrupt(t *testing.T) {
-	p, err := Start(t.Context(), childConfig(t, "kplkit", "daemon", io.Discard))
+	t.Setenv(roleVariable, "kplkit")
+	p, err := Start(t.Context(), childConfig("daemon", io.Discard))
 	if err != nil {
 		t.Fatal(err)
 	}
