@@ -19,7 +19,7 @@ const (
 
 	exitPatience = time.Second     // for a child that has closed its end
 	endPatience  = 5 * time.Second // for one that is to end, and sends what it holds
-	restPatience = time.Second     // for what a child wrote before its end, where another process holds its pipes
+	restPatience = 3 * time.Second // for what a child wrote before its end, where another process holds its pipes
 )
 
 // Why a child is ended.

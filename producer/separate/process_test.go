@@ -189,7 +189,7 @@ func TestWrongSetting(t *testing.T) {
 		begin := time.Now()
 		_, err := Start(t.Context(), childConfig(argument, io.Discard))
 		var child *ChildError
-		if !errors.As(err, &child) || child.Status != "exit status 1" || !slices.Equal(child.Words, []string{"region is wrong"}) || time.Since(begin) > 5*time.Second {
+		if !errors.As(err, &child) || child.Status != "exit status 1" || !slices.Equal(child.Words, []string{"region is wrong"}) || time.Since(begin) > restPatience*3/4 {
 			t.Errorf("%v after %v", err, time.Since(begin))
 		}
 		if left, _ := filepath.Glob(os.Getenv("TMPDIR") + "/*"); len(left) > 0 {

@@ -29,6 +29,7 @@ type native struct {
 	piped
 	folder        string
 	read, written fifo
+	opened        chan struct{} // closed when both are, and the folder is gone
 }
 
 func (n *native) in() io.WriteCloser { return nativeInput{&n.written, &n.piped} }
@@ -38,6 +39,7 @@ func (n *native) wait() (int, string) {
 	code, text := n.piped.wait()
 	n.read.release()
 	n.written.release()
+	<-n.opened
 	return code, text
 }
 
@@ -64,7 +66,7 @@ func startNative(command []string, credentials *kplpb.Credentials) (process, err
 	if err != nil {
 		return nil, err
 	}
-	n := &native{folder: folder, read: newFIFO(folder, "i"), written: newFIFO(folder, "o")}
+	n := &native{folder: folder, read: newFIFO(folder, "i"), written: newFIFO(folder, "o"), opened: make(chan struct{})}
 	command = append(command, "-t", "-i", n.read.path, "-o", n.written.path, "-k", text)
 	for _, f := range []*fifo{&n.read, &n.written} {
 		if err := syscall.Mkfifo(f.path, 0o600); err != nil {
@@ -97,6 +99,7 @@ func (n *native) open() {
 	both.Go(func() { n.written.open(os.O_WRONLY) })
 	both.Wait()
 	os.RemoveAll(n.folder)
+	close(n.opened)
 }
 
 // fifo is one end, which is used as soon as the child has opened the other.

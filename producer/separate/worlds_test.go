@@ -234,7 +234,7 @@ func (w *world) hold(bytes int64) {
 }
 
 func (w *world) result(payload string, cost int64, rec producer.Record, res producer.Result) {
-	w.hold(-cost)
+	defer w.hold(-cost) // the record counts until then
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.results[payload]++
