@@ -108,7 +108,7 @@ func (c *Config) configuration() (*kplpb.Configuration, error) {
 	host, port, err := c.endpoint()
 	thread, known := kplpb.Configuration_ThreadConfig_value[c.ThreadConfig]
 	if !known && c.ThreadConfig != "" {
-		err = errors.Join(err, fmt.Errorf("ThreadConfig: %q, want PER_REQUEST or POOLED", c.ThreadConfig))
+		err = errors.Join(err, bad("ThreadConfig", c.ThreadConfig, "PER_REQUEST or POOLED"))
 	}
 	k := &kplpb.Configuration{
 		AggregationEnabled:    c.AggregationEnabled,
@@ -155,18 +155,22 @@ func (c *Config) configuration() (*kplpb.Configuration, error) {
 func (c *Config) own() error {
 	var errs []error
 	if c.Command[0] == "" {
-		errs = append(errs, errors.New(`Command: it begins with "", want a program`))
+		errs = append(errs, bad("Command", c.Command, "a program first"))
 	}
 	if c.Region == "" {
-		errs = append(errs, errors.New(`Region: "", want one, for example us-east-1`))
+		errs = append(errs, bad("Region", c.Region, "one, for example us-east-1"))
 	}
 	if c.Credentials == nil {
-		errs = append(errs, errors.New("Credentials: nil, want an aws.CredentialsProvider, for example that of config.LoadDefaultConfig"))
+		errs = append(errs, bad("Credentials", nil, "an aws.CredentialsProvider, for example that of config.LoadDefaultConfig"))
 	}
 	if c.MaxBuffered < 2*mebibyte {
-		errs = append(errs, fmt.Errorf("MaxBuffered: %d, want 2 MiB or more", c.MaxBuffered))
+		errs = append(errs, bad("MaxBuffered", c.MaxBuffered, "2 MiB or more"))
 	}
 	return errors.Join(errs...)
+}
+
+func bad(field string, value any, want string) error {
+	return fmt.Errorf("%s: %#v, want %s", field, value, want)
 }
 
 // endpoint returns Endpoint as the child wants it: kplkit as it is, the native binary as a host, whose port is 443 unless
@@ -178,11 +182,11 @@ func (c *Config) endpoint() (host string, port uint64, err error) {
 	u, err := url.Parse(c.Endpoint)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-		return "", 0, fmt.Errorf("Endpoint: %q, want a URL such as https://kinesis.us-east-1.amazonaws.com", c.Endpoint)
+		return "", 0, bad("Endpoint", c.Endpoint, "a URL such as https://kinesis.us-east-1.amazonaws.com")
 	case c.isKplkit():
 		return c.Endpoint, 0, nil
 	case u.Scheme != "https":
-		return "", 0, fmt.Errorf("Endpoint: %q, want https: the KPL's native binary speaks nothing else", c.Endpoint)
+		return "", 0, bad("Endpoint", c.Endpoint, "https: the KPL's native binary speaks nothing else")
 	}
 	port, _ = strconv.ParseUint(u.Port(), 10, 16) // 0 where there is none
 	return u.Hostname(), port, nil

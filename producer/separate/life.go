@@ -44,8 +44,8 @@ type life struct {
 	over    chan struct{} // closed when the child is not used any more
 }
 
-// run returns when the child has ended and all that it wrote is read: why, and how. ending asks it to end, killing ends it.
-func (l *life) run(ending, killing context.Context) (why error, code int, status string) {
+// run returns when the child has ended and all that it wrote is read: how, and why. ending asks it to end, killing ends it.
+func (l *life) run(ending, killing context.Context) (code int, status string, why error) {
 	l.book.begin() // before anything is sent
 	died := make(chan struct{})
 	go func() {
@@ -72,7 +72,7 @@ func (l *life) run(ending, killing context.Context) (why error, code int, status
 	l.log().Close()
 	<-rest
 	others.Wait()
-	return why, code, status
+	return code, status, why
 }
 
 // untilEnd waits for a reason to end.

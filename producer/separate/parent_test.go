@@ -49,7 +49,7 @@ func inBubble(t *testing.T, test func(*bench)) {
 		b := &bench{T: t, ctx: context.Background(), results: map[string][]producer.Result{}}
 		b.cfg = Config{Command: []string{"child", "daemon"}, Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("a", "s", "")}
 		b.cfg.Logger = slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-		b.onPut = func(s *scripted, p kplpipe.Put) { s.stored(p.ID) }
+		b.answer(func(s *scripted, p kplpipe.Put) { s.stored(p.ID) })
 		test(b)
 		time.Sleep(time.Minute) // children that are dead notice it
 	})
@@ -67,13 +67,21 @@ func (b *bench) launch(keys *kplpb.Credentials) (process, error) {
 	go s.play(func(p kplpipe.Put) {
 		b.mu.Lock()
 		b.got = append(b.got, fmt.Sprintf("%d: %s", s.number, p.Data))
+		onPut := b.onPut
 		b.mu.Unlock()
-		b.onPut(s, p)
+		onPut(s, p)
 	})
 	return s, nil
 }
 
 func (b *bench) start() (*Parent, error) { return start(b.ctx, b.cfg.withDefaults(), b.launch) }
+
+// answer says what the children do with a put.
+func (b *bench) answer(onPut func(*scripted, kplpipe.Put)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.onPut = onPut
+}
 
 func (b *bench) must(err error) {
 	b.Helper()
@@ -115,12 +123,12 @@ func (b *bench) result(data string) producer.Result {
 // TestRestart: what has no result is sent again, in order and before new records.
 func TestRestart(t *testing.T) {
 	inBubble(t, func(b *bench) {
-		b.onPut = func(s *scripted, p kplpipe.Put) {
+		b.answer(func(s *scripted, p kplpipe.Put) {
 			if s.number == 1 && string(p.Data) != "2" {
 				return
 			}
 			s.stored(p.ID)
-		}
+		})
 		p := b.started()
 		for _, data := range []string{"1", "2", "3"} {
 			b.put(p, data)
@@ -174,11 +182,12 @@ func TestHang(t *testing.T) {
 		b.onPut = func(*scripted, kplpipe.Put) {} // Kinesis is out of reach
 		b.put(p, "2")
 		time.Sleep(10 * time.Minute)
-		if len(b.children) != 2 || b.children[1].asked < 50 {
-			b.Errorf("%d children, %d questions", len(b.children), b.children[1].asked)
+		synctest.Wait()
+		if len(b.children) != 2 || b.children[1].asked.Load() < 50 {
+			b.Errorf("%d children, %d questions", len(b.children), b.children[1].asked.Load())
 		}
 		b.children[1].kill()
-		b.onPut = func(s *scripted, p kplpipe.Put) { s.stored(p.ID) }
+		b.answer(func(s *scripted, p kplpipe.Put) { s.stored(p.ID) })
 		b.must(p.Close(b.ctx))
 		b.result("2")
 	})
@@ -188,15 +197,16 @@ func TestHang(t *testing.T) {
 func TestCrashLoop(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		p := b.started()
-		b.onPut = func(s *scripted, _ kplpipe.Put) {
+		b.answer(func(s *scripted, _ kplpipe.Put) {
 			s.says("++++\n[time] [info] [main.go:1] hello\n----\npanic: out of luck\n\ngoroutine 1 [running]:\n" + strings.Repeat("main.main()\n", 30))
 			s.die(2, "exit status 2")
-		}
+		})
 		b.put(p, "1")
 		waits := make(chan error)
 		go func() { waits <- p.Flush(b.ctx) }()
 		time.Sleep(time.Minute)
 		b.must(<-waits)
+		synctest.Wait()
 		err := b.result("1").Err
 		var child *ChildError
 		if !errors.As(err, &child) || child.Status != "exit status 2" || !slices.Contains(child.Words, "panic: out of luck") || !strings.Contains(err.Error(), "10 times in a row") {
@@ -233,7 +243,7 @@ func TestExitCode1(t *testing.T) {
 			b.Errorf("%v after %v", err, time.Since(begin))
 		}
 		p := b.started()
-		b.onPut = func(s *scripted, _ kplpipe.Put) { exit(s) }
+		b.answer(func(s *scripted, _ kplpipe.Put) { exit(s) })
 		b.put(p, "1")
 		if err := b.result("1").Err; !errors.As(err, &child) || !strings.Contains(err.Error(), "bad setting") || len(b.children) != 2 {
 			b.Errorf("%v", err)
@@ -266,14 +276,14 @@ func TestStartInTime(t *testing.T) {
 func TestExpired(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		b.cfg.RecordTTL = 2 * time.Second
-		b.onPut = func(s *scripted, p kplpipe.Put) {
+		b.answer(func(s *scripted, p kplpipe.Put) {
 			switch string(p.Data) {
 			case "late":
 				go func() { time.Sleep(3 * time.Second); s.stored(p.ID) }()
 			case "why":
 				go func() { time.Sleep(2 * time.Second); s.failed(p.ID, "Throttled", "Expired") }()
 			}
-		}
+		})
 		p := b.started()
 		b.put(p, "late")
 		b.put(p, "why")
@@ -306,7 +316,7 @@ func (s *scripted) failed(id uint64, codes ...string) {
 // TestFailures: each code is an error of package producer, and the service's.
 func TestFailures(t *testing.T) {
 	inBubble(t, func(b *bench) {
-		b.onPut = func(s *scripted, p kplpipe.Put) { s.failed(p.ID, strings.Fields(string(p.Data))...) }
+		b.answer(func(s *scripted, p kplpipe.Put) { s.failed(p.ID, strings.Fields(string(p.Data))...) })
 		p := b.started()
 		for codes, want := range map[string]error{
 			"": nil, "Expired": producer.ErrExpired, "Throttled Expired": producer.ErrExpired, "ResourceNotFoundException": producer.ErrUnusable,
@@ -329,14 +339,14 @@ func TestFailures(t *testing.T) {
 // TestGivenBack: what a child gives back because somebody else ends it goes to the next.
 func TestGivenBack(t *testing.T) {
 	inBubble(t, func(b *bench) {
-		b.onPut = func(s *scripted, p kplpipe.Put) {
+		b.answer(func(s *scripted, p kplpipe.Put) {
 			if s.number > 1 {
 				s.stored(p.ID)
 				return
 			}
 			s.failed(p.ID, "Shutdown")
 			s.die(0, "exit status 0")
-		}
+		})
 		p := b.started()
 		b.put(p, "1")
 		if r := b.result("1"); r.Err != nil {
@@ -457,12 +467,14 @@ func TestCredentials(t *testing.T) {
 		p := b.started()
 		b.put(p, "1")
 		time.Sleep(50 * time.Second)
+		synctest.Wait()
 		if !strings.Contains(b.log.String(), "no answer from the provider") {
 			b.Errorf("log: %s", b.log.String())
 		}
 		b.children[0].kill()
 		b.put(p, "2")
 		time.Sleep(time.Second)
+		synctest.Wait()
 		first, second := b.children[0].keys, b.children[1].keys
 		if want := []string{"key-1 false", "key-1 true", "key-5 false", "key-5 true"}; !slices.Equal(first, want) {
 			b.Errorf("%v, want %v", first, want)
@@ -495,18 +507,18 @@ func TestFlush(t *testing.T) {
 		flushed := make(chan error)
 		go func() { flushed <- p.Flush(b.ctx) }()
 		synctest.Wait()
-		if n := b.children[0].flushes; n != 1 {
+		if n := b.children[0].flushes.Load(); n != 1 {
 			b.Errorf("%d flushes", n)
 		}
 		time.Sleep(hurryInterval)
 		synctest.Wait()
-		if n := b.children[0].flushes; n != 2 {
+		if n := b.children[0].flushes.Load(); n != 2 {
 			b.Errorf("%d flushes after a while", n)
 		}
-		b.onPut = func(s *scripted, p kplpipe.Put) { s.stored(p.ID) }
+		b.answer(func(s *scripted, p kplpipe.Put) { s.stored(p.ID) })
 		b.children[0].kill()
 		b.must(<-flushed)
-		if n := b.children[1].flushes; n != 1 {
+		if n := b.children[1].flushes.Load(); n != 1 {
 			b.Errorf("%d flushes of the next child", n)
 		}
 		b.result("1")

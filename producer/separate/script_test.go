@@ -5,6 +5,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -22,8 +23,8 @@ type scripted struct {
 	died                  chan struct{}
 	code                  int
 	status                string
-	asked, flushes        int      // questions and flushes that it got
-	keys                  []string // credentials, as it got them
+	asked, flushes        atomic.Int64 // questions and flushes that it got
+	keys                  []string     // credentials, as it got them
 
 	writing sync.Mutex
 	written int // bytes, in answers
@@ -117,10 +118,10 @@ func (s *scripted) play(put func(kplpipe.Put)) {
 		case s.garbage > 0 && n >= s.garbage:
 			s.write([]byte{0, 0, 0, 5, 0xff, 0xff, 0xff, 0xff, 0xff})
 		case other.GetMetricsRequest() != nil:
-			s.asked++
+			s.asked.Add(1)
 			s.answer(other.GetId(), &kplpb.Message{ActualMessage: &kplpb.Message_MetricsResponse{MetricsResponse: &kplpb.MetricsResponse{}}})
 		case other.GetFlush() != nil:
-			s.flushes++
+			s.flushes.Add(1)
 		case other.GetSetCredentials() != nil:
 			c := other.GetSetCredentials()
 			s.keys = append(s.keys, fmt.Sprint(c.GetCredentials().GetAkid(), " ", c.GetForMetrics()))

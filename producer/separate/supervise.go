@@ -51,7 +51,7 @@ func (p *Parent) live(first func()) (fruitful bool, end *ChildError) {
 	}
 	l := &life{process: child, book: p.book, words: words{log: p.cfg.Logger}, born: time.Now(), alive: first, tick: p.cfg.tick, over: make(chan struct{})}
 	p.pid.Store(int64(l.pid()))
-	why, code, status := l.run(p.ending, p.killing)
+	code, status, why := l.run(p.ending, p.killing)
 	p.pid.Store(0)
 	end.Err, end.Status, end.Words, end.code = why, status, l.words.quote(), code
 	return l.results.Load() > 0 || why != errHang && l.frames.Load() > 0 && time.Since(l.born) >= longLife, end
