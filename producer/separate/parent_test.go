@@ -74,6 +74,22 @@ func (b *bench) launch(keys *kplpb.Credentials) (process, error) {
 	return s, nil
 }
 
+// child is the n-th, once nothing more happens at this time.
+func (b *bench) child(n int) *scripted {
+	synctest.Wait()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.children[n-1]
+}
+
+// count is how many children there have been.
+func (b *bench) count() int {
+	synctest.Wait()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.children)
+}
+
 func (b *bench) start() (*Parent, error) { return start(b.ctx, b.cfg.withDefaults(), b.launch) }
 
 // answer says what the children do with a put.
@@ -138,7 +154,7 @@ func TestRestart(t *testing.T) {
 			b.Errorf("PID %d", p.PID())
 		}
 		died := time.Now()
-		b.children[0].kill()
+		b.child(1).kill()
 		b.put(p, "4")
 		synctest.Wait()
 		if wait := b.born[1].Sub(died); wait != 0 || p.PID() != 2 {
@@ -172,21 +188,21 @@ func TestHang(t *testing.T) {
 		b.put(p, "1")
 		time.Sleep(39 * time.Second)
 		synctest.Wait()
-		if len(b.children) != 1 {
+		if b.count() != 1 {
 			b.Errorf("killed before its time")
 		}
 		time.Sleep(3 * time.Second)
-		if r := b.result("1"); r.Err != nil || len(b.children) != 2 {
-			b.Errorf("%+v, %d children after %v", r, len(b.children), time.Since(begin))
+		if r := b.result("1"); r.Err != nil || b.count() != 2 {
+			b.Errorf("%+v, %d children after %v", r, b.count(), time.Since(begin))
 		}
 		b.onPut = func(*scripted, kplpipe.Put) {} // Kinesis is out of reach
 		b.put(p, "2")
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
-		if len(b.children) != 2 || b.children[1].asked.Load() < 50 {
-			b.Errorf("%d children, %d questions", len(b.children), b.children[1].asked.Load())
+		if b.count() != 2 || b.child(2).asked.Load() < 50 {
+			b.Errorf("%d children, %d questions", b.count(), b.child(2).asked.Load())
 		}
-		b.children[1].kill()
+		b.child(2).kill()
 		b.answer(func(s *scripted, p kplpipe.Put) { s.stored(p.ID) })
 		b.must(p.Close(b.ctx))
 		b.result("2")
@@ -212,7 +228,7 @@ func TestCrashLoop(t *testing.T) {
 		if !errors.As(err, &child) || child.Status != "exit status 2" || !slices.Contains(child.Words, "panic: out of luck") || !strings.Contains(err.Error(), "10 times in a row") {
 			b.Errorf("%v", err)
 		}
-		if len(b.children) != 10 || b.born[9].Sub(b.born[0]) < 10*time.Second || b.born[1] != b.born[0] {
+		if b.count() != 10 || b.born[9].Sub(b.born[0]) < 10*time.Second || b.born[1] != b.born[0] {
 			b.Errorf("children: %v", b.born)
 		}
 		if again := p.Put(b.ctx, "orders", producer.Record{PartitionKey: "k"}, b.done); again != err {
@@ -235,7 +251,7 @@ func TestExitCode1(t *testing.T) {
 		b.fates = []fate{{hang: 1}}
 		go func() {
 			time.Sleep(time.Millisecond)
-			exit(b.children[0])
+			exit(b.child(1))
 		}()
 		begin := time.Now()
 		var child *ChildError
@@ -245,7 +261,7 @@ func TestExitCode1(t *testing.T) {
 		p := b.started()
 		b.answer(func(s *scripted, _ kplpipe.Put) { exit(s) })
 		b.put(p, "1")
-		if err := b.result("1").Err; !errors.As(err, &child) || !strings.Contains(err.Error(), "bad setting") || len(b.children) != 2 {
+		if err := b.result("1").Err; !errors.As(err, &child) || !strings.Contains(err.Error(), "bad setting") || b.count() != 2 {
 			b.Errorf("%v", err)
 		}
 		if !strings.Contains(b.log.String(), `level=ERROR msg="[time] [error] [x] region is wrong" from=child`) {
@@ -471,11 +487,11 @@ func TestCredentials(t *testing.T) {
 		if !strings.Contains(b.log.String(), "no answer from the provider") {
 			b.Errorf("log: %s", b.log.String())
 		}
-		b.children[0].kill()
+		b.child(1).kill()
 		b.put(p, "2")
 		time.Sleep(time.Second)
 		synctest.Wait()
-		first, second := b.children[0].keys, b.children[1].keys
+		first, second := b.child(1).keys, b.child(2).keys
 		if want := []string{"key-1 false", "key-1 true", "key-5 false", "key-5 true"}; !slices.Equal(first, want) {
 			b.Errorf("%v, want %v", first, want)
 		}
@@ -491,7 +507,7 @@ func TestNoCredentials(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		none := errors.New("none")
 		b.cfg.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return aws.Credentials{}, none })
-		if _, err := b.start(); !errors.Is(err, none) || len(b.children) != 0 {
+		if _, err := b.start(); !errors.Is(err, none) || b.count() != 0 {
 			b.Error(err)
 		}
 	})
@@ -507,18 +523,18 @@ func TestFlush(t *testing.T) {
 		flushed := make(chan error)
 		go func() { flushed <- p.Flush(b.ctx) }()
 		synctest.Wait()
-		if n := b.children[0].flushes.Load(); n != 1 {
+		if n := b.child(1).flushes.Load(); n != 1 {
 			b.Errorf("%d flushes", n)
 		}
 		time.Sleep(hurryInterval)
 		synctest.Wait()
-		if n := b.children[0].flushes.Load(); n != 2 {
+		if n := b.child(1).flushes.Load(); n != 2 {
 			b.Errorf("%d flushes after a while", n)
 		}
 		b.answer(func(s *scripted, p kplpipe.Put) { s.stored(p.ID) })
-		b.children[0].kill()
+		b.child(1).kill()
 		b.must(<-flushed)
-		if n := b.children[1].flushes.Load(); n != 1 {
+		if n := b.child(2).flushes.Load(); n != 1 {
 			b.Errorf("%d flushes of the next child", n)
 		}
 		b.result("1")
