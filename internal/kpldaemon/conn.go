@@ -20,6 +20,7 @@ const maxFaults = 16
 type conn struct {
 	d      *Daemon
 	name   string
+	noMore func() // is called when nothing more is read; any number of times
 	in     *kplpipe.Reader
 	out    *kplpipe.Writer
 	part   part
@@ -41,9 +42,9 @@ type answer struct {
 	other  *kplpb.Message
 }
 
-func newConn(d *Daemon, name string, in io.Reader, out io.Writer) *conn {
+func newConn(d *Daemon, name string, in io.Reader, out io.Writer, noMore func()) *conn {
 	c := &conn{
-		d: d, name: name, in: kplpipe.NewReader(in, kplpipe.DaemonLimit), out: kplpipe.NewWriter(out, kplpipe.DaemonLimit),
+		d: d, name: name, noMore: noMore, in: kplpipe.NewReader(in, kplpipe.DaemonLimit), out: kplpipe.NewWriter(out, kplpipe.DaemonLimit),
 		wake: make(chan struct{}, 1), ended: make(chan struct{}), reading: true,
 	}
 	c.ctx, c.giveUp = context.WithCancel(context.Background())
@@ -202,6 +203,7 @@ func (c *conn) endReading() {
 	c.reading = false
 	c.mu.Unlock()
 	c.signal()
+	c.noMore()
 }
 
 // stop takes nothing more from the client.

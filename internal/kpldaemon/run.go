@@ -60,21 +60,18 @@ func Run(ctx context.Context, a Arguments, stdin io.Reader, stdout io.Writer, re
 			return err
 		}
 		go func() {
-			served <- a.servePipes(ctx, d, stdin, stdout)
+			served <- a.servePipes(ctx, d, stdin, stdout, end)
 			end()
 		}()
+	} else {
+		served <- nil
 	}
 	<-ctx.Done()
 	log.Info("Ending: what is held is sent", slog.Duration("for_at_most", a.Grace))
 	sending, cancel := context.WithTimeout(context.Background(), a.Grace)
 	defer cancel()
 	d.Close(sending)
-	select {
-	case err := <-served:
-		return err
-	default:
-		return nil
-	}
+	return <-served
 }
 
 // daemon reads the arguments in the KPL's order.
@@ -170,14 +167,17 @@ func (a Arguments) checkPipes() error {
 }
 
 // servePipes opens both pipes and serves the parent.
-func (a Arguments) servePipes(ctx context.Context, d *Daemon, stdin io.Reader, stdout io.Writer) error {
+func (a Arguments) servePipes(ctx context.Context, d *Daemon, stdin io.Reader, stdout io.Writer, ended func()) error {
 	both, err := a.open(ctx, stdin, stdout)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err != nil:
 		return err
 	}
 	defer a.close(both)
 	d.log.Info("Both pipes are open")
-	if err := d.Serve("parent", both.in, both.out); err != nil && !errors.Is(err, errClosing) {
+	if err := d.serve("parent", both.in, both.out, ended); err != nil && !errors.Is(err, errClosing) {
 		d.log.Error("The parent is cut off", slog.Any("error", err))
 		return err
 	}

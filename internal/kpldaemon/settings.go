@@ -100,7 +100,7 @@ func (s *settings) refused() (all []refusal) {
 	add(s.GetEnableCoreDumps(), "enable_core_dumps", "a Go program writes one only with GOTRACEBACK=crash in its environment, and as ulimit -c allows")
 	add(s.GetMinConnections() != 1, "min_connections", "connections are opened when they are needed, and kept")
 	add(s.GetThreadConfig() != kplpb.Configuration_PER_REQUEST, "thread_config", "requests have goroutines, as many as max_connections allows")
-	add(s.ThreadPoolSize != nil && s.GetThreadPoolSize() != 64, "thread_pool_size", "the same")
+	add(s.ThreadPoolSize != nil && s.GetThreadPoolSize() != 64, "thread_pool_size", "requests have goroutines, as many as max_connections allows")
 	return all
 }
 
