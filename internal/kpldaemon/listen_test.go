@@ -36,7 +36,13 @@ type process struct {
 // start runs the daemon with these arguments, and a configuration and credentials if they have none.
 func start(t *testing.T, a Arguments, in io.Reader, out io.Writer) *process {
 	t.Helper()
-	kin := kinesisfake.New(kinesisfake.Options{})
+	a.Grace = 4 * time.Second
+	return startBeside(t, kinesisfake.Options{}, a, in, out)
+}
+
+func startBeside(t *testing.T, o kinesisfake.Options, a Arguments, in io.Reader, out io.Writer) *process {
+	t.Helper()
+	kin := kinesisfake.New(o)
 	t.Cleanup(kin.Close)
 	server := httptest.NewServer(kin)
 	t.Cleanup(server.Close)
@@ -47,7 +53,7 @@ func start(t *testing.T, a Arguments, in io.Reader, out io.Writer) *process {
 	a.Configuration = hexOf(t, &kplpb.Message{Id: proto.Uint64(0), ActualMessage: &kplpb.Message_Configuration{Configuration: &kplpb.Configuration{
 		Region: proto.String("us-east-1"), KinesisEndpoint: &server.URL, MetricsLevel: proto.String("none"), RecordMaxBufferedTime: proto.Uint64(10)}}})
 	a.Credentials = hexOf(t, &kplpb.Message{Id: proto.Uint64(0), ActualMessage: &kplpb.Message_SetCredentials{SetCredentials: &kplpb.SetCredentials{Credentials: akid("a")}}})
-	a.Grace, a.MaxBuffered = 4*time.Second, DefaultMaxBuffered
+	a.MaxBuffered = DefaultMaxBuffered
 	p := &process{T: t, ready: make(chan string, 1), ended: make(chan error, 1)}
 	var ctx context.Context
 	ctx, p.stop = context.WithCancel(context.Background())
@@ -279,6 +285,50 @@ func TestStandardStreams(t *testing.T) {
 	m, err := kplpipe.NewReader(from, kplpipe.WrapperLimit).Read()
 	if err != nil || m.GetSourceId() != 2 || !m.GetPutRecordResult().GetSuccess() {
 		t.Errorf("%v, %v", m, err)
+	}
+}
+
+// TestEndOfParent: the daemon ends after its grace, whatever Kinesis does, when the parent's pipe ends, when nobody reads
+// the results, and when it is stopped.
+func TestEndOfParent(t *testing.T) {
+	for name, end := range map[string]func(p *process, to, from *os.File){
+		"its pipe ends":      func(_ *process, to, _ *os.File) { to.Close() },
+		"it is gone":         func(_ *process, to, from *os.File) { from.Close(); to.Close() },
+		"nobody reads":       func(_ *process, to, from *os.File) { from.Close(); _, _ = to.Write(framed([]byte("\x08\x01\x3a\x00"))) },
+		"the middle":         func(_ *process, to, _ *os.File) { _, _ = to.Write([]byte{0, 0, 0, 9, 8}); to.Close() },
+		"the process's stop": func(p *process, _, _ *os.File) { p.stop() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var pipes [4]*os.File
+			for i := range 2 {
+				var err error
+				if pipes[2*i], pipes[2*i+1], err = os.Pipe(); err != nil {
+					t.Fatal(err)
+				}
+				defer pipes[2*i].Close()
+				defer pipes[2*i+1].Close()
+			}
+			in, to, from, out := pipes[0], pipes[1], pipes[2], pipes[3]
+			p := startBeside(t, kinesisfake.Options{Fault: onlyPuts(kinesisfake.Fault{Delay: time.Hour})}, Arguments{From: "-", To: "-", Grace: 300 * time.Millisecond}, in, out)
+			message, _ := proto.Marshal(&kplpb.Message{Id: proto.Uint64(2), ActualMessage: &kplpb.Message_PutRecord{PutRecord: &kplpb.PutRecord{
+				StreamName: proto.String("a"), PartitionKey: proto.String("k"), Data: []byte("d")}}})
+			_, _ = to.Write(framed(message))
+			time.Sleep(50 * time.Millisecond) // the request is under way, mostly
+			began := time.Now()
+			end(p, to, from)
+			if err := p.end(); (err != nil) != (name == "nobody reads" || name == "the middle") {
+				t.Errorf("it ended with %v", err)
+			}
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("it took %v", took)
+			}
+			if name == "its pipe ends" || name == "the process's stop" {
+				m, err := kplpipe.NewReader(from, kplpipe.WrapperLimit).Read()
+				if err != nil || m.GetSourceId() != 2 || m.GetPutRecordResult().GetSuccess() {
+					t.Errorf("%v, %v", m, err)
+				}
+			}
+		})
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math"
 	"net"
@@ -82,7 +81,7 @@ func (s *settings) findRegion(ctx context.Context) (string, error) {
 		err = errors.New("neither AWS_REGION, nor ~/.aws/config, nor EC2's metadata has one")
 	}
 	if err != nil {
-		return "", fmt.Errorf("Could not configure the region. It was not given in the config and we were unable to retrieve it: set region: %w", err)
+		return "", setting("Could not configure the region. It was not given in the config and we were unable to retrieve it: set region: %w", err)
 	}
 	return cfg.Region, nil
 }
