@@ -26,16 +26,12 @@ type api struct {
 // maxIDs bounds what a client can make by naming ever new streams.
 const maxIDs = 10 * maxStreams
 
-func newAPI(s *settings, keys aws.CredentialsProvider, counters *counters) (*api, error) {
-	transport, err := newTransport(s)
-	if err != nil {
-		return nil, err
-	}
+func newAPI(s *settings, transport http.RoundTripper, keys aws.CredentialsProvider, counters *counters) *api {
 	client := kinesis.New(kinesis.Options{
 		Region: s.region, Credentials: keys, HTTPClient: &http.Client{Transport: transport},
 		BaseEndpoint: present(s.endpoint),
 	})
-	return &api{Client: client, counters: counters, ids: map[string]string{}}, nil
+	return &api{Client: client, counters: counters, ids: map[string]string{}}
 }
 
 func present(s string) *string {

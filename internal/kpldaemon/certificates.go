@@ -38,6 +38,9 @@ func tlsConfig(s *settings) (*tls.Config, error) {
 // readFolder adds the certificates of a folder to a pool, and tells whether it has some.
 func readFolder(s *settings, pool *x509.CertPool) (found bool) {
 	files, err := os.ReadDir(s.caPath)
+	if err != nil {
+		s.log.Warn("The CA path can't be read", slog.Any("error", err))
+	}
 	for _, f := range files {
 		name := filepath.Join(s.caPath, f.Name())
 		at, err := os.Stat(name)
@@ -49,7 +52,7 @@ func readFolder(s *settings, pool *x509.CertPool) (found bool) {
 		}
 	}
 	if !found {
-		s.log.Warn("The CA path has no certificate in PEM: the machine's count", slog.String("path", s.caPath), slog.Any("error", err))
+		s.log.Warn("The CA path has no certificate in PEM: the machine's count", slog.String("path", s.caPath))
 	}
 	return found
 }

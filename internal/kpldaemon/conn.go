@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/kplkit/kplkit/internal/kplpipe"
 	"github.com/kplkit/kplkit/internal/kplpipe/kplpb"
 	"github.com/kplkit/kplkit/producer"
@@ -16,10 +18,14 @@ import (
 // maxFaults is how many frames in a row may be faulty before a client is cut off: it does not speak this protocol.
 const maxFaults = 16
 
+// memoryOfWire is how much more memory a metrics_response takes than its bytes on the wire, about.
+const memoryOfWire = 8
+
 // conn is a client.
 type conn struct {
 	d      *Daemon
 	name   string
+	noMore func() // is called when nothing more is read; any number of times
 	in     *kplpipe.Reader
 	out    *kplpipe.Writer
 	part   part
@@ -39,11 +45,12 @@ type answer struct {
 	put    *put
 	result producer.Result
 	other  *kplpb.Message
+	size   int64 // of the budget
 }
 
-func newConn(d *Daemon, name string, in io.Reader, out io.Writer) *conn {
+func newConn(d *Daemon, name string, in io.Reader, out io.Writer, noMore func()) *conn {
 	c := &conn{
-		d: d, name: name, in: kplpipe.NewReader(in, kplpipe.DaemonLimit), out: kplpipe.NewWriter(out, kplpipe.DaemonLimit),
+		d: d, name: name, noMore: noMore, in: kplpipe.NewReader(in, kplpipe.DaemonLimit), out: kplpipe.NewWriter(out, kplpipe.DaemonLimit),
 		wake: make(chan struct{}, 1), ended: make(chan struct{}), reading: true,
 	}
 	c.ctx, c.giveUp = context.WithCancel(context.Background())
@@ -116,10 +123,10 @@ func (c *conn) handle(m *kplpb.Message) {
 		k := m.GetSetCredentials()
 		c.d.setKeys(Keys{Pipe: k.GetCredentials()}, k.GetForMetrics())
 	case m.GetMetricsRequest() != nil:
-		c.answer(answer{other: &kplpb.Message{
+		c.answer(&kplpb.Message{
 			Id: new(uint64), SourceId: m.Id,
 			ActualMessage: &kplpb.Message_MetricsResponse{MetricsResponse: c.d.counters.response(m.GetMetricsRequest(), time.Now())},
-		}})
+		})
 	case m.GetStreamMetadata() != nil:
 		c.d.api.setStreamID(m.GetStreamMetadata().GetStreamName(), m.GetStreamMetadata().GetStreamId())
 	default:
@@ -135,14 +142,19 @@ func (c *conn) done(p *put, r producer.Result) {
 	p.record = producer.Record{} // the result may wait for long
 	c.mu.Lock()
 	c.outstanding--
-	c.answers = append(c.answers, answer{put: p, result: r})
+	c.answers = append(c.answers, answer{put: p, result: r, size: p.size})
 	c.mu.Unlock()
 	c.signal()
 }
 
-func (c *conn) answer(a answer) {
+// answer writes another message than a result, once there is room for it.
+func (c *conn) answer(m *kplpb.Message) {
+	size := int64(memoryOfWire * proto.Size(m))
+	if !c.d.budget.take(&c.part, size) {
+		return
+	}
 	c.mu.Lock()
-	c.answers = append(c.answers, a)
+	c.answers = append(c.answers, answer{other: m, size: size})
 	c.mu.Unlock()
 	c.signal()
 }
@@ -167,9 +179,7 @@ func (c *conn) write() {
 				c.d.budget.quit(&c.part)
 				c.endReading()
 			}
-			if a.put != nil {
-				size += a.put.size
-			}
+			size += a.size
 		}
 		c.d.budget.give(&c.part, size)
 		if len(answers) > 0 {
@@ -202,6 +212,7 @@ func (c *conn) endReading() {
 	c.reading = false
 	c.mu.Unlock()
 	c.signal()
+	c.noMore()
 }
 
 // stop takes nothing more from the client.

@@ -7,10 +7,11 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
+	"github.com/kplkit/kplkit/internal/kplpipe/kplpb"
 	"github.com/kplkit/kplkit/producer"
 )
 
-// metric is one of the KPL's, by its place in metricNames.
+// metric is one of the KPL's, by its place in names.
 type metric int
 
 const (
@@ -19,7 +20,7 @@ const (
 	allErrors
 	userRecordExpired
 	bufferingTime
-	userRecordsReceived
+	userRecordsReceived // from here on detailed
 	userRecordsPending
 	userRecordsDataPut
 	kinesisRecordsDataPut
@@ -31,17 +32,22 @@ const (
 	metrics
 )
 
-var metricNames = [metrics]string{
-	"UserRecordsPut", "KinesisRecordsPut", "AllErrors", "UserRecordExpired", "BufferingTime", "UserRecordsReceived", "UserRecordsPending",
-	"UserRecordsDataPut", "KinesisRecordsDataPut", "RetriesPerRecord", "RequestTime", "UserRecordsPerKinesisRecord",
-	"KinesisRecordsPerPutRecordsRequest", "UserRecordsPerPutRecordsRequest",
+// name is what a metric is called, and its unit.
+type name struct{ of, unit string }
+
+var names = [metrics]name{
+	{"UserRecordsPut", "Count"}, {"KinesisRecordsPut", "Count"}, {"AllErrors", "Count"}, {"UserRecordExpired", "Count"},
+	{"BufferingTime", "Milliseconds"}, {"UserRecordsReceived", "Count"}, {"UserRecordsPending", "Count"}, {"UserRecordsDataPut", "Bytes"},
+	{"KinesisRecordsDataPut", "Bytes"}, {"RetriesPerRecord", "Count"}, {"RequestTime", "Milliseconds"}, {"UserRecordsPerKinesisRecord", "Count"},
+	{"KinesisRecordsPerPutRecordsRequest", "Count"}, {"UserRecordsPerPutRecordsRequest", "Count"},
 }
 
-const errorsByCode = "ErrorsByCode"
+var errorsByCode = name{"ErrorsByCode", "Count"}
 
 // counters count for each shard, for each stream, and in all.
 type counters struct {
 	began time.Time
+	extra map[string][]dimension // of every metric, by their granularity
 
 	mu  sync.Mutex
 	all level
@@ -49,13 +55,20 @@ type counters struct {
 
 // level is what is counted for all, for a stream or for a shard. pending are the puts without a result.
 type level struct {
-	of      [metrics]series
-	errors  map[string]*series // by code
-	within  map[string]*level  // streams of all, shards of a stream
-	pending int
+	of       [metrics]series
+	failures series
+	errors   map[string]*series // by code
+	within   map[string]*level  // streams of all, shards of a stream
+	pending  int
 }
 
-func newCounters() *counters { return &counters{began: time.Now()} }
+func newCounters(extra []*kplpb.AdditionalDimension) *counters {
+	c := &counters{began: time.Now(), extra: map[string][]dimension{}}
+	for _, x := range extra {
+		c.extra[x.GetGranularity()] = append(c.extra[x.GetGranularity()], dimension{x.GetKey(), x.GetValue()})
+	}
+	return c
+}
 
 // child returns a level within another, made if need be.
 func (l *level) child(name string) *level {
@@ -90,6 +103,7 @@ func (ls levels) add(now time.Time, m metric, value float64) {
 // failed counts an error of a stored record.
 func (ls levels) failed(now time.Time, code string) {
 	ls.add(now, allErrors, 1)
+	ls.add(now, kinesisRecordsPut, 0)
 	for _, l := range ls {
 		if l == nil {
 			continue
@@ -101,6 +115,7 @@ func (ls levels) failed(now time.Time, code string) {
 			l.errors[code] = &series{}
 		}
 		l.errors[code].add(now, 1)
+		l.failures.add(now, 1)
 	}
 }
 
@@ -128,10 +143,15 @@ func (c *counters) resulted(stream string, size int, r producer.Result, now time
 		ls.add(now, userRecordsDataPut, float64(size))
 	case errors.Is(r.Err, producer.ErrExpired):
 		ls.add(now, userRecordExpired, 1)
+		fallthrough
+	default:
+		ls.add(now, userRecordsPut, 0) // so that its mean is the part that succeeds, as the KPL's
 	}
 	if len(tries) > 0 {
 		ls.add(now, retriesPerRecord, float64(len(tries)-1))
-		ls.add(now, bufferingTime, milli(tries[0].Delay))
+	}
+	for _, t := range tries {
+		ls.add(now, bufferingTime, milli(t.Delay))
 	}
 }
 
@@ -153,6 +173,7 @@ func (c *counters) requested(stream string, in *kinesis.PutRecordsInput, out *ki
 			ls.failed(now, *out.Records[i].ErrorCode)
 		case out.Records[i].ShardId != nil:
 			of := levels(c.levels(stream, *out.Records[i].ShardId))
+			of.add(now, allErrors, 0)
 			of.add(now, kinesisRecordsPut, 1)
 			of.add(now, kinesisRecordsDataPut, float64(len(in.Records[i].Data)))
 		}

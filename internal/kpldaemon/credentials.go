@@ -45,6 +45,16 @@ func (c *credentials) isKnown() bool {
 	}
 }
 
+// orElse asks the second while the first has none.
+type orElse struct{ first, second *credentials }
+
+func (o orElse) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	if o.first.isKnown() {
+		return o.first.Retrieve(ctx)
+	}
+	return o.second.Retrieve(ctx)
+}
+
 var errNoCredentials = errors.New("no credentials have come: send set_credentials, or give --kinesis-credentials")
 
 // Retrieve waits for the first credentials.

@@ -15,6 +15,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -31,6 +32,7 @@ type Options struct {
 	CAFile        string               // a file with certificates, "" for none
 	MaxBuffered   int64                // bytes of puts without a written result; 0: DefaultMaxBuffered
 	Logger        *slog.Logger
+	Transport     http.RoundTripper // for tests: the way to AWS; nil: the network, as Configuration says
 }
 
 // DefaultMaxBuffered is the budget in bytes. A client alone gets half of it, twice what a parent's window is.
@@ -44,6 +46,7 @@ type Daemon struct {
 	keys     *credentials
 	metrics  *credentials
 	counters *counters
+	uploader *uploader // nil: metrics_level is none
 	budget   *budget
 
 	mu      sync.Mutex
@@ -62,23 +65,33 @@ func New(ctx context.Context, o Options) (*Daemon, error) {
 		o.MaxBuffered = DefaultMaxBuffered
 	}
 	d := &Daemon{
-		settings: s, log: o.Logger, keys: newCredentials(), metrics: newCredentials(), counters: newCounters(),
+		settings: s, log: o.Logger, keys: newCredentials(), metrics: newCredentials(), counters: newCounters(o.Configuration.GetAdditionalMetricDims()),
 		budget: newBudget(o.MaxBuffered), streams: map[string]*stream{}, conns: map[*conn]struct{}{},
 	}
 	d.setKeys(o.Kinesis, false)
 	d.setKeys(o.Metrics, true)
-	if d.api, err = newAPI(s, d.keys, d.counters); err != nil {
-		return nil, err
+	transport := o.Transport
+	if transport == nil {
+		if transport, err = newTransport(s); err != nil {
+			return nil, err
+		}
 	}
+	d.api = newAPI(s, transport, d.keys, d.counters)
+	d.uploader = newUploader(s, transport, orElse{d.metrics, d.keys}, d.counters)
 	return d, nil
 }
 
 // Serve takes frames from in until its end, and answers on out. It returns when each put has its answer, as far as
 // anybody reads them. The error says why the client was cut off; a clean end is none. It closes neither.
 func (d *Daemon) Serve(name string, in io.Reader, out io.Writer) error {
-	c := newConn(d, name, in, out)
-	if !d.join(c) {
-		return errClosing
+	return d.serve(name, in, out, func() {})
+}
+
+// serve calls ended when it reads no more, for whatever reason: results may still go out.
+func (d *Daemon) serve(name string, in io.Reader, out io.Writer, ended func()) error {
+	c, err := d.join(name, in, out, ended)
+	if err != nil {
+		return err
 	}
 	defer d.leave(c)
 	return c.serve()
@@ -86,13 +99,15 @@ func (d *Daemon) Serve(name string, in io.Reader, out io.Writer) error {
 
 var errClosing = errors.New("the daemon is ending")
 
-func (d *Daemon) join(c *conn) bool {
+func (d *Daemon) join(name string, in io.Reader, out io.Writer, ended func()) (*conn, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.closed {
-		d.conns[c] = struct{}{}
+	if d.closed {
+		return nil, errClosing
 	}
-	return !d.closed
+	c := newConn(d, name, in, out, ended)
+	d.conns[c] = struct{}{}
+	return c, nil
 }
 
 func (d *Daemon) leave(c *conn) {
@@ -119,6 +134,9 @@ func (d *Daemon) Close(ctx context.Context) {
 		wg.Go(func() { s.close(ctx) })
 	}
 	wg.Wait()
+	uploading, cancel := context.WithTimeout(ctx, lastUpload)
+	d.uploader.close(uploading)
+	cancel()
 	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
 	for _, c := range conns {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -57,7 +58,10 @@ func (h *handler) Handle(_ context.Context, r slog.Record) error {
 		if a.Value.Kind() == slog.KindTime {
 			value = a.Value.Time().UTC().Format(time.RFC3339Nano)
 		}
-		fmt.Fprintf(&b, " %s=%q", a.Key, value)
+		if a.Value.Kind() == slog.KindString || a.Value.Kind() == slog.KindAny {
+			value = strconv.Quote(value)
+		}
+		fmt.Fprintf(&b, " %s=%s", a.Key, value)
 		return true
 	}
 	for _, a := range h.before {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/aws/smithy-go"
@@ -82,7 +83,7 @@ func codeOf(err error) string {
 	case errors.Is(err, context.DeadlineExceeded):
 		return codeTimeout
 	case errors.Is(err, producer.ErrTooLarge), errors.Is(err, aggregator.ErrPartitionKey), errors.Is(err, aggregator.ErrExplicitHashKey),
-		errors.Is(err, errTooManyStreams):
+		errors.Is(err, errStream), errors.Is(err, errTooManyStreams):
 		return codeInvalid
 	}
 	return codeNetwork
@@ -98,7 +99,7 @@ func textOf(err error) string {
 		text = api.ErrorMessage()
 	}
 	if len(text) > maxText {
-		text = text[:maxText] + "…"
+		text = strings.ToValidUTF8(text[:maxText], "") + "…"
 	}
 	return text
 }

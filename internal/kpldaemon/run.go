@@ -60,21 +60,18 @@ func Run(ctx context.Context, a Arguments, stdin io.Reader, stdout io.Writer, re
 			return err
 		}
 		go func() {
-			served <- a.servePipes(ctx, d, stdin, stdout)
+			served <- a.servePipes(ctx, d, stdin, stdout, end)
 			end()
 		}()
+	} else {
+		served <- nil
 	}
 	<-ctx.Done()
 	log.Info("Ending: what is held is sent", slog.Duration("for_at_most", a.Grace))
 	sending, cancel := context.WithTimeout(context.Background(), a.Grace)
 	defer cancel()
 	d.Close(sending)
-	select {
-	case err := <-served:
-		return err
-	default:
-		return nil
-	}
+	return <-served
 }
 
 // daemon reads the arguments in the KPL's order.
@@ -86,6 +83,9 @@ func (a Arguments) daemon(ctx context.Context, log *slog.Logger) (*Daemon, error
 	}
 	if a.Configuration == "" {
 		return nil, setting("the option '--configuration' is required")
+	}
+	if a.Grace < 0 || a.MaxBuffered < minBuffered || a.MaxBuffered > mostBuffered {
+		return nil, setting("--grace %v, --max-buffered %d: want 0s or more, and %d to %d", a.Grace, a.MaxBuffered, minBuffered, mostBuffered)
 	}
 	o := Options{CAPath: a.CAPath, CAFile: a.CAFile, MaxBuffered: a.MaxBuffered, Logger: log}
 	m, err := argument("configuration", a.Configuration)
@@ -112,11 +112,17 @@ func (a Arguments) daemon(ctx context.Context, log *slog.Logger) (*Daemon, error
 		o.Kinesis.Provider = cfg.Credentials
 	}
 	d, err := New(ctx, o)
-	if err != nil {
+	if err != nil { // all of it is settings
 		return nil, settingError{err}
 	}
 	return d, nil
 }
+
+// Limits of --max-buffered: the largest record twice, and what an int holds everywhere, twice.
+const (
+	minBuffered  = 24 << 20
+	mostBuffered = 1000 << 20
+)
 
 func argument(name, text string) (*kplpb.Message, error) {
 	m, err := kplpipe.ParseArgument(text)
@@ -161,55 +167,82 @@ func (a Arguments) checkPipes() error {
 }
 
 // servePipes opens both pipes and serves the parent.
-func (a Arguments) servePipes(ctx context.Context, d *Daemon, stdin io.Reader, stdout io.Writer) error {
-	in, out, err := a.open(ctx, stdin, stdout)
-	if err != nil {
+func (a Arguments) servePipes(ctx context.Context, d *Daemon, stdin io.Reader, stdout io.Writer, ended func()) error {
+	both, err := a.open(ctx, stdin, stdout)
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err != nil:
 		return err
 	}
+	defer a.close(both)
 	d.log.Info("Both pipes are open")
-	if err := d.Serve("parent", in, out); err != nil && !errors.Is(err, errClosing) {
+	if err := d.serve("parent", both.in, both.out, ended); err != nil && !errors.Is(err, errClosing) {
 		d.log.Error("The parent is cut off", slog.Any("error", err))
 		return err
 	}
 	return nil
 }
 
+// pipe is what became of one of the two pipes.
+type pipe struct {
+	in  io.Reader
+	out io.Writer
+	err error
+}
+
 // open opens both pipes at once: each waits for the parent, which may open them in any order.
-func (a Arguments) open(ctx context.Context, stdin io.Reader, stdout io.Writer) (in io.Reader, out io.Writer, err error) {
-	opened := make(chan error, 2)
-	in, out = stdin, stdout
-	open := func(name string, flag int, keep func(*os.File)) {
-		if name == "-" {
-			opened <- nil
+func (a Arguments) open(ctx context.Context, stdin io.Reader, stdout io.Writer) (both pipe, err error) {
+	opened := make(chan pipe, 2)
+	go func() {
+		if a.From == "-" {
+			opened <- pipe{in: stdin}
 			return
 		}
-		f, err := os.OpenFile(name, flag, 0)
-		if err == nil {
-			keep(f)
+		f, err := os.OpenFile(a.From, os.O_RDONLY, 0)
+		opened <- pipe{in: f, err: err}
+	}()
+	go func() {
+		if a.To == "-" {
+			opened <- pipe{out: stdout}
+			return
 		}
-		opened <- err
-	}
-	go open(a.From, os.O_RDONLY, func(f *os.File) { in = f })
-	go open(a.To, os.O_WRONLY, func(f *os.File) { out = f })
+		f, err := os.OpenFile(a.To, os.O_WRONLY, 0)
+		opened <- pipe{out: f, err: err}
+	}()
 	parent := os.Getppid()
 	watch := time.NewTicker(parentWatch)
 	defer watch.Stop()
-	for waiting := 2; waiting > 0; {
+	for both.in == nil || both.out == nil {
 		select {
-		case err := <-opened:
-			if err != nil {
-				return nil, nil, settingError{err}
+		case p := <-opened:
+			switch {
+			case p.err != nil:
+				return both, settingError{p.err}
+			case p.in != nil:
+				both.in = p.in
+			default:
+				both.out = p.out
 			}
-			waiting--
 		case <-watch.C:
 			if os.Getppid() != parent {
-				return nil, nil, errors.New("the parent has died before it opened the pipes")
+				return both, errors.New("the parent has died before it opened the pipes")
 			}
 		case <-ctx.Done():
-			return nil, nil, ctx.Err()
+			return both, ctx.Err()
 		}
 	}
-	return in, out, nil
+	return both, nil
+}
+
+// close closes what open opened.
+func (a Arguments) close(both pipe) {
+	if a.From != "-" {
+		both.in.(io.Closer).Close()
+	}
+	if a.To != "-" {
+		both.out.(io.Closer).Close()
+	}
 }
 
 // parentWatch is how often is looked whether the parent lives, while it has not opened the pipes.

@@ -45,6 +45,8 @@ type stream struct {
 // maxStreams bounds what a client can make by putting to ever new names.
 const maxStreams = 1000
 
+var errStream = errors.New("there can be no such stream")
+
 var errTooManyStreams = fmt.Errorf("this process puts into %d streams already: start another one", maxStreams)
 
 // stream returns the stream of a name.
@@ -149,10 +151,10 @@ func (s *stream) open(ctx context.Context) (*producer.Producer, error) {
 	if s.p != nil || s.closing {
 		return s.p, s.closedIf(s.p == nil)
 	}
-	options := append(s.d.settings.producer(), producer.WithLogger(s.d.log), producer.WithMaxBuffered(int(2*s.d.budget.most)+32<<20))
+	options := append(s.d.settings.producer(), producer.WithLogger(s.d.log), producer.WithMaxBuffered(int(2*s.d.budget.most+32<<20)))
 	p, err := producer.New(s.d.api.of(s.name), s.name, append(options, producer.WithObserver(s.d.counters.of(s.name)))...)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errStream, err)
 	}
 	s.p = p
 	return p, nil
