@@ -33,11 +33,15 @@ import (
 	"github.com/kplkit/kplkit/producer"
 )
 
-var kills = flag.Int("kills", 20, "kill -9s of the daemon under load")
+var (
+	kills     = flag.Int("kills", 20, "kill -9s of the daemon under load")
+	kplBinary = flag.String("kpl-binary", "", "path of the KPL's native binary, for TestNative")
+)
 
 // service is the embedded Kinesis with a stream, and the real daemon's command.
 type service struct {
 	*testing.T
+	fake    *kinesisfake.Server
 	client  *kinesis.Client
 	url     string
 	command []string
@@ -55,7 +59,7 @@ func newService(t *testing.T) *service {
 	if _, err := client.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: aws.String("orders"), ShardCount: aws.Int32(2)}); err != nil {
 		t.Fatal(err)
 	}
-	return &service{t, client, server.URL, []string{path, "daemon"}}
+	return &service{t, fake, client, server.URL, []string{path, "daemon"}}
 }
 
 // slowAnswers stores at once and says so later, so that a kill may come between.
@@ -314,4 +318,51 @@ func TestStopped(t *testing.T) {
 	}
 	lost, again := l.check(records, s.stored())
 	t.Logf("%d records, %d lost, %d stored again", records, lost, again)
+}
+
+// TestNative: the KPL's own native binary is a child, too, and is killed.
+func TestNative(t *testing.T) {
+	if *kplBinary == "" {
+		t.Skip("-kpl-binary does not say where the KPL's native binary is")
+	}
+	s := newService(t)
+	folder := t.TempDir()
+	t.Setenv("TMPDIR", folder)
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	server := httptest.NewTLSServer(slowAnswers{s.fake})
+	defer server.Close()
+	s.url, s.command = server.URL, []string{*kplBinary}
+	var log lockedBuffer
+	cfg := s.config(&log)
+	cfg.VerifyCertificate = new(false)
+	p, err := Start(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &load{T: t, p: p, results: map[string][]producer.Result{}}
+	stop, records := make(chan struct{}), 0
+	var putting sync.WaitGroup
+	putting.Go(func() { records = l.putUntil(stop) })
+	var took []time.Duration
+	for range 5 {
+		l.waitForResult(time.Now())
+		at := time.Now()
+		syscall.Kill(p.PID(), syscall.SIGKILL)
+		time.Sleep(5 * time.Millisecond)
+		took = append(took, l.waitForResult(at.Add(5*time.Millisecond))+5*time.Millisecond)
+	}
+	close(stop)
+	putting.Wait()
+	begin := time.Now()
+	if err := p.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	lost, again := l.check(records, s.stored())
+	t.Logf("%d records, %d lost, %d failed, %d stored again, %+v; to the next result %v; Close took %v", records, lost, l.failed, again, p.Stats(), took, time.Since(begin))
+	if left, _ := os.ReadDir(folder); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+	if t.Failed() {
+		t.Log(log.String())
+	}
 }
