@@ -25,6 +25,7 @@ type pending struct {
 	record     producer.Record
 	done       func(producer.Record, producer.Result)
 	id         uint64 // ids rise in the order of the Puts
+	flow       *flow
 	cost       int64
 	deadline   time.Time
 	sent       bool // to one child at least
@@ -41,14 +42,17 @@ type settlement struct {
 // book is all records without a result, and the results that are not delivered yet: the state that goroutines share.
 // Its lock is held for moments only, in which frames are made, but never during I/O.
 type book struct {
-	room     *semaphore.Weighted // bytes
+	most     int64 // bytes of the buffer
+	ttl      time.Duration
+	room     *semaphore.Weighted // the bytes that are free
 	closed   context.Context     // done when nothing more is taken; its cause says why
 	close    context.CancelCauseFunc
 	unsent   chan struct{} // has room for one: there is something to send
 	finished chan struct{} // the same: there is something to deliver
 
 	mu          sync.Mutex
-	id          uint64 // the last that was given
+	flows       map[string]*flow // by stream
+	id          uint64           // the last that was given
 	open        map[uint64]*pending
 	first, last *pending // all of open, by id
 	next        *pending // the first that the child of now has not got; nil: it has all
@@ -76,9 +80,10 @@ type Stats struct {
 	Outstanding int64 // records without a result
 }
 
-func newBook(maxBuffered int) *book {
+func newBook(maxBuffered int, ttl time.Duration) *book {
 	b := &book{
-		room: semaphore.NewWeighted(int64(maxBuffered)), open: map[uint64]*pending{},
+		most: int64(maxBuffered), ttl: ttl, room: semaphore.NewWeighted(int64(maxBuffered)),
+		flows: map[string]*flow{}, open: map[uint64]*pending{},
 		unsent: make(chan struct{}, 1), finished: make(chan struct{}, 1),
 	}
 	b.closed, b.close = context.WithCancelCause(context.Background())
@@ -92,26 +97,12 @@ func signal(c chan struct{}) {
 	}
 }
 
-// enter waits for room for so many bytes.
-func (b *book) enter(ctx context.Context, bytes int64) error {
-	if b.closed.Err() == nil && b.room.TryAcquire(bytes) {
-		return nil
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(b.closed, func() { cancel(context.Cause(b.closed)) })()
-	if err := b.room.Acquire(ctx, bytes); err != nil {
-		return context.Cause(ctx)
-	}
-	return nil
-}
-
 // add takes a record that has room.
 func (b *book) add(e *pending, ttl time.Duration) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err := context.Cause(b.closed); err != nil {
-		b.room.Release(e.cost)
+		b.release(e)
 		return err
 	}
 	b.id++

@@ -48,7 +48,7 @@ func (p *Parent) deliverAll(settled []settlement) {
 }
 
 func (p *Parent) deliverOne(s settlement) {
-	defer p.book.leave(s.cost)
+	defer p.book.leave(s.pending)
 	callDone(s.pending, s.result, p.cfg.Logger)
 }
 

@@ -52,7 +52,7 @@ func Start(ctx context.Context, cfg Config) (*Parent, error) {
 // start is Start with any kind of child.
 func start(ctx context.Context, cfg Config, launch launcher) (*Parent, error) {
 	p := &Parent{
-		cfg: cfg, launch: launch, book: newBook(cfg.MaxBuffered),
+		cfg: cfg, launch: launch, book: newBook(cfg.MaxBuffered, cfg.RecordTTL),
 		alive: make(chan struct{}), ended: make(chan struct{}), delivered: make(chan struct{}),
 	}
 	p.ending, p.end = context.WithCancel(context.Background())
@@ -77,8 +77,8 @@ func start(ctx context.Context, cfg Config, launch launcher) (*Parent, error) {
 	return nil, context.Cause(p.book.closed)
 }
 
-// Put hands over a record for a stream. It waits for room, as long as the bytes of all records without a result are
-// MaxBuffered. Its error says that the record is not taken: a bad record, producer.ErrClosed, a *ChildError, or ctx is done.
+// Put hands over a record for a stream. It waits for room: while the bytes of all records without a result are
+// MaxBuffered, and while those of its stream are more than it stores in about half the time to live. Its error says that the record is not taken: a bad record, producer.ErrClosed, a *ChildError, or ctx is done.
 //
 // done, which may be nil, is called exactly once for a record that was taken, and never for another one; it may be called
 // before Put returns. All calls are made by one goroutine, one after the other, without a lock: it must not block, and
@@ -95,11 +95,11 @@ func (p *Parent) Put(ctx context.Context, stream string, r producer.Record, done
 	if bytes := len(r.Data) + len(r.PartitionKey); bytes > largestRecord {
 		return fmt.Errorf("separate: %w: %d bytes of data and partition key, the largest stream takes %d", producer.ErrTooLarge, bytes, largestRecord)
 	}
-	e := &pending{stream: stream, record: r, done: done}
+	e := &pending{stream: stream, record: r, done: done, flow: p.book.flowOf(stream)}
 	if e.cost = int64(len(r.Data) + len(r.PartitionKey) + len(r.ExplicitHashKey) + recordOverhead); e.cost > int64(p.cfg.MaxBuffered) {
 		return fmt.Errorf("separate: %w: it counts %d bytes, a buffer of %d takes no such record", producer.ErrTooLarge, e.cost, p.cfg.MaxBuffered)
 	}
-	if err := p.book.enter(ctx, e.cost); err != nil {
+	if err := p.book.enter(ctx, e.flow, e.cost); err != nil {
 		return err
 	}
 	return p.book.add(e, p.cfg.patience())

@@ -554,3 +554,61 @@ func TestStubborn(t *testing.T) {
 		}
 	})
 }
+
+// TestSlowStream: on a stream in order no record gets too old, however much is put at once, and another stream has
+// room meanwhile; a fast one gets all of the buffer.
+func TestSlowStream(t *testing.T) {
+	for shards, most := range map[int]int64{1: 16 * mebibyte, 2: 31 * mebibyte, 40: 64 * mebibyte} {
+		t.Run(fmt.Sprint(shards), func(t *testing.T) {
+			inBubble(t, func(b *bench) {
+				type stored struct {
+					s *scripted
+					p kplpipe.Put
+				}
+				queue := make(chan stored, 100_000)
+				b.answer(func(s *scripted, p kplpipe.Put) {
+					if p.Stream == "other" {
+						s.stored(p.ID)
+						return
+					}
+					queue <- stored{s, p}
+				})
+				go func() { // the shards, each at its rate
+					for q := range queue {
+						time.Sleep(time.Duration(len(q.p.Data)) * time.Second / time.Duration(shards*shardRate))
+						q.s.stored(q.p.ID)
+					}
+				}()
+				p := b.started()
+				var failed, outstanding, highest int64
+				var mu sync.Mutex
+				for i := range 2400 { // 120 MB
+					r := producer.Record{PartitionKey: "k", Data: make([]byte, 50_000)}
+					b.must(p.Put(b.ctx, "orders", r, func(_ producer.Record, res producer.Result) {
+						mu.Lock()
+						defer mu.Unlock()
+						if outstanding -= 50_000; res.Err != nil {
+							failed++
+						}
+					}))
+					mu.Lock()
+					outstanding += 50_000
+					highest = max(highest, outstanding)
+					mu.Unlock()
+					if i%100 == 0 {
+						begin := time.Now()
+						b.must(p.Put(b.ctx, "other", producer.Record{PartitionKey: "k"}, nil))
+						if d := time.Since(begin); shards < 40 && d > 0 {
+							b.Errorf("the other stream waited for %v", d)
+						}
+					}
+				}
+				b.must(p.Close(b.ctx))
+				close(queue)
+				if failed > 0 || highest > most || highest < most/2 {
+					b.Errorf("%d failed; %d bytes at most, want up to %d", failed, highest, most)
+				}
+			})
+		})
+	}
+}

@@ -37,6 +37,9 @@ func (b *book) remove(e *pending, r producer.Result) {
 	if b.next == e {
 		b.next = e.next
 	}
+	if r.Err == nil {
+		b.grow(e.flow, e.cost)
+	}
 	b.settled = append(b.settled, settlement{pending: e, result: r})
 	b.passFlushes()
 	signal(b.finished)
@@ -121,9 +124,9 @@ func (b *book) handBack(settled []settlement) {
 }
 
 // leave gives back the room of a record whose done has returned.
-func (b *book) leave(bytes int64) {
+func (b *book) leave(e *pending) {
 	b.mu.Lock()
 	b.stats.Results++
 	b.mu.Unlock()
-	b.room.Release(bytes)
+	b.release(e)
 }
