@@ -169,11 +169,12 @@ func (c *conn) signal() {
 // write writes answers until none will come. When nobody reads them any more, they are dropped, and nothing more is read.
 func (c *conn) write() {
 	defer close(c.ended)
+	var e encoder
 	for {
 		answers, more := c.pending()
 		var size int64
 		for _, a := range answers {
-			if err := c.out.Send(c.ctx, a.message(time.Now())); errors.Is(err, kplpipe.ErrTooLong) {
+			if err := c.out.Send(c.ctx, e.of(a, time.Now())); errors.Is(err, kplpipe.ErrTooLong) {
 				c.d.log.Error("An answer is too long", slog.String("client", c.name), slog.Any("error", err))
 			} else if err != nil {
 				c.d.budget.quit(&c.part)
