@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"internal/cli":           {"deagg", "deagg/hashkey", "internal/dynamofake", "internal/kinesisfake", "internal/kpldaemon", "internal/wire", "kclcompat", "kclcompat/vmwarekcl", "matrix", "producer", "producer/aggregator", "seqnum"},
 	"internal/dynamofake":    {},
 	"internal/kinesisfake":   {"deagg/hashkey", "seqnum"},
-	"internal/kpldaemon":     {"internal/kplpipe", "internal/kplpipe/kplpb", "producer", "producer/aggregator"},
+	"internal/kpldaemon":     {"internal/kplpipe", "internal/kplpipe/kplpb", "producer", "producer/aggregator", "seqnum"},
 	"internal/kplpipe":       {"internal/kplpipe/kplpb"},
 	"internal/kplpipe/kplpb": {},
 	"internal/scale":         {},

@@ -133,7 +133,7 @@ func TestUnreadMetrics(t *testing.T) {
 		c.d.mu.Lock()
 		for conn := range c.d.conns {
 			conn.mu.Lock()
-			if n := len(conn.answers); n > 1000 || held < most/4 {
+			if n := len(conn.answers); n > 2000 || held < most/4 {
 				t.Errorf("%d answers wait, %d bytes", n, held)
 			}
 			conn.mu.Unlock()
