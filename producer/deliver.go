@@ -19,7 +19,8 @@ type outcome struct {
 
 // result is that of the i-th record.
 func (o *outcome) result(i int) Result {
-	r := Result{ShardID: o.shardID, Attempts: int(o.records[i].attempts), Err: o.err}
+	e := o.records[i]
+	r := Result{ShardID: o.shardID, Attempts: int(e.attempts), Err: o.err, put: e.arrived, tries: e.tries}
 	switch {
 	case !o.number.IsValid():
 	case len(o.records) > 1:

@@ -18,6 +18,7 @@ type batch struct {
 	stored  []*stored
 	bytes   int
 	timeout time.Duration
+	began   time.Time
 	latency time.Duration
 	out     *kinesis.PutRecordsOutput
 	err     error
@@ -164,7 +165,7 @@ func (l *loop) nextDue(now time.Time) time.Time {
 // request is one attempt: a goroutine of its own, which may be ended in the middle. Retrying is the loop's business,
 // who knows what the SDK does not: the time to live, the other records, the shards.
 func (p *Producer) request(b *batch) {
-	b.err = errAborted
+	b.began, b.err = time.Now(), errAborted
 	defer func() { p.box.post(func(in *mail) { in.answers = append(in.answers, b) }) }()
 	in := &kinesis.PutRecordsInput{Records: make([]types.PutRecordsRequestEntry, len(b.stored))}
 	in.StreamName, in.StreamARN = p.cfg.streamRef()
@@ -173,9 +174,8 @@ func (p *Producer) request(b *batch) {
 	}
 	ctx, cancel := context.WithTimeout(p.ctx, b.timeout)
 	defer cancel()
-	begin := time.Now()
 	out, err := p.api.PutRecords(ctx, in, func(o *kinesis.Options) { o.Retryer = aws.NopRetryer{} })
-	b.out, b.err, b.latency = out, err, time.Since(begin)
+	b.out, b.err, b.latency = out, err, time.Since(b.began)
 }
 
 func present(s string) *string {

@@ -18,12 +18,14 @@ type landing struct {
 	needs                   int // the first listing that began after it landed
 }
 
-var errWrongShard = errors.New("its aggregate is stored in a shard where not all of it belongs")
+// ErrWrongShard is why an aggregate is put again that is stored: see Try.Err.
+var ErrWrongShard = errors.New("its aggregate is stored in a shard where not all of it belongs")
 
 // answered looks at the answer to a request.
 func (l *loop) answered(now time.Time, b *batch) {
 	l.inFlight--
 	l.learnSize(b)
+	b.note()
 	var failed []int
 	for i, s := range b.stored {
 		if b.refusal(i) != nil {
@@ -87,7 +89,7 @@ func (l *loop) landed(x landing) {
 	switch {
 	case elsewhere && l.aborted && x.marked:
 		l.land(x.stored)
-		l.fail(x.records, ErrClosed, errWrongShard)
+		l.fail(x.records, ErrClosed, ErrWrongShard)
 		return
 	case elsewhere && !n.retired:
 		l.lister.wanted = true
@@ -113,8 +115,9 @@ func (l *loop) judge(now time.Time, x landing) {
 	l.land(x.stored)
 	for _, e := range x.records {
 		e.misfits++
+		e.tries.err = ErrWrongShard // no other stored record shares it
 	}
-	rest := l.failExpired(now, x.records, errWrongShard)
+	rest := l.failExpired(now, x.records, ErrWrongShard)
 	if len(rest) > 0 {
 		l.cfg.observer.Retry(WrongShard, len(rest))
 		l.requeue(rest)
@@ -146,6 +149,9 @@ func (l *loop) refused(now time.Time, s *stored, err error, own bool) {
 		return
 	case why == permanent:
 		l.fail(s.records, ErrUnusable, err)
+		return
+	case why == Throttled && l.cfg.failThrottled:
+		l.fail(s.records, ErrThrottled, err)
 		return
 	case why.asWhole() && own && len(s.records) == 1:
 		l.fail(s.records, ErrRefused, err)

@@ -96,7 +96,7 @@ func (l *loop) judgeAll(now time.Time, listed bool) {
 			l.judge(now, x)
 		case !listed && tooOld:
 			l.land(x.stored)
-			l.failExpired(now, x.records, errWrongShard)
+			l.failExpired(now, x.records, ErrWrongShard)
 		default:
 			l.landings = append(l.landings, x)
 			l.lister.wanted = true

@@ -190,7 +190,7 @@ func (l *loop) giveUp() {
 	}
 	for _, x := range l.landings {
 		l.land(x.stored)
-		l.fail(x.records, ErrClosed, errWrongShard)
+		l.fail(x.records, ErrClosed, ErrWrongShard)
 	}
 	l.landings = nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"strings"
 	"time"
 
@@ -34,6 +35,7 @@ type config struct {
 	rateFactor                     float64
 	maxBuffered, maxInFlight       int
 	strictOrder                    bool
+	failThrottled, anyLoad         bool
 	observer                       Observer
 	logger                         *slog.Logger
 }
@@ -95,6 +97,14 @@ func WithMaxInFlight(requests int) Option { return func(c *config) { c.maxInFlig
 // be sent again: a shard has one stored record under way at a time. A lost answer may still store a record twice.
 func WithStrictOrder() Option { return func(c *config) { c.strictOrder = true } }
 
+// WithoutRetryIfThrottled gives records the result ErrThrottled at once when the service has no capacity for them: the
+// KPL's failIfThrottled.
+func WithoutRetryIfThrottled() Option { return func(c *config) { c.failThrottled = true } }
+
+// WithAnyLoad makes Put take records for a shard as long as the buffer has room, even if the shard's rates can't store
+// them within the time to live. It is for a caller that can't wait; the records of a shard in order may get too old then.
+func WithAnyLoad() Option { return func(c *config) { c.anyLoad = true } }
+
 // WithRefresh sets how often shards and strategy are looked up in the background, every minute by default. They are
 // looked up besides when a record lands in another shard than expected.
 func WithRefresh(interval time.Duration) Option { return func(c *config) { c.relisted = interval } }
@@ -147,6 +157,14 @@ func (c *config) validate() error {
 	want(c.observer != nil, "WithObserver", c.observer, "an Observer")
 	want(c.logger != nil, "WithLogger", c.logger, "a Logger")
 	return errors.Join(errs...)
+}
+
+// mostLoad is how much of a shard's time what is buffered for it may take.
+func (c *config) mostLoad() time.Duration {
+	if c.anyLoad {
+		return math.MaxInt64
+	}
+	return c.ttl / 2
 }
 
 func within(n, low, high int) bool { return low <= n && n <= high }

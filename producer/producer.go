@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
@@ -20,7 +21,10 @@ type Result struct {
 	ShardID  string          // where it is stored
 	Position seqnum.Extended // of the user record, as a consumer has it: At inside an aggregate, else After
 	Attempts int             // requests that it was part of
-	Err      error           // why it is not stored, as far as is known: wraps ErrExpired, ErrRefused, ErrClosed or a kind of bad record
+	Err      error           // why it is not stored, as far as is known: wraps ErrExpired, ErrThrottled, ErrRefused, ErrClosed or a kind of bad record
+
+	put   time.Time
+	tries *try // the last one
 }
 
 // Kinds of errors, for errors.Is. Records that can't be put are refused with aggregator.ErrPartitionKey,
@@ -30,6 +34,7 @@ var (
 	ErrWouldBlock = errors.New("the buffer is full")                        // of TryPut
 	ErrClosed     = errors.New("the producer is closed")                    // of Put and Flush, and of what Close could not send
 	ErrExpired    = errors.New("not stored within the time to live")        // wraps the last attempt's error, too; tried at least once
+	ErrThrottled  = errors.New("throttled, and not to be tried again")      // with WithoutRetryIfThrottled
 	ErrRefused    = errors.New("the service refuses it, now and always so") // a bad request, or ErrUnusable
 )
 
@@ -75,7 +80,7 @@ func New(api API, stream string, opts ...Option) (*Producer, error) {
 		return nil, fmt.Errorf("producer: %w", err)
 	}
 	p := &Producer{
-		cfg: cfg, api: api, gate: &gate{most: int64(cfg.maxBuffered), mostLoad: cfg.ttl / 2},
+		cfg: cfg, api: api, gate: &gate{most: int64(cfg.maxBuffered), mostLoad: cfg.mostLoad()},
 		box: newMailbox(), ended: make(chan struct{}), described: make(chan struct{}),
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())

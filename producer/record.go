@@ -20,6 +20,7 @@ type pending struct {
 	arrived  time.Time
 	waited   time.Duration // from then until the first attempt
 	last     error         // of its attempts
+	tries    *try          // the last one
 	attempts int32         // requests that it was part of
 	misfits  int32         // how often its aggregate had to be taken apart; maxMisfits if it was refused
 	group    *group

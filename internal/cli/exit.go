@@ -26,9 +26,12 @@ var errReported = errors.New("")
 var errFindings = errors.New("") // a second value: they are told apart by identity
 
 func exitCode(err error) int {
+	other := exitError{}
 	switch {
 	case err == nil:
 		return exitFine
+	case errors.As(err, &other):
+		return other.code
 	case errors.As(err, new(usageError)):
 		return exitUsage
 	case err == errFindings:

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -23,10 +25,14 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/config"
 	"github.com/vmware/vmware-go-kcl-v2/logger"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/kplkit/kplkit/deagg/deaggaws"
 	"github.com/kplkit/kplkit/internal/dynamofake"
 	"github.com/kplkit/kplkit/internal/kinesisfake"
+	"github.com/kplkit/kplkit/internal/kpldaemon"
+	"github.com/kplkit/kplkit/internal/kplpipe"
+	"github.com/kplkit/kplkit/internal/kplpipe/kplpb"
 	"github.com/kplkit/kplkit/kclcompat"
 	"github.com/kplkit/kplkit/kclcompat/vmwarekcl"
 	"github.com/kplkit/kplkit/producer"
@@ -249,6 +255,51 @@ func (a *account) put() error {
 	return nil
 }
 
+// serve has a daemon put a record for a parent, and upload its metrics.
+func (a *account) serve() error {
+	put, err := proto.Marshal(&kplpb.Message{Id: proto.Uint64(1), ActualMessage: &kplpb.Message_PutRecord{PutRecord: &kplpb.PutRecord{
+		StreamName: proto.String("s"), PartitionKey: proto.String("k"), Data: []byte("a")}}})
+	if err != nil {
+		return err
+	}
+	d, err := kpldaemon.New(a.Context(), kpldaemon.Options{
+		Configuration: &kplpb.Configuration{Region: proto.String("us-east-1"), KinesisEndpoint: &a.url},
+		Kinesis:       kpldaemon.Keys{Pipe: &kplpb.Credentials{Akid: proto.String("any"), SecretKey: proto.String("any")}},
+		Logger:        slog.New(slog.DiscardHandler), Transport: a,
+	})
+	if err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	err = d.Serve("parent", bytes.NewReader(append(binary.BigEndian.AppendUint32(nil, uint32(len(put))), put...)), &out)
+	d.Close(a.Context())
+	if m, readErr := kplpipe.NewReader(&out, kplpipe.WrapperLimit).Read(); readErr != nil || !m.GetPutRecordResult().GetSuccess() {
+		return fmt.Errorf("%v, %w", m, cmp.Or(readErr, errors.New("the put failed")))
+	}
+	return err
+}
+
+// RoundTrip is the daemon's way to the account: CloudWatch, which there is none of, is answered here.
+func (a *account) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Header.Get("X-Amz-Target") != "" {
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	const action = "cloudwatch:PutMetricData"
+	a.mu.Lock()
+	a.called[action] = true
+	a.mu.Unlock()
+	w := httptest.NewRecorder()
+	if action == a.denied {
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>You have no permission.</Message></Error></ErrorResponse>")
+	} else {
+		_, _ = io.WriteString(w, "<PutMetricDataResponse><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></PutMetricDataResponse>")
+	}
+	answer := w.Result()
+	answer.Request = r
+	return answer, nil
+}
+
 // permissionRow is a row of the table in docs/permissions.md.
 type permissionRow struct{ what, action, needed string }
 
@@ -278,6 +329,7 @@ func TestPermissions(t *testing.T) {
 		"kclcompat/vmwarekcl":     {func(a *account) error { return a.work(false) }, func(a *account) error { return a.work(true) }},
 		"producer":                {(*account).produce},
 		"kplkit put":              {(*account).put},
+		"kplkit daemon":           {(*account).serve},
 	}
 	needed := map[string]map[string]string{}
 	for _, row := range permissionRows(t) {

@@ -1,0 +1,166 @@
+package kpldaemon
+
+import (
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/kplkit/kplkit/internal/kplpipe"
+)
+
+// listener takes connections of clients: on a Unix socket of the user's own, or on the loopback interface with a token.
+type listener struct {
+	net.Listener
+	token string // "": none
+}
+
+// minToken is how long a token has to be, in bytes: it must not be guessed.
+const minToken = 16
+
+// tokenTime is how long a connection has for its token.
+const tokenTime = 5 * time.Second
+
+// maxConnections is how many clients are served at a time.
+const maxConnections = 1000
+
+// listen listens on a Unix socket, or on tcp:PORT.
+func listen(where, token string) (*listener, error) {
+	if port, isTCP := strings.CutPrefix(where, "tcp:"); isTCP {
+		return listenTCP(port, token)
+	}
+	l, err := listenUnix(where)
+	if err != nil {
+		return nil, fmt.Errorf("--listen %s: %w", where, err)
+	}
+	return &listener{Listener: l}, nil
+}
+
+func listenTCP(port, token string) (*listener, error) {
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return nil, fmt.Errorf("--listen tcp:%s: want a port from 0 (any free one) to 65535", port)
+	}
+	if len(token) < minToken {
+		return nil, fmt.Errorf("--listen tcp:%s: a token is required, since every user of this machine can connect: set %s to %d random characters or more", port, TokenVariable, minToken)
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port))
+	if err != nil {
+		return nil, fmt.Errorf("--listen tcp:%s: %w", port, err)
+	}
+	return &listener{l, token}, nil
+}
+
+// TokenVariable is the environment variable that holds the token.
+const TokenVariable = "KPLKIT_DAEMON_TOKEN"
+
+// longestPath is what a socket's address holds, on all systems.
+const longestPath = 103
+
+// listenUnix makes a socket that only this user can connect to. One that nobody listens on is replaced.
+func listenUnix(path string) (net.Listener, error) {
+	if len(path) > longestPath {
+		return nil, fmt.Errorf("the path is too long: %d bytes, a socket's may have %d", len(path), longestPath)
+	}
+	defer privately()()
+	l, err := net.Listen("unix", path)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		if err := removeStale(path); err != nil {
+			return nil, err
+		}
+		l, err = net.Listen("unix", path)
+	}
+	return l, err
+}
+
+// removeStale removes a socket that nobody listens on.
+func removeStale(path string) error {
+	at, err := os.Lstat(path)
+	switch {
+	case err != nil:
+		return err
+	case at.Mode()&os.ModeSocket == 0:
+		return errors.New("there is a file that is not a socket: give another path")
+	}
+	c, err := net.DialTimeout("unix", path, time.Second)
+	switch {
+	case err == nil:
+		c.Close()
+		return errors.New("the socket is in use: another process listens on it")
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return os.Remove(path)
+	}
+	return err
+}
+
+func (l *listener) address() string {
+	if l.token != "" {
+		return "tcp:" + l.Addr().String()
+	}
+	return l.Addr().String()
+}
+
+// serve serves connections until the listener is closed.
+func (l *listener) serve(d *Daemon) {
+	slots := make(chan struct{}, maxConnections)
+	for n := 1; ; n++ {
+		slots <- struct{}{}
+		c, err := l.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil: // too many open files, most likely
+			d.log.Error("A connection could not be taken", slog.Any("error", err))
+			time.Sleep(acceptPause)
+			<-slots
+			continue
+		}
+		go func() {
+			defer func() { <-slots }()
+			defer c.Close()
+			l.client(d, fmt.Sprintf("connection %d", n), c)
+		}()
+	}
+}
+
+// acceptPause keeps a machine that is short of something from more work.
+const acceptPause = 100 * time.Millisecond
+
+func (l *listener) client(d *Daemon, name string, c net.Conn) {
+	if err := l.admit(c); err != nil {
+		d.log.Error("A client is cut off", slog.String("client", name), slog.Any("error", err))
+		return
+	}
+	if err := d.Serve(name, c, c); err != nil {
+		d.log.Error("A client is cut off", slog.String("client", name), slog.Any("error", err))
+	}
+}
+
+var errToken = errors.New("its first frame is not the token")
+
+// admit reads a frame that holds the token, and nothing after it.
+func (l *listener) admit(c net.Conn) error {
+	if l.token == "" {
+		return nil
+	}
+	c.SetReadDeadline(time.Now().Add(tokenTime))
+	defer c.SetReadDeadline(time.Time{})
+	got, err := kplpipe.NewReader(oneByte{c}, len(l.token)).Next()
+	if err != nil {
+		return fmt.Errorf("%w: %w", errToken, err)
+	}
+	if subtle.ConstantTimeCompare(got, []byte(l.token)) != 1 {
+		return errToken
+	}
+	return nil
+}
+
+// oneByte reads byte by byte, so that nothing is read ahead.
+type oneByte struct{ net.Conn }
+
+func (o oneByte) Read(b []byte) (int, error) { return o.Conn.Read(b[:min(len(b), 1)]) }
