@@ -111,6 +111,9 @@ _DOUBLE = struct.Struct("<d")
 _LENGTH = struct.Struct(">I")
 
 
+_ONE_BYTE = [bytes((n,)) for n in range(0x80)]
+
+
 class ProtocolError(Exception):
     """What was read is not what the protocol says. Nothing after it can be trusted."""
 
@@ -118,7 +121,7 @@ class ProtocolError(Exception):
 def varint(n: int) -> bytes:
     """Returns a number from 0 on in protobuf's form: 7 bits a byte, the lowest first."""
     if n < 0x80:
-        return bytes((n,))
+        return _ONE_BYTE[n]
     out = bytearray()
     while n >= 0x80:
         out.append(n & 0x7F | 0x80)
@@ -154,65 +157,85 @@ def _encode_value(value: Any, holds: str) -> bytes:
     return varint(len(data)) + data
 
 
+# The same by tag, for reading: the field's name, what it holds, and whether it may come many times.
+_BY_TAG = {
+    kind: {
+        number << 3 | _WIRE_TYPES.get(holds, _BYTES): (name, holds.lstrip("*"), holds.startswith("*"))
+        for number, (name, holds) in fields.items()
+    }
+    for kind, fields in _SCHEMA.items()
+}
+
+
 def decode(data: bytes, kind: str = "Message") -> Fields:
     """Returns the fields of a message. Unknown ones are left out; a field that comes twice has its last value."""
-    schema = _SCHEMA[kind]
+    try:
+        return _decode(data, _BY_TAG[kind])
+    except IndexError:
+        raise ProtocolError("the message ends in the middle of a number") from None
+
+
+def _decode(data: bytes, fields: Dict[int, Tuple[str, str, bool]]) -> Fields:
+    """Each result comes through here, several times. So what is usual, numbers of one byte, is read in place."""
     message: Fields = {}
     pos, end = 0, len(data)
     while pos < end:
-        tag, pos = _read_varint(data, pos)
-        value, pos = _read_value(data, pos, tag & 7)
-        name, holds = schema.get(tag >> 3, ("", ""))
-        if not name:
+        tag = data[pos]
+        pos += 1
+        if tag >= 0x80:
+            tag, pos = _read_varint(data, pos - 1)
+        wire_type = tag & 7
+        value: Any
+        if wire_type > _BYTES or wire_type == _FIXED64:
+            value, pos = _read_fixed(data, pos, wire_type)
+        else:  # a number, or a length
+            value = data[pos]
+            pos += 1
+            if value >= 0x80:
+                value, pos = _read_varint(data, pos - 1)
+            if wire_type == _BYTES:
+                start, pos = pos, pos + value
+                if pos > end:
+                    raise ProtocolError("the message ends in the middle of a field")
+                value = data[start:pos]
+        field = fields.get(tag)
+        if field is None:  # unknown, or of a wire type that is not the schema's
             continue
-        if _WIRE_TYPES.get(holds, _BYTES) != tag & 7:
-            raise ProtocolError(f"field {name} of {kind} has the wire type {tag & 7}")
+        name, holds, many = field
         if holds == "text":
-            message[name] = value.decode("utf-8", "surrogateescape")
-        elif holds == "uint" or holds == "bytes":
-            message[name] = value
+            value = value.decode("utf-8", "surrogateescape")
         elif holds == "bool":
-            message[name] = value != 0
+            value = value != 0
         elif holds == "double":
-            message[name] = _DOUBLE.unpack(value)[0]
-        elif holds[0] == "*":
-            message.setdefault(name, []).append(decode(value, holds[1:]))
+            (value,) = _DOUBLE.unpack(value)
+        elif holds in _BY_TAG:
+            value = _decode(value, _BY_TAG[holds])
+        if many:
+            message.setdefault(name, []).append(value)
         else:
-            message[name] = decode(value, holds)
+            message[name] = value
     return message
 
 
 def _read_varint(data: bytes, pos: int) -> Tuple[int, int]:
-    """Returns the number at pos, and where it ends."""
+    """Returns the number at pos, and where it ends. It may raise an IndexError."""
     n = shift = 0
-    try:
-        while True:
-            byte = data[pos]
-            pos += 1
-            n |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                break
-            shift += 7
-            if shift > 63:
-                raise ProtocolError("a number is longer than 10 bytes")
-    except IndexError:
-        raise ProtocolError("the message ends in the middle of a number") from None
-    return n & 0xFFFF_FFFF_FFFF_FFFF, pos
+    while True:
+        byte = data[pos]
+        pos += 1
+        n |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return n & 0xFFFF_FFFF_FFFF_FFFF, pos
+        shift += 7
+        if shift > 63:
+            raise ProtocolError("a number is longer than 10 bytes")
 
 
-def _read_value(data: bytes, pos: int, wire_type: int) -> Tuple[Any, int]:
-    """Returns the value at pos, a number or bytes, and where it ends."""
-    if wire_type == _VARINT:
-        return _read_varint(data, pos)
-    if wire_type == _BYTES:
-        size, pos = _read_varint(data, pos)
-    elif wire_type == _FIXED64:
-        size = 8
-    elif wire_type == _FIXED32:
-        size = 4
-    else:
+def _read_fixed(data: bytes, pos: int, wire_type: int) -> Tuple[bytes, int]:
+    """Returns the 8 or 4 bytes at pos, and where they end."""
+    if wire_type not in (_FIXED64, _FIXED32):
         raise ProtocolError(f"the wire type {wire_type} is not in use")
-    end = pos + size
+    end = pos + (8 if wire_type == _FIXED64 else 4)
     if end > len(data):
         raise ProtocolError("the message ends in the middle of a field")
     return data[pos:end], end

@@ -58,7 +58,7 @@ class Producer:
 
     command: the child and its first arguments; region and endpoint: "" or None are those of AWS's environment variables
     and AWS itself; credentials: as find_credentials finds them unless given; max_buffered: the bytes of all puts
-    that have no result yet, each counted with 1.5 KiB for what Python keeps beside it; the rest: the KPL's settings by their
+    that have no result yet, each counted with 2 KiB for what Python keeps beside it; the rest: the KPL's settings by their
     names in docs/separate-process.md, times in milliseconds.
 
     It returns when the child runs and has taken its settings. All methods may be called by many threads at once.
@@ -278,6 +278,8 @@ class Producer:
     def _sleep(self, until: float) -> None:
         """Sleeps until something has to be done. Fails the puts whose time is up."""
         starts = f"the child was started {self._restarts + 1} times so far"
+        if not self._credentials:
+            starts += "; no keys were found here, and the child looked for credentials itself, maybe in vain"
         self._window.expire(f"no result within {self._ttl} s ({starts}); the record may be stored all the same")
         until = min(until, self._window.next_expiry())
         # Not less than 10 ms: while a hang is judged with its reader busy, there is nothing to do until it is not.
