@@ -28,6 +28,14 @@ _LAST_WORDS = 20  # lines
 _LONGEST_LINE = 8192
 
 
+class OwnThread(threading.Thread):
+    """A thread of a producer's own. What waits for the window to empty would wait for ever in it."""
+
+    def __init__(self, window: Window, target: Callable[[], None], name: str) -> None:
+        super().__init__(target=target, name=name, daemon=True)
+        self.window = window
+
+
 class Child:
     """A child that runs. wake is called when it ends, and when it says something for the first time."""
 
@@ -50,7 +58,7 @@ class Child:
         self.pid = self.process.pid
         self._epoch = window.begin(greeting)
         self._threads = [
-            threading.Thread(target=target, name=f"kplkit-{name}-{self.pid}", daemon=True)
+            OwnThread(window, target, f"kplkit-{name}-{self.pid}")
             for name, target in (("reader", self._read), ("writer", self._write), ("stderr", self._log))
         ]
         try:
@@ -61,9 +69,6 @@ class Child:
             _kill(self.process)
             self.process.wait()
             raise OSError(errno.EAGAIN, str(error)) from error
-
-    def runs_in(self, thread: threading.Thread) -> bool:
-        return thread in self._threads
 
     def end(self, grace: float) -> int:
         """Ends the child and returns its exit status. With grace it may end by itself for that many seconds."""

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type
 
 from . import _child, _messages, _settings
-from ._child import Child
+from ._child import Child, OwnThread
 from ._credentials import Credentials, CredentialsSource, find_credentials, find_region, search
 from ._errors import ChildFailed, CredentialsError, ProducerClosed, Result, SettingError, SettingRefused
 from ._window import Window
@@ -35,6 +35,7 @@ _WORKED = 10.0  # a child that ran this long has worked, also when there was not
 _FRESH = 300.0  # credentials are asked for anew this long before they expire, and at least this often
 _FRESH_AGAIN = 10.0  # and when that failed
 
+_CHILD_HOLDS = 64 << 20  # bytes that fit into the child unless told: it must always go on reading, or it seems to hang
 _TRIES = 10  # children in a row that did not work: a crash loop, after about 16 s
 
 
@@ -82,7 +83,7 @@ class Producer:
         if endpoint:
             kpl_settings["kinesis_endpoint"] = endpoint
         fields = _settings.configuration({**kpl_settings, "region": region or find_region()})
-        self._command = [*command, *_arguments(fields)]
+        self._command = [*command, *_arguments(fields, max_buffered)]
         self._ttl = fields.get("record_ttl", 30_000) / 1000
         self._window = Window(max_buffered, self._ttl + _EXPIRY)
         self._source = credentials
@@ -98,18 +99,18 @@ class Producer:
         self._stopping = threading.Event()
         self._stopped = False
         self._pid = os.getpid()
-        self._supervisor = threading.Thread(target=self._supervise, name="kplkit-supervisor", daemon=True)
+        self._supervisor = OwnThread(self._window, self._supervise, "kplkit-supervisor")
         self._supervisor.start()
         if self._credentials and not isinstance(credentials, Credentials):
             threading.Thread(
                 target=self._renew, args=(self._credentials,), name="kplkit-credentials", daemon=True
             ).start()
+        _producers.add(self)
         try:
             self._await_child()
         except BaseException:
             self._stop()
             raise
-        _producers.add(self)
 
     # What the user calls.
 
@@ -158,7 +159,6 @@ class Producer:
                 self._window.flush(None, _FLUSH)
             finally:  # an interrupted close ends all the same
                 self._stop()
-                _producers.discard(self)
 
     def __enter__(self) -> Producer:
         return self
@@ -191,8 +191,7 @@ class Producer:
 
     def _may_wait(self) -> bool:
         """Whether the thread that runs now is none of those that make room."""
-        child, thread = self._child, threading.current_thread()
-        return thread is not self._supervisor and not (child and child.runs_in(thread))
+        return getattr(threading.current_thread(), "window", None) is not self._window
 
     def _not_inside(self, what: str) -> None:
         if not self._may_wait():
@@ -215,6 +214,8 @@ class Producer:
             log.exception("kplkit: the supervisor failed")
             what = f"a fault of the kplkit package, please report it: {error!r}"
             self._fail(lambda: ChildFailed(what))
+            if self._child:
+                self._child.end(0)
 
     def _keep_running(self) -> None:
         unwell = 0  # children in a row that did not work
@@ -299,6 +300,7 @@ class Producer:
         self._ready.set()
 
     def _stop(self) -> None:
+        _producers.discard(self)
         self._stopped = True
         self._stopping.set()
         self._wake.set()
@@ -351,10 +353,13 @@ def _until_renewal(credentials: Credentials) -> float:
     return min(max(left - _FRESH, _FRESH_AGAIN), _FRESH)
 
 
-def _arguments(fields: Dict[str, Any]) -> List[str]:
-    configuration = _messages.encode({"id": 0, "configuration": fields}).hex().upper()
-    level = ["-l", fields["log_level"]] if "log_level" in fields else []
-    return ["-i", "-", "-o", "-", "-c", configuration, *level]
+def _arguments(fields: Dict[str, Any], max_buffered: int) -> List[str]:
+    arguments = ["-i", "-", "-o", "-", "-c", _messages.encode({"id": 0, "configuration": fields}).hex().upper()]
+    if "log_level" in fields:
+        arguments += ["-l", fields["log_level"]]
+    if max_buffered > _CHILD_HOLDS:
+        arguments += ["--max-buffered", str(4 * max_buffered)]
+    return arguments
 
 
 def _check_hash_key(text: str) -> None:
