@@ -1,10 +1,10 @@
 """Puts records into Amazon Kinesis in the KPL's format, by a child process that may crash: see Producer.
 
-    from kplkit import Producer
+from kplkit import Producer
 
-    with Producer(region="eu-west-1") as producer:
-        future = producer.put("orders", "customer-17", b"a record")
-        print(future.result().sequence_number)
+with Producer(region="eu-west-1") as producer:
+    future = producer.put("orders", "customer-17", b"a record")
+    print(future.result().sequence_number)
 """
 
 from ._credentials import Credentials, CredentialsSource, find_credentials

@@ -136,7 +136,9 @@ class Child:
                 if "put_record_result" in message and "source_id" in message:
                     results.append(message)
                 elif "metrics_response" not in message:
-                    log.warning("kplkit: the child %d sent a message that is not for a parent: %s", self.pid, list(message))
+                    log.warning(
+                        "kplkit: the child %d sent a message that is not for a parent: %s", self.pid, list(message)
+                    )
                 if not self.spoke:
                     self.spoke = True
                     self._wake()

@@ -31,6 +31,21 @@ class Credentials(NamedTuple):
 # Credentials that don't change, or what returns fresh ones.
 CredentialsSource = Union[Credentials, Callable[[], Credentials]]
 
+
+def ask(source: CredentialsSource) -> Credentials:
+    """Returns the credentials that the source has now."""
+    found = source() if callable(source) else source
+    if not isinstance(found, Credentials):
+        raise CredentialsError(
+            f"credentials are a {type(found).__name__}, want kplkit.Credentials or a callable that returns them"
+        )
+    if found.expires and found.expires.tzinfo is None:
+        raise CredentialsError(
+            "the credentials' expires has no time zone: give it one (datetime.now(timezone.utc) has)"
+        )
+    return found
+
+
 def find_credentials(environ: Optional[Mapping[str, str]] = None) -> Credentials:
     """Returns the credentials of the environment or of a profile, or raises a CredentialsError that says what to do."""
     env = os.environ if environ is None else environ

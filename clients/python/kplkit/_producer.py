@@ -1,4 +1,4 @@
-"""The producer: what the user calls, and the thread that keeps a child running."""
+"""The producer: what the user calls."""
 
 from __future__ import annotations
 
@@ -6,40 +6,24 @@ import atexit
 import logging
 import os
 import threading
-import time
 import weakref
 from concurrent.futures import Future
-from datetime import datetime, timedelta, timezone
 from types import TracebackType
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type
 
 from . import _child, _messages, _settings
-from ._child import Child, OwnThread
-from ._credentials import Credentials, CredentialsSource, find_credentials, find_region, search
-from ._errors import ChildFailed, CredentialsError, ProducerClosed, Result, SettingError, SettingRefused
+from ._credentials import Credentials, CredentialsSource, ask, find_credentials, find_region, search
+from ._errors import ProducerClosed, Result, SettingError
+from ._supervisor import Supervisor
 from ._window import Window
 
 log = logging.getLogger("kplkit")
 
 # Seconds.
-_START = 30.0  # the first child gets this long until its first word
-_PING = 10.0  # between metrics requests, which ask for a sign of life
-_HANG = 30.0  # without any frame while a metrics request is open: the child hangs
-_GRACE = 10.0  # the child gets this long to end when its input ends: it sends for 4 s at most
-_REAP = 1.0  # the same for one that closed its pipes, which is usually dead
 _FLUSH = 0.5  # between the flush frames of one flush, as in the KPL
-_EXPIRY = 0.25  # after record_ttl: the child says first that a put expired, and why
-_SOON = 0.01  # before a child is started again that had worked
-_BACKOFF, _BACKOFF_LIMIT = 0.05, 5.0  # before one that had not: doubled each time
-_WORKED = 10.0  # a child that ran this long has worked, also when there was nothing to put
-_FRESH = 300.0  # credentials are asked for anew this long before they expire, and at least this often
-_FRESH_AGAIN = 10.0  # and when that failed
+_EXPIRY = 0.25  # after record_ttl, so that the child says first that a put expired, and why
 
 _CHILD_HOLDS = 64 << 20  # bytes that fit into the child unless told: it must always go on reading, or it seems to hang
-_TRIES = 10  # children in a row that did not work: a crash loop, after about 16 s
-
-
-_SIGN_OF_LIFE = {"metrics_request": {"name": "UserRecordsPut", "seconds": 1}}
 
 
 class Stats(NamedTuple):
@@ -83,31 +67,19 @@ class Producer:
         if endpoint:
             kpl_settings["kinesis_endpoint"] = endpoint
         fields = _settings.configuration({**kpl_settings, "region": region or find_region()})
-        self._command = [*command, *_arguments(fields, max_buffered)]
-        self._ttl = fields.get("record_ttl", 30_000) / 1000
-        self._window = Window(max_buffered, self._ttl + _EXPIRY)
-        self._source = credentials
-        self._credentials = search() if credentials is None else _ask(credentials)
-        if not self._credentials:
-            self._command.append("--default-credentials")
-        self._child: Optional[Child] = None
-        self._restarts = 0
-        self._wake = threading.Event()  # for the supervisor
-        self._ready = threading.Event()  # the first child has spoken, or there will be none
-        self._failure: Optional[Callable[[], ChildFailed]] = None
+        arguments = _arguments(fields, max_buffered)
+        ttl = fields.get("record_ttl", 30_000) / 1000
+        self._window = Window(max_buffered, ttl + _EXPIRY)
+        first, renew = _credentials_of(credentials)
+        if not first:
+            arguments.append("--default-credentials")
+        self._supervisor = Supervisor([*command, *arguments], self._window, ttl, first, renew)
         self._closing = threading.Lock()
-        self._stopping = threading.Event()
-        self._stopped = False
-        self._pid = os.getpid()
-        self._supervisor = OwnThread(self._window, self._supervise, "kplkit-supervisor")
-        self._supervisor.start()
-        if self._credentials and not isinstance(credentials, Credentials):
-            threading.Thread(
-                target=self._renew, args=(self._credentials,), name="kplkit-credentials", daemon=True
-            ).start()
+        self._closed = False
+        self._process = os.getpid()
         _producers.add(self)
         try:
-            self._await_child()
+            self._supervisor.start()
         except BaseException:
             self._stop()
             raise
@@ -135,7 +107,9 @@ class Producer:
             (explicit_hash_key or "").encode(),
         )
         if len(record) + 16 > _messages.CHILD_LIMIT:
-            raise ValueError(f"the record has {len(data)} bytes: it does not fit into a message of {_messages.CHILD_LIMIT}")
+            raise ValueError(
+                f"the record has {len(data)} bytes: it does not fit into a message of {_messages.CHILD_LIMIT}"
+            )
         return self._window.add(record, self._may_wait).future
 
     def flush(self, timeout: Optional[float] = None) -> None:
@@ -149,10 +123,10 @@ class Producer:
     def close(self) -> None:
         """Flushes, and ends the child. Takes record_ttl at most, and a while for the child. May be called twice."""
         self._not_inside("close")
-        if self._pid != os.getpid():
+        if self._process != os.getpid():
             return  # a copy in a process that was forked off: the producer is not here
         with self._closing:
-            if self._stopped:
+            if self._closed:
                 return
             self._window.refuse(lambda: ProducerClosed("the producer is closed: make a new one"))
             try:
@@ -174,7 +148,7 @@ class Producer:
     @property
     def pid(self) -> Optional[int]:
         """The process id of the child that runs now. None while it is being started again, and when there is none."""
-        child = self._child
+        child = self._supervisor.child
         return child.pid if child else None
 
     @property
@@ -186,8 +160,19 @@ class Producer:
     def stats(self) -> Stats:
         w = self._window
         return Stats(
-            w.accepted, w.finished, self._restarts, w.sent_again, w.ignored, w.outstanding, w.outstanding_bytes
+            w.accepted,
+            w.finished,
+            self._supervisor.restarts,
+            w.sent_again,
+            w.ignored,
+            w.outstanding,
+            w.outstanding_bytes,
         )
+
+    def _stop(self) -> None:
+        self._closed = True
+        _producers.discard(self)
+        self._supervisor.stop()
 
     def _may_wait(self) -> bool:
         """Whether the thread that runs now is none of those that make room."""
@@ -197,160 +182,17 @@ class Producer:
         if not self._may_wait():
             raise RuntimeError(f"{what} was called in a callback of a future: it would wait for itself")
 
-    # The supervisor: one thread, which starts the child, and starts it again.
 
-    def _await_child(self) -> None:
-        if not self._ready.wait(_START):
-            words = self._child.last_words if self._child else ()
-            what = f"{self._command[0]} said nothing within {_START} s after its start"
-            self._fail(lambda: ChildFailed(what, None, tuple(words)))
-        if self._failure:
-            raise self._failure()
-
-    def _supervise(self) -> None:
-        try:
-            self._keep_running()
-        except BaseException as error:  # a fault of this package: what is outstanding has to know
-            log.exception("kplkit: the supervisor failed")
-            what = f"a fault of the kplkit package, please report it: {error!r}"
-            self._fail(lambda: ChildFailed(what))
-            if self._child:
-                self._child.end(0)
-
-    def _keep_running(self) -> None:
-        unwell = 0  # children in a row that did not work
-        while not self._stopping.is_set():
-            why, worked = self._run_one()
-            if not why:
-                return
-            unwell = 0 if worked else unwell + 1
-            if unwell >= _TRIES:
-                last = why()
-                what = f"a crash loop, {unwell} children in a row did no work; the last one: {last.what}"
-                return self._fail(lambda: ChildFailed(what, last.exit_status, last.last_words))
-            pause = min(_BACKOFF * 2 ** (unwell - 1), _BACKOFF_LIMIT) if unwell else _SOON
-            log.warning("kplkit: %s: starting again in %.2f s, %d puts are outstanding", why().what, pause, self.outstanding)
-            self._restarts += 1
-            self._pause(pause)
-
-    def _run_one(self) -> Tuple[Optional[Callable[[], ChildFailed]], bool]:
-        """Runs one child to its end. Returns why it ended, None if nobody wants another, and whether it had worked."""
-        try:
-            child = Child(self._command, self._window, self._greeting, self._wake.set)
-        except OSError as error:
-            what = f"{self._command[0]} can't be started: {error.strerror}: install it, or give its path in command="
-            if not self._ready.is_set():
-                self._fail(lambda: ChildFailed(what))
-                return None, False
-            return (lambda: ChildFailed(what)), False
-        self._child = child
-        why = self._watch(child)
-        self._child = None
-        status = child.end(_GRACE if not why else _REAP if child.ended else 0)
-        if self._stopping.is_set():
-            return None, False
-        worked = bool(child.results) or child.spoke and time.monotonic() - child.started > _WORKED
-        what, words = f"the child {child.pid} ended: {why}, exit status {status}", tuple(child.last_words)
-        if status == 1 and child.ended:
-            self._fail(lambda: SettingRefused(f"{what}, a bad setting", status, words))
-            return None, False
-        return (lambda: ChildFailed(what, status, words)), worked
-
-    def _watch(self, child: Child) -> str:
-        """Returns when the child is of no use any more, with the reason, or when it is to stop, with none."""
-        asked = child.started  # when the metrics request that is open was sent; 0: none is
-        while not child.why:
-            if self._stopping.is_set():
-                return ""
-            if child.spoke:
-                self._ready.set()
-            now = time.monotonic()
-            if asked and child.heard > asked:
-                asked = 0.0
-            if asked and child.reading and now - max(asked, child.heard) > _HANG:
-                return f"it hangs: no frame for {_HANG} s"
-            if not asked and now - child.heard >= _PING:
-                asked = now
-                self._window.send(_SIGN_OF_LIFE)
-            ping = max(asked, child.heard) + _HANG if asked else child.heard + _PING
-            self._sleep(ping)
-        return child.why
-
-    def _sleep(self, until: float) -> None:
-        """Sleeps until something has to be done. Fails the puts whose time is up."""
-        starts = f"the child was started {self._restarts + 1} times so far"
-        if not self._credentials:
-            starts += "; no keys were found here, and the child looked for credentials itself, maybe in vain"
-        self._window.expire(f"no result within {self._ttl} s ({starts}); the record may be stored all the same")
-        until = min(until, self._window.next_expiry())
-        # Not less than 10 ms: while a hang is judged with its reader busy, there is nothing to do until it is not.
-        self._wake.wait(max(until - time.monotonic(), 0.01))
-        self._wake.clear()
-
-    def _pause(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while not self._stopping.is_set() and time.monotonic() < until:
-            self._sleep(until)
-
-    def _fail(self, why: Callable[[], ChildFailed]) -> None:
-        """No child will run any more."""
-        log.error("kplkit: %s", why())
-        self._failure = why
-        self._window.fail(why)
-        self._ready.set()
-
-    def _stop(self) -> None:
-        _producers.discard(self)
-        self._stopped = True
-        self._stopping.set()
-        self._wake.set()
-        self._supervisor.join()
-        # After a close that was interrupted; otherwise nothing is outstanding.
-        self._window.fail(lambda: ProducerClosed("the producer is closed: make a new one"))
-
-    # Credentials.
-
-    def _greeting(self) -> List[_messages.Fields]:
-        c = self._credentials
-        return [_credentials_message(c), _SIGN_OF_LIFE] if c else [_SIGN_OF_LIFE]
-
-    def _renew(self, current: Credentials) -> None:
-        """Asks for fresh credentials before they expire, and every five minutes at least. The old ones hold meanwhile."""
-        pause = _until_renewal(current)
-        while not self._stopping.wait(pause):
-            try:
-                fresh = find_credentials() if self._source is None else _ask(self._source)
-            except Exception as error:
-                log.error("kplkit: no fresh credentials, the old ones are used: %s", error)
-                pause = _FRESH_AGAIN
-                continue
-            if fresh != self._credentials:
-                self._credentials = fresh
-                self._window.send(_credentials_message(fresh))
-            pause = _until_renewal(fresh)
-
-
-def _ask(source: CredentialsSource) -> Credentials:
-    found = source() if callable(source) else source
-    if not isinstance(found, Credentials):
-        raise CredentialsError(f"credentials are a {type(found).__name__}, want kplkit.Credentials or a callable that returns them")
-    if found.expires and found.expires.tzinfo is None:
-        raise CredentialsError("the credentials' expires has no time zone: give it one (datetime.now(timezone.utc) has)")
-    return found
-
-
-def _credentials_message(c: Credentials) -> _messages.Fields:
-    fields = {"akid": c.access_key_id, "secret_key": c.secret_access_key}
-    if c.session_token:
-        fields["token"] = c.session_token
-    return {"set_credentials": {"credentials": fields}}
-
-
-def _until_renewal(credentials: Credentials) -> float:
-    if not credentials.expires:
-        return _FRESH
-    left = (credentials.expires - datetime.now(timezone.utc)) / timedelta(seconds=1)
-    return min(max(left - _FRESH, _FRESH_AGAIN), _FRESH)
+def _credentials_of(
+    source: Optional[CredentialsSource],
+) -> Tuple[Optional[Credentials], Optional[Callable[[], Credentials]]]:
+    """Returns the credentials to begin with, and where fresh ones come from. None at all: the child is to look itself."""
+    if source is None:
+        found = search()
+        return found, find_credentials if found else None
+    if callable(source):
+        return ask(source), lambda: ask(source)
+    return ask(source), None
 
 
 def _arguments(fields: Dict[str, Any], max_buffered: int) -> List[str]:
@@ -386,8 +228,8 @@ def _after_fork() -> None:
     for producer in list(_producers):
         producer._window = Window(2 << 20, 1)  # the old one's lock may be held by a thread that is not here
         producer._window.refuse(lambda: ProducerClosed("the producer was made before a fork: make one in each process"))
-        if producer._child:
-            producer._child.abandon()
+        if producer._supervisor.child:
+            producer._supervisor.child.abandon()
     _producers.clear()
 
 

@@ -10,7 +10,7 @@ import threading
 import unittest
 from unittest import mock
 
-from kplkit import Credentials, Producer, _child, _producer
+from kplkit import Credentials, Producer, _child, _supervisor
 
 from . import fake_child
 
@@ -27,7 +27,9 @@ class ThreadProcess:
         child_in, to_child = os.pipe()
         from_child, child_out = os.pipe()
         errors, child_err = os.pipe()
-        self.stdin, self.stdout, self.stderr = (io.FileIO(fd, mode) for fd, mode in ((to_child, "wb"), (from_child, "rb"), (errors, "rb")))
+        self.stdin, self.stdout, self.stderr = (
+            io.FileIO(fd, mode) for fd, mode in ((to_child, "wb"), (from_child, "rb"), (errors, "rb"))
+        )
         self.fds = {child_in, child_err}
         self.lock = threading.Lock()
         self.fake = fake_child.Fake(command[3], child_in, child_out, child_err, self.killed)
@@ -80,8 +82,8 @@ class FakeTest(unittest.TestCase):
             self.addCleanup(patch.stop)
 
     def set(self, **constants):
-        """Sets constants of the producer for this test: _BACKOFF=0."""
-        self.patch(_producer, **constants)
+        """Sets constants of the supervisor for this test: _BACKOFF=0."""
+        self.patch(_supervisor, **constants)
 
     def in_threads(self):
         """Makes the children threads from here on."""

@@ -15,7 +15,7 @@ import unittest
 import urllib.request
 from unittest import mock
 
-from kplkit import Credentials, Producer, PutFailed, SettingRefused, _producer
+from kplkit import Credentials, Producer, PutFailed, SettingRefused, _supervisor
 
 KPLKIT = os.environ.get("KPLKIT", "")
 KILLS = int(os.environ.get("KPLKIT_KILLS", "20"))
@@ -69,9 +69,7 @@ class Daemon(unittest.TestCase):
 
     def producer(self, **settings):
         settings = {"metrics_level": "none", "record_max_buffered_time": 20, **settings}
-        return Producer(
-            [KPLKIT, "daemon"], "us-east-1", self.kinesis.url, Credentials("AKID", "SECRET"), **settings
-        )
+        return Producer([KPLKIT, "daemon"], "us-east-1", self.kinesis.url, Credentials("AKID", "SECRET"), **settings)
 
     def test_records_come_out_as_they_were_put(self):
         puts = [("k1", b"", None), ("k2", bytes(range(256)), str(2**128 - 1)), ("schlüssel", b"x" * 200_000, "0")]
@@ -79,7 +77,9 @@ class Daemon(unittest.TestCase):
             results = [p.put("s", *put).result(10) for put in puts]
         found = {r["partition_key"]: r for r in self.kinesis.user_records()}
         self.assertEqual([r.shard_id for r in results[1:]], ["shardId-000000000001", "shardId-000000000000"])
-        for (key, data, _), result in zip(puts, results):  # alone in its stored record, it has no explicit hash key there
+        for (key, data, _), result in zip(
+            puts, results
+        ):  # alone in its stored record, it has no explicit hash key there
             self.assertEqual(found[key]["data"], data)
             self.assertEqual(found[key]["sequence_number"], result.sequence_number)
             self.assertEqual(found[key]["shard_id"], result.shard_id)
@@ -104,7 +104,7 @@ class Daemon(unittest.TestCase):
 
     def test_the_daemon_hangs(self):
         """Stopped under load (SIGSTOP), it is a hang: killed and started again."""
-        with mock.patch.object(_producer, "_PING", 0.2), mock.patch.object(_producer, "_HANG", 3.0):
+        with mock.patch.object(_supervisor, "_PING", 0.2), mock.patch.object(_supervisor, "_HANG", 3.0):
             with self.producer() as p:
                 os.kill(p.pid, signal.SIGSTOP)
                 futures = [p.put("s", f"k{i}", b"x") for i in range(100)]

@@ -35,7 +35,9 @@ class Golden(unittest.TestCase):
                 self.assertFalse(buffer)
                 self.assertEqual(b"".join(_messages.frame(_messages.encode(m)) for m in messages), data)
                 seen.update(*messages)
-            self.assertGreaterEqual(seen, {"put_record", "put_record_result", "flush", "metrics_response", "set_credentials"})
+            self.assertGreaterEqual(
+                seen, {"put_record", "put_record_result", "flush", "metrics_response", "set_credentials"}
+            )
 
     def test_put_record_writes_what_the_wrapper_writes(self):
         for folder in self.sessions():
@@ -44,7 +46,10 @@ class Golden(unittest.TestCase):
             for raw in _messages.split(data):
                 message = _messages.decode(raw)
                 if "put_record" in message:
-                    put = {k: v if isinstance(v, bytes) else v.encode("utf-8", "surrogateescape") for k, v in message["put_record"].items()}
+                    put = {
+                        k: v if isinstance(v, bytes) else v.encode("utf-8", "surrogateescape")
+                        for k, v in message["put_record"].items()
+                    }
                     record = _messages.put_record(
                         put["stream_name"], put["partition_key"], put["data"], put.get("explicit_hash_key", b"")
                     )
@@ -120,7 +125,11 @@ class Codec(unittest.TestCase):
 
     def test_bytes_that_are_no_message_are_said_to_be_none(self):
         whole = _messages.encode(
-            {"id": 1, "source_id": 300, "put_record_result": {"success": True, "shard_id": "s", "sequence_number": "49"}}
+            {
+                "id": 1,
+                "source_id": 300,
+                "put_record_result": {"success": True, "shard_id": "s", "sequence_number": "49"},
+            }
         )
         for cut in range(len(whole)):
             try:

@@ -88,7 +88,7 @@ class Restart(FakeTest):
                     self.assertEqual(p.stats.restarts, 1)
 
     def test_messages_that_mean_nothing_are_passed_over(self):
-        odd = b"\x00\x00\x00\x00" + b"\x00\x00\x00\x02\x08\x01" 
+        odd = b"\x00\x00\x00\x00" + b"\x00\x00\x00\x02\x08\x01"
         with self.producer({"garbage_at_put": 2, "garbage": odd.hex()}) as p, self.assertLogs("kplkit", "WARNING"):
             self.put_all(p, 5)
             self.assertEqual(p.stats.restarts, 0)
@@ -173,7 +173,9 @@ class Worlds(FakeTest):
     def plan(self, rng):
         plan = {"times": rng.choice([1, 1, 2]), "hold": rng.choice([0, 1, 7, 30]), "reverse": rng.random() < 0.5}
         plan["read"] = rng.choice([1, 100, 65536])
-        end = rng.choice(["die_after_written", "die_after_read", "die_at_put", "hang_at_put", "garbage_at_put", "close_at_put"])
+        end = rng.choice(
+            ["die_after_written", "die_after_read", "die_at_put", "hang_at_put", "garbage_at_put", "close_at_put"]
+        )
         plan[end] = rng.randrange(1, 3000 if "after" in end else 60)
         plan["garbage"] = bytes([255] * 4 + [rng.randrange(256) for _ in range(40)]).hex()
         return plan

@@ -6,7 +6,7 @@ import unittest
 from datetime import datetime, timedelta, timezone
 
 from kplkit import Credentials, CredentialsError, KplkitError, Producer, SettingError, find_credentials
-from kplkit import _producer, _settings
+from kplkit import _producer, _settings, _supervisor
 from kplkit._credentials import find_region, search
 
 from .fake import KEYS, FakeTest
@@ -133,7 +133,12 @@ class Files(unittest.TestCase):
 class Renewal(FakeTest):
     def test_fresh_credentials_are_sent_and_failures_are_survived(self):
         self.set(_FRESH=0.05, _FRESH_AGAIN=0.05)
-        answers = [Credentials("one", "S"), OSError("out of reach"), Credentials("one", "S"), Credentials("two", "S", "T")]
+        answers = [
+            Credentials("one", "S"),
+            OSError("out of reach"),
+            Credentials("one", "S"),
+            Credentials("two", "S", "T"),
+        ]
         calls = []
 
         def fresh():
@@ -151,8 +156,10 @@ class Renewal(FakeTest):
 
     def test_when_to_renew(self):
         now = datetime.now(timezone.utc)
-        until = lambda seconds: _producer._until_renewal(Credentials("a", "b", None, now + timedelta(seconds=seconds)))
-        self.assertEqual(_producer._until_renewal(Credentials("a", "b")), 300)
+        until = lambda seconds: _supervisor._until_renewal(
+            Credentials("a", "b", None, now + timedelta(seconds=seconds))
+        )
+        self.assertEqual(_supervisor._until_renewal(Credentials("a", "b")), 300)
         self.assertAlmostEqual(until(400), 100, delta=1)
         self.assertEqual((until(3600), until(100), until(-5)), (300, 10, 10))
 
@@ -164,7 +171,7 @@ class Renewal(FakeTest):
     def test_without_keys_the_child_looks_itself(self):
         self.patch(_producer, search=lambda: None)
         with self.producer({}, credentials=None) as p:
-            self.assertEqual(p._command[-1], "--default-credentials")
+            self.assertEqual(p._supervisor._command[-1], "--default-credentials")
             p.put("s", "k", b"x").result(5)
         self.assertEqual(self.keys(0), ["k"])
         self.assertNotIn("credentials", " ".join(self.received(0)))
