@@ -118,6 +118,8 @@ class Producer:
         A FlushTimeout, which is a TimeoutError, says how many have none after timeout seconds. Progress: outstanding.
         """
         self._not_inside("flush")
+        if self._process != os.getpid():
+            raise _forked()
         self._window.flush(timeout, _FLUSH)
 
     def close(self) -> None:
@@ -222,12 +224,16 @@ def _close_all() -> None:
         producer.close()
 
 
+def _forked() -> ProducerClosed:
+    return ProducerClosed("the producer was made before a fork: make one in each process")
+
+
 def _after_fork() -> None:
     """In the new process: it has no threads of a producer, and must not hold the child's pipes open."""
     _child.spawning.release()
     for producer in list(_producers):
         producer._window = Window(2 << 20, 1)  # the old one's lock may be held by a thread that is not here
-        producer._window.refuse(lambda: ProducerClosed("the producer was made before a fork: make one in each process"))
+        producer._window.refuse(_forked)
         if producer._supervisor.child:
             producer._supervisor.child.abandon()
     _producers.clear()
