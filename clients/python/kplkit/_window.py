@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import Future
-from typing import Callable, Deque, Dict, Iterable, List, Optional
+from typing import Callable, Deque, Dict, Iterable, List, Optional, Union
 
 from . import _messages
 from ._errors import BufferFull, FlushTimeout, PutExpired, Result
@@ -68,7 +68,7 @@ class Window:
         self._ids = itertools.count(1)  # over restarts of the child, too
         self._last_put = 0
         self._bytes = self._claimed = 0  # claimed: and not finished yet
-        self._queue: Deque[object] = deque()  # Put and _Flush, to be written in this order
+        self._queue: Deque[Union[Put, _Flush]] = deque()  # to be written in this order
         self._control: List[bytes] = []  # frames to be written before them
         self._epoch = 0  # how many children there were: a writer ends when its child is no longer the last
         self._waiters: List[_Waiter] = []
@@ -162,7 +162,7 @@ class Window:
                 frames, self._control = self._control, []
                 size, queue = 0, self._queue
                 while queue and size < _CHUNK:
-                    frame = queue.popleft().frame  # type: ignore[attr-defined]
+                    frame = queue.popleft().frame
                     size += len(frame)
                     frames.append(frame)
             chunk = b"".join(frames)

@@ -140,21 +140,12 @@ class Flush(FakeTest):
             self.assertEqual(p.outstanding, 0)
 
     def test_it_does_not_wait_for_later_puts(self):
-        with self.producer({}, max_buffered=2 << 20) as p:
-            stop = threading.Event()
-
-            def user():
-                while not stop.is_set():
-                    p.put("s", "k", b"x")
-
-            thread = threading.Thread(target=user)
-            thread.start()
-            try:
-                for _ in range(5):
-                    p.flush(10)
-            finally:
-                stop.set()
-                thread.join()
+        with self.producer({"hold": 100, "answer_at_flush": True}) as p:
+            first = p.put("s", "first", b"x")
+            first.add_done_callback(lambda _: p.put("s", "later", b"x"))
+            p.flush(10)
+            self.assertTrue(first.done())
+            self.assertEqual(p.outstanding, 1)
 
     def test_it_is_sent_after_the_puts_before_it(self):
         with self.producer({}) as p:
