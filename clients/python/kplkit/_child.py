@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
+import queue
 import re
 import signal
 import subprocess
@@ -29,11 +29,36 @@ _LONGEST_LINE = 8192
 
 
 class OwnThread(threading.Thread):
-    """A thread of a producer's own. What waits for the window to empty would wait for ever in it."""
+    """A thread of a producer's own. What waits for the window to empty would wait for ever in it.
 
-    def __init__(self, window: Window, target: Callable[[], None], name: str) -> None:
-        super().__init__(target=target, name=name, daemon=True)
+    It does one task after the other, for one child after the other: Python 3.12 starts no thread any more while a program
+    ends, and a child that dies then has to be started again all the same.
+    """
+
+    def __init__(self, window: Window, name: str) -> None:
+        super().__init__(name=name, daemon=True)
         self.window = window
+        self._tasks: queue.SimpleQueue[Optional[Callable[[], None]]] = queue.SimpleQueue()
+        self._idle = threading.Event()
+        self._idle.set()
+        self.start()
+
+    def begin(self, task: Callable[[], None]) -> None:
+        self._idle.clear()
+        self._tasks.put(task)
+
+    def wait(self, timeout: float) -> bool:
+        """Waits until the task is done. False: it is not."""
+        return self._idle.wait(timeout)
+
+    def quit(self) -> None:
+        """Ends the thread after its task."""
+        self._tasks.put(None)
+
+    def run(self) -> None:
+        for task in iter(self._tasks.get, None):
+            task()
+            self._idle.set()
 
 
 class Child:
@@ -43,6 +68,7 @@ class Child:
         self,
         command: Sequence[str],
         window: Window,
+        threads: Sequence[OwnThread],
         greeting: Callable[[], List[_messages.Fields]],
         wake: Callable[[], None],
     ) -> None:
@@ -57,18 +83,9 @@ class Child:
         self.process = _spawn(command)
         self.pid = self.process.pid
         self._epoch = window.begin(greeting)
-        self._threads = [
-            OwnThread(window, target, f"kplkit-{name}-{self.pid}")
-            for name, target in (("reader", self._read), ("writer", self._write), ("stderr", self._log))
-        ]
-        try:
-            for thread in self._threads:
-                thread.start()
-        except RuntimeError as error:
-            window.end()
-            _kill(self.process)
-            self.process.wait()
-            raise OSError(errno.EAGAIN, str(error)) from error
+        self._threads = threads
+        for thread, task in zip(threads, (self._read, self._write, self._log)):
+            thread.begin(task)
 
     def end(self, grace: float) -> int:
         """Ends the child and returns its exit status. With grace it may end by itself for that many seconds."""
@@ -79,7 +96,7 @@ class Child:
             _kill(self.process)
         status = self.process.wait()
         for thread in self._threads:
-            thread.join(_JOIN)
+            thread.wait(_JOIN)
         return status
 
     def abandon(self) -> None:

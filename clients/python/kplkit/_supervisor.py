@@ -29,6 +29,8 @@ _FRESH = 300.0  # credentials are asked for anew this long before they expire, a
 _FRESH_AGAIN = 10.0  # and when that failed
 
 
+_JOIN = 5.0  # seconds that a thread gets to end, which it does at once unless a pipe is held open
+_THREADS = "supervisor", "reader", "writer", "stderr"
 _TRIES = 10  # children in a row that did not work: a crash loop, after about 16 s
 
 
@@ -55,11 +57,12 @@ class Supervisor:
         self._ready = threading.Event()  # the first child has spoken, or there will be none
         self._failure: Optional[Callable[[], ChildFailed]] = None
         self._stopping = threading.Event()
-        self._thread = OwnThread(window, self._supervise, "kplkit-supervisor")
+        self._threads: List[OwnThread] = []  # the supervisor's, then the child's
 
     def start(self) -> None:
         """Returns when the first child has spoken, or raises why it did not."""
-        self._thread.start()
+        self._threads = [OwnThread(self._window, f"kplkit-{name}") for name in _THREADS]
+        self._threads[0].begin(self._supervise)
         if self._credentials and self._ask:
             arguments = self._credentials, self._ask
             threading.Thread(target=self._renew, args=arguments, name="kplkit-credentials", daemon=True).start()
@@ -74,7 +77,10 @@ class Supervisor:
         """Ends the child, which may send what it holds."""
         self._stopping.set()
         self._wake.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.quit()
+        for i, thread in enumerate(self._threads):
+            thread.join(_JOIN if i else None)
         # After a close that was interrupted; otherwise nothing is outstanding.
         self._window.fail(lambda: ProducerClosed("the producer is closed: make a new one"))
 
@@ -112,7 +118,7 @@ class Supervisor:
     def _run_one(self) -> Tuple[Optional[Callable[[], ChildFailed]], bool]:
         """Runs one child to its end. Returns why it ended, None if nobody wants another, and whether it had worked."""
         try:
-            child = Child(self._command, self._window, self._greeting, self._wake.set)
+            child = Child(self._command, self._window, self._threads[1:], self._greeting, self._wake.set)
         except OSError as error:
             what = f"{self._command[0]} can't be started: {error.strerror}: install it, or give its path in command="
             if not self._ready.is_set():
@@ -123,6 +129,7 @@ class Supervisor:
         why = self._watch(child)
         self.child = None
         status = child.end(_GRACE if not why else _REAP if child.ended else 0)
+        self._replace_stuck_threads()
         if self._stopping.is_set():
             return None, False
         worked = bool(child.results) or child.spoke and time.monotonic() - child.started > _WORKED
@@ -131,6 +138,13 @@ class Supervisor:
             self._fail(lambda: SettingRefused(f"{what}, a bad setting", status, words))
             return None, False
         return (lambda: ChildFailed(what, status, words)), worked
+
+    def _replace_stuck_threads(self) -> None:
+        """Gives up a thread that waits for a pipe of the last child: a process that the child started may hold it open."""
+        for i, thread in enumerate(self._threads):
+            if i and not thread.wait(0):
+                thread.quit()
+                self._threads[i] = OwnThread(self._window, thread.name)
 
     def _watch(self, child: Child) -> str:
         """Returns when the child is of no use any more, with the reason, or when it is to stop, with none."""

@@ -105,6 +105,8 @@ class Fake:
             print("credentials", message["set_credentials"]["credentials"]["akid"], file=self.received)
         elif "flush" in message:
             print("flush", file=self.received)
+            if self.plan.get("die_at_flush"):
+                raise Death
             if self.plan.get("answer_at_flush"):
                 self.answer_held()
 

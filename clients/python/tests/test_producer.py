@@ -198,6 +198,14 @@ class Program(FakeTest):
         self.assertEqual((code, len(out.split())), (0, 100), err)
         self.assertIn("was not closed", err)
 
+    def test_the_child_dies_while_a_program_that_forgot_to_close_ends(self):
+        body = """
+            for i in range(100):
+                p.put("s", f"k{i}", b"x").add_done_callback(lambda f: print(f.result().sequence_number))
+        """
+        code, out, err = self.done(self.run_program(body, {"hold": 1000, "die_at_flush": True}, {}))
+        self.assertEqual((code, len(out.split())), (0, 100), err)
+
     @unittest.skipUnless(hasattr(os, "fork"), "this system has no fork")
     def test_fork(self):
         body = """
