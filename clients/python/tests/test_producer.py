@@ -173,6 +173,7 @@ class Program(FakeTest):
         head = f"""
             import os, signal, sys, threading, time
             from kplkit import *
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where these tests run in the background
             p = Producer({command!r}, region="us-east-1", credentials=Credentials("AKID", "SECRET"))
         """
         source = textwrap.dedent(head) + textwrap.dedent(body)
@@ -233,7 +234,6 @@ class Program(FakeTest):
     @unittest.skipUnless(hasattr(os, "kill"), "this system has no signals")
     def test_ctrl_c_reaches_the_program_and_not_the_child(self):
         body = """
-            signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where these tests run in the background
             with p:
                 try:
                     print(p.pid, flush=True)
