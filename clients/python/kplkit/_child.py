@@ -57,7 +57,10 @@ class OwnThread(threading.Thread):
 
     def run(self) -> None:
         for task in iter(self._tasks.get, None):
-            task()
+            try:
+                task()
+            except BaseException:  # a fault of this package, or of the user's log handler
+                log.exception("kplkit: %s failed", self.name)
             self._idle.set()
 
 
