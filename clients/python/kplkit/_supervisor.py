@@ -77,9 +77,8 @@ class Supervisor:
         """Ends the child, which may send what it holds."""
         self._stopping.set()
         self._wake.set()
-        for thread in self._threads:
+        for i, thread in enumerate(self._threads):  # the supervisor first: it may still replace others
             thread.quit()
-        for i, thread in enumerate(self._threads):
             thread.join(_JOIN if i else None)
         # After a close that was interrupted; otherwise nothing is outstanding.
         self._window.fail(lambda: ProducerClosed("the producer is closed: make a new one"))
