@@ -97,8 +97,11 @@ export interface Options extends KPLSettings {
   command?: string[];
   /** URL of Kinesis. Default: AWS's own for the region. */
   endpoint?: string;
-  /** Default: the environment, then the profile in ~/.aws. */
-  credentials?: Credentials | (() => Credentials | Promise<Credentials>);
+  /**
+   * Default: the keys in the environment, then those of the profile in ~/.aws. "child": kplkit finds them itself, where
+   * AWS's tools do, the machine's or container's role included.
+   */
+  credentials?: Credentials | "child" | (() => Credentials | Promise<Credentials>);
   /** Of ~/.aws. Default: AWS_PROFILE, then "default". One that is given here wins over keys in the environment. */
   profile?: string;
   /** Bytes of puts that the child may have without a result, from 2 MiB; further ones wait. Default 64 MiB. */

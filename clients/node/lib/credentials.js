@@ -11,7 +11,8 @@ const DEADLINE = 60_000; // for a function's answer
 const RETRY = [1_000, 60_000]; // waits between tries while a function fails
 
 const way = "give the option credentials: {accessKeyId, secretAccessKey, sessionToken}, or an async function that " +
-  "returns that with an expiration, such as fromNodeProviderChain() of @aws-sdk/credential-providers";
+  "returns that with an expiration, such as fromNodeProviderChain() of @aws-sdk/credential-providers, or \"child\": kplkit then " +
+  "looks where AWS's tools do, the machine's role included";
 
 function file(variable, name) {
   return process.env[variable] || path.join(os.homedir(), ".aws", name);

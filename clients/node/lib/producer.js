@@ -11,6 +11,7 @@ const { parse } = require("./settings");
 
 const DEFAULT_TTL = 30_000; // the KPL's recordTtl
 const DEFAULT_MAX_BUFFERED = 64 << 20;
+const CHILD_BUFFER = 256 << 20; // kplkit daemon's own bound unless it is told otherwise
 const DEFAULT_HANG_TIMEOUT = 30_000;
 const GRACE = 250; // ms after recordTtl for the child's own answer, which says why
 const WRITE = 64 << 10; // bytes of frames that are written at once
@@ -85,9 +86,11 @@ class Producer {
     }
     // What a file or the environment says is checked as an option is.
     parse({ region: configuration.region });
-    this.#credentials = new Credentials(options.credentials, options.profile, (c) => this.#takeCredentials(c), this.#log);
-    this.#takeCredentials(await this.#credentials.start());
-    this.#command = [...(options.command ?? ["kplkit", "daemon"]), ...childArguments(configuration, options.log)];
+    if (options.credentials !== "child") {
+      this.#credentials = new Credentials(options.credentials, options.profile, (c) => this.#takeCredentials(c), this.#log);
+      this.#takeCredentials(await this.#credentials.start());
+    }
+    this.#command = [...(options.command ?? ["kplkit", "daemon"]), ...childArguments(configuration, options, this.#maxBuffered)];
     const started = new Promise((resolve, reject) => (this.#started = { resolve, reject }));
     this.#spawn();
     await started;
@@ -240,7 +243,7 @@ class Producer {
     });
     this.#child = child;
     if (child.pid === undefined) return;
-    child.write(this.#credentialsFrame);
+    if (this.#credentialsFrame) child.write(this.#credentialsFrame);
     child.watch();
     this.#pump();
   }
@@ -440,10 +443,14 @@ class Producer {
   }
 }
 
-function childArguments(configuration, log) {
+function childArguments(configuration, { credentials, log }, maxBuffered) {
   const level = configuration.logLevel ?? (log ? "info" : "warning");
-  const message = { id: 0, configuration };
-  return ["-i", "-", "-o", "-", "-c", encode("Message", message).toString("hex").toUpperCase(), "-l", level];
+  const message = encode("Message", { id: 0, configuration });
+  const words = ["-i", "-", "-o", "-", "-c", message.toString("hex").toUpperCase(), "-l", level];
+  if (credentials === "child") words.push("--default-credentials");
+  // The child's own bound must be above ours: at it the child reads no more, and could not even say that it lives.
+  if (maxBuffered > CHILD_BUFFER / 2) words.push("--max-buffered", `${maxBuffered * 2}`);
+  return words;
 }
 
 /** "the child (123, kplkit) was ended by SIGKILL", with why where it was us. */

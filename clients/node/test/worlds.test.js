@@ -23,7 +23,7 @@ for (const seed of seeds) {
     const r = random(seed + 1);
     // The first run lives long enough for a start, and the last one for all that is left.
     const runs = [{ dieAfterBytes: 100 + r(5000), twice: true }, ...Array.from({ length: 4 }, () => draw(r)), { twice: r(2) === 0 }];
-    const w = await world(t, runs, { hangTimeout: 1000, maxBuffered: 2 << 20 });
+    const w = await world(t, runs, { hangTimeout: 3000, maxBuffered: 2 << 20 });
     const results = new Map();
     const puts = [];
     for (let i = 0; i < 400; i++) {

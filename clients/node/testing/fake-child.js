@@ -35,7 +35,10 @@ function answer(message) {
     if (!run.silent) write(frame({ id: 7, sourceId: id, metricsResponse: {} }));
   } else if (message.putRecord) {
     if (run.garbage) write(Buffer.from(run.garbage, "hex"));
-    if (run.closeOutput) fs.closeSync(1);
+    if (run.closeOutput) {
+      run.closeOutput = false;
+      fs.closeSync(1);
+    }
     const put = message.putRecord;
     const failed = run.fail && { errorCode: run.fail, errorMessage: "as planned" };
     if (!failed) store(put);

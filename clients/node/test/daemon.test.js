@@ -1,0 +1,127 @@
+"use strict";
+// The real `kplkit daemon` over `kplkit local`. KPLKIT is the path of kplkit; KPLKIT_KILLS=200 for more kills.
+const { test } = require("node:test");
+const assert = require("node:assert/strict");
+const { Producer } = require("..");
+const { credentials, random, sleep } = require("../testing/world");
+const { startKinesis } = require("../testing/kinesis");
+
+const kplkit = process.env.KPLKIT;
+const skip = kplkit ? false : "KPLKIT is not set: the path of kplkit (go build ./cmd/kplkit)";
+const kills = Number(process.env.KPLKIT_KILLS || 20);
+
+async function setUp(t, options) {
+  const kinesis = await startKinesis(kplkit);
+  t.after(kinesis.stop);
+  const logged = [];
+  const log = (level, message) => logged.push(`${level} ${message}`);
+  const base = { command: [kplkit, "daemon"], endpoint: kinesis.endpoint, region: "us-east-1", credentials, metricsLevel: "none", log };
+  const p = await Producer.start({ ...base, ...options });
+  t.after(() => p.close({ timeout: 0 }).catch(() => {}));
+  return { kinesis, p, logged };
+}
+
+test("records of all kinds are stored as they were put", { skip, timeout: 60_000 }, async (t) => {
+  const { kinesis, p } = await setUp(t);
+  const wanted = [];
+  const puts = [];
+  for (let i = 0; i < 500; i++) {
+    const key = i % 3 ? `key-${i}` : `ключ-${i}`;
+    const data = Buffer.alloc(i % 50 ? i : 60_000 + i, i);
+    const explicitHashKey = i % 7 ? undefined : (BigInt(i) * 680564733841876926926749214863536422n).toString();
+    wanted.push([key, data.toString("base64"), explicitHashKey ?? null]);
+    puts.push(p.put("s", key, data, { explicitHashKey }));
+  }
+  const results = await Promise.all(puts);
+  const got = await kinesis.records();
+  const line = (r) => [r.partition_key, r.data, r.aggregated ? r.explicit_hash_key : undefined];
+  assert.equal(got.length, 500);
+  const byKey = new Map(got.map((r) => [r.partition_key, r]));
+  wanted.forEach(([key, data, hash], i) => {
+    const r = byKey.get(key);
+    assert.deepEqual(line(r), [key, data, r.aggregated ? hash : undefined]);
+    assert.deepEqual([r.shardId, r.sequence_number], [results[i].shardId, results[i].sequenceNumber]);
+    assert.equal(results[i].attempts.at(-1).success, true);
+  });
+  await p.close();
+});
+
+test("a stream that is not there, and a wrong setting, are said so", { skip, timeout: 60_000 }, async (t) => {
+  const { p, kinesis } = await setUp(t, { recordTtl: 3000 });
+  await assert.rejects(p.put("nowhere", "k", "x"), (error) => {
+    assert.match(error.message, /nowhere.*ResourceNotFound.*check the stream's name/s);
+    return true;
+  });
+  const wrong = { command: [kplkit, "daemon", "--no-such-flag"], endpoint: kinesis.endpoint, region: "us-east-1", credentials, log() {} };
+  await assert.rejects(Producer.start(wrong), (error) => {
+    assert.match(error.message, /no-such-flag/);
+    return true;
+  });
+});
+
+test(`${kills} kills under load: each put one result, nothing acknowledged is missing`, { skip, timeout: 30_000 + kills * 2000 }, async (t) => {
+  const { kinesis, p } = await setUp(t);
+  const results = new Map();
+  const recovery = [];
+  let killed = 0;
+  let unhandled = 0;
+  const count = () => unhandled++;
+  process.on("unhandledRejection", count);
+  const r = random(42);
+  const killer = (async () => {
+    while (killed < kills) {
+      await sleep(50 + r(250));
+      const { pid } = p;
+      if (pid === undefined) continue;
+      process.kill(pid, "SIGKILL");
+      killed++;
+      const begin = performance.now();
+      while (p.pid === undefined || p.pid === pid) await sleep(1);
+      // It works again when it has stored a record that was put after the kill.
+      await p.put("s", "probe", "probe");
+      recovery.push(performance.now() - begin);
+    }
+  })();
+  let i = 0;
+  const puts = [];
+  const load = (async () => {
+    while (killed < kills) {
+      for (let n = 0; n < 20; n++) {
+        await p.ready();
+        const key = i++;
+        const settle = (result) => results.set(key, [...(results.get(key) ?? []), result]);
+        puts.push(p.put("s", `${key}`, `record ${key}`).then(settle, settle));
+      }
+      await sleep(10);
+    }
+  })();
+  await Promise.all([killer, load]);
+  await p.flush();
+  await Promise.all(puts);
+  const { restarts, resent, ignored } = p.stats();
+  await p.close();
+  process.off("unhandledRejection", count);
+
+  const got = new Map();
+  for (const { data, sequence_number } of await kinesis.records()) {
+    const text = Buffer.from(data, "base64").toString();
+    got.set(text, [...(got.get(text) ?? []), sequence_number]);
+  }
+  let failed = 0;
+  let lost = 0;
+  let duplicates = 0;
+  assert.equal(results.size, i);
+  for (const [key, of] of results) {
+    assert.equal(of.length, 1, `put ${key} has ${of.length} results`);
+    const stored = got.get(`record ${key}`) ?? [];
+    if (of[0] instanceof Error) failed++;
+    else if (!stored.includes(of[0].sequenceNumber)) lost++;
+    duplicates += Math.max(0, stored.length - 1);
+  }
+  recovery.sort((a, b) => a - b);
+  const ms = (n) => recovery[Math.floor(n * (recovery.length - 1))].toFixed(0);
+  t.diagnostic(`${i} puts, ${killed} kills, ${restarts} restarts: ${failed} failed, ${lost} lost, ${duplicates} duplicates, ${resent} sent again, ${ignored} results ignored`);
+  t.diagnostic(`a record put after a kill is stored after ${ms(0.5)} ms (median), ${ms(0.9)} ms (90 %), ${ms(1)} ms (most)`);
+  assert.deepEqual([failed, lost, unhandled], [0, 0, 0]);
+  assert.ok(restarts >= kills);
+});
