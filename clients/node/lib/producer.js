@@ -118,7 +118,7 @@ class Producer {
     this.#bytes += put.bytes.length;
     this.#queue.push(put);
     if (this.#puts.size === 1) this.#keepAlive();
-    this.#expiry ??= setTimeout(() => this.#expire(), Math.min(this.#ttl + GRACE, 2 ** 31 - 1)).unref();
+    if (this.#expiry === undefined) this.#expireIn(this.#ttl + GRACE);
     // Puts of one turn of the event loop are written together; a long turn is cut.
     if (this.#bytes - this.#sentBytes >= WRITE) this.#pump();
     else this.#pumpSoon();
@@ -277,6 +277,7 @@ class Producer {
     this.#queue = [...this.#puts.values()];
     this.#head = 0;
     this.#sentBytes = 0;
+    this.#flushAsked = this.#puts.size > 0; // they have waited for others already
   }
 
   /** The error after which no child is started any more, or undefined. */
@@ -402,19 +403,24 @@ class Producer {
     for (const resolve of waiting) resolve();
   }
 
-  /** Fails what is older than recordTtl. Results that lie in the pipe are read before. */
+  #expireIn(pause) {
+    const due = performance.now() + pause;
+    const fire = () => {
+      // A timer that is late means that this program stood still: results that lie in the pipe are read before.
+      if (performance.now() - due > GRACE) this.#expireIn(GRACE);
+      else this.#expire();
+    };
+    this.#expiry = setTimeout(fire, Math.min(pause, 2 ** 31 - 1)).unref();
+  }
+
+  /** Fails what is older than recordTtl. */
   #expire() {
-    setImmediate(() => {
-      const oldest = performance.now() - this.#ttl - GRACE;
-      this.#expiry = undefined;
-      for (const put of this.#puts.values()) {
-        if (put.at > oldest) {
-          this.#expiry = setTimeout(() => this.#expire(), Math.min(put.at - oldest + 1, 2 ** 31 - 1)).unref();
-          return;
-        }
-        this.#reject(put, this.#expired(put));
-      }
-    });
+    const oldest = performance.now() - this.#ttl - GRACE;
+    this.#expiry = undefined;
+    for (const put of this.#puts.values()) {
+      if (put.at > oldest) return this.#expireIn(put.at - oldest + 1);
+      this.#reject(put, this.#expired(put));
+    }
   }
 
   #expired(put) {

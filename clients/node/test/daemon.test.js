@@ -3,7 +3,8 @@
 const { test } = require("node:test");
 const assert = require("node:assert/strict");
 const { Producer } = require("..");
-const { credentials, random, sleep } = require("../testing/world");
+const { execFile } = require("node:child_process");
+const { alive, credentials, random, sleep, until } = require("../testing/world");
 const { startKinesis } = require("../testing/kinesis");
 
 const kplkit = process.env.KPLKIT;
@@ -124,4 +125,74 @@ test(`${kills} kills under load: each put one result, nothing acknowledged is mi
   t.diagnostic(`a record put after a kill is stored after ${ms(0.5)} ms (median), ${ms(0.9)} ms (90 %), ${ms(1)} ms (most)`);
   assert.deepEqual([failed, lost, unhandled], [0, 0, 0]);
   assert.ok(restarts >= kills);
+});
+
+test("a daemon that is stopped for a while loses nothing; one that stays so is ended", { skip, timeout: 60_000 }, async (t) => {
+  const { kinesis, p, logged } = await setUp(t, { hangTimeout: 2000 });
+  for (const pause of [500, 10_000]) {
+    const { pid } = p;
+    process.kill(pid, "SIGSTOP");
+    const puts = [...Array(1000)].map((_, i) => p.put("s", `${i}`, `${pause} ${i}`));
+    const all = Promise.all(puts);
+    await Promise.race([all, sleep(pause)]);
+    if (pause === 500) process.kill(pid, "SIGCONT");
+    await all;
+    assert.equal(p.pid === pid, pause === 500);
+  }
+  assert.match(logged.join("\n"), /no sign of life for 2 s/);
+  assert.equal(new Set((await kinesis.records()).map((r) => r.data)).size, 2000);
+});
+
+const busy = (ms) => {
+  for (const end = Date.now() + ms; Date.now() < end; ); // no result is read, no timer runs
+};
+
+test("a program that stands still loses nothing and does not blame the daemon", { skip, timeout: 60_000 }, async (t) => {
+  const { p } = await setUp(t, { hangTimeout: 1000, recordTtl: 1500, recordMaxBufferedTime: 300 });
+  const puts = [...Array(2000)].map((_, i) => p.put("s", `${i}`, "x"));
+  await sleep(150); // all are with the daemon, and none has a result
+  assert.equal(p.stats().outstanding, 2000);
+  await new Promise((resolve) => setImmediate(resolve)); // timers come next, before what is in the pipe
+  busy(2500);
+  await Promise.all(puts);
+  // Both stand still, as in a machine that sleeps.
+  process.kill(p.pid, "SIGSTOP");
+  await sleep(600); // a request is open
+  busy(1500);
+  setTimeout(() => process.kill(p.pid, "SIGCONT"), 100);
+  await sleep(600);
+  await p.put("s", "k", "x");
+  assert.deepEqual([p.stats().restarts, p.stats().failed], [0, 0]);
+});
+
+test("a program that is killed under load: the daemon ends, and what was acknowledged is stored", { skip, timeout: 60_000 }, async (t) => {
+  const { kinesis } = await setUp(t);
+  const program = `
+    const { Producer } = require(${JSON.stringify(require.resolve(".."))});
+    const { writeSync } = require("node:fs");
+    Producer.start(${JSON.stringify({ command: [kplkit, "daemon"], endpoint: kinesis.endpoint, region: "us-east-1", credentials, metricsLevel: "none" })}).then(async (p) => {
+      writeSync(1, "pid " + p.pid + "\\n");
+      for (let i = 0; ; i++) {
+        await p.ready();
+        p.put("s", "k" + i, "killed " + i).then((r) => writeSync(1, "killed " + i + "\\n"));
+        if (i % 50 === 49) await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    });`;
+  let acknowledged = 0;
+  for (let n = 0; n < 5; n++) {
+    let out = "";
+    const child = execFile(process.execPath, ["-e", program]);
+    child.stdout.on("data", (chunk) => (out += chunk));
+    await until(() => out.length > 2000);
+    await sleep(n * 37);
+    child.kill("SIGKILL");
+    await new Promise((resolve) => child.on("close", resolve));
+    const pid = Number(/^pid (\d+)/.exec(out)[1]);
+    await until(() => !alive(pid), "the daemon has ended");
+    const stored = new Set((await kinesis.records()).map((r) => Buffer.from(r.data, "base64").toString()));
+    const lines = out.split("\n").slice(1, -1);
+    for (const line of lines) assert.ok(stored.has(line), line);
+    acknowledged += lines.length;
+  }
+  t.diagnostic(`5 kills of the program: ${acknowledged} records acknowledged, 0 lost`);
 });

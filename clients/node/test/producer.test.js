@@ -4,7 +4,7 @@ const assert = require("node:assert/strict");
 const { spawn } = require("node:child_process");
 const path = require("node:path");
 const { Producer, ProducerError } = require("..");
-const { world, credentials, sleep, until } = require("../testing/world");
+const { alive, world, credentials, sleep, until } = require("../testing/world");
 const { decode } = require("../lib/protobuf");
 
 const code = (want, ...words) => (error) => {
@@ -256,15 +256,6 @@ test("close works while the child is away, and with one that does not end", asyn
   await stays.p.close();
   await until(() => !alive(pid));
 });
-
-function alive(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** Runs a program that has a producer p; returns its exit code, what it wrote, and how long it lived. */
 async function program(w, body, failed = "undefined") {

@@ -49,6 +49,16 @@ async function until(fn, what = String(fn), deadline = 10_000) {
   }
 }
 
+/** Whether a process runs. */
+function alive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A small generator of random numbers, the same for the same seed. */
 function random(seed) {
   let x = (seed * 2654435761) >>> 0 || 1;
@@ -60,4 +70,4 @@ function random(seed) {
   };
 }
 
-module.exports = { world, credentials, sleep, until, random };
+module.exports = { alive, world, credentials, sleep, until, random };
