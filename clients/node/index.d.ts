@@ -104,7 +104,7 @@ export interface Options extends KPLSettings {
   credentials?: Credentials | "child" | (() => Credentials | Promise<Credentials>);
   /** Of ~/.aws. Default: AWS_PROFILE, then "default". One that is given here wins over keys in the environment. */
   profile?: string;
-  /** Bytes of puts that the child may have without a result, from 2 MiB; further ones wait. Default 64 MiB. */
+  /** Bytes of memory for puts that the child has and that have no result, from 2 MiB; further puts wait. Default 64 MiB. */
   maxBuffered?: number;
   /** A child that gives no sign of life for so long is started again, 1000 to 3600000. Default 30000. */
   hangTimeout?: number;
@@ -136,7 +136,7 @@ export interface Stats {
   /** Results that nobody waited for: second ones, and those that came too late. */
   ignored: number;
   outstanding: number;
-  /** Bytes that outstanding puts take, those that wait included. */
+  /** Bytes of memory that outstanding puts take, those that wait included; 400 are reckoned for a put besides its data. */
   outstandingBytes: number;
 }
 

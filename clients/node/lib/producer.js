@@ -14,6 +14,7 @@ const DEFAULT_MAX_BUFFERED = 64 << 20;
 const CHILD_BUFFER = 256 << 20; // kplkit daemon's own bound unless it is told otherwise
 const DEFAULT_HANG_TIMEOUT = 30_000;
 const GRACE = 250; // ms after recordTtl for the child's own answer, which says why
+const OVERHEAD = 400; // bytes that a put takes besides its frame: its promise, its place in the maps
 const WRITE = 64 << 10; // bytes of frames that are written at once
 const READY = 1 << 20; // ready() waits while the child has more than this still to read
 const FLUSH_AGAIN = 500; // ms: a flush may overtake puts, and a new child has not seen it
@@ -109,13 +110,13 @@ class Producer {
       if (this.#refusing) throw new ProducerError("CLOSED", "put after close: start another producer");
       const id = this.#nextId++;
       const bytes = putFrame(id, stream, partitionKey, hashKey, data);
-      this.#add({ id, stream, bytes, at: performance.now(), sent: 0, done: false, resolve, reject });
+      this.#add({ id, stream, bytes, size: bytes.length + OVERHEAD, at: performance.now(), sent: 0, done: false, resolve, reject });
     });
   }
 
   #add(put) {
     this.#puts.set(put.id, put);
-    this.#bytes += put.bytes.length;
+    this.#bytes += put.size;
     this.#queue.push(put);
     if (this.#puts.size === 1) this.#keepAlive();
     if (this.#expiry === undefined) this.#expireIn(this.#ttl + GRACE);
@@ -341,8 +342,8 @@ class Producer {
   #settled(put, failed) {
     put.done = true;
     this.#puts.delete(put.id);
-    this.#bytes -= put.bytes.length;
-    if (this.#isSent(put)) this.#sentBytes -= put.bytes.length;
+    this.#bytes -= put.size;
+    if (this.#isSent(put)) this.#sentBytes -= put.size;
     for (const flush of this.#flushes) if (flush.settled(put.id, failed)) this.#flushed(flush);
     if (this.#puts.size === 0) this.#keepAlive();
     this.#pumpSoon();
@@ -382,10 +383,10 @@ class Producer {
     for (let size = 0; size < WRITE && this.#head < this.#queue.length; this.#head++) {
       const put = this.#queue[this.#head];
       if (put.done || put.at < oldest) continue; // a late one is about to expire
-      if (this.#sentBytes > 0 && this.#sentBytes + put.bytes.length > this.#maxBuffered) break;
+      if (this.#sentBytes > 0 && this.#sentBytes + put.size > this.#maxBuffered) break;
       if (put.sent) this.#counts.resent++;
       put.sent = child;
-      this.#sentBytes += put.bytes.length;
+      this.#sentBytes += put.size;
       size += put.bytes.length;
       batch.push(put.bytes);
     }

@@ -6,7 +6,8 @@ const { ProducerError } = require("./errors");
 const any = Number.MAX_SAFE_INTEGER; // where the KPL takes any number: JavaScript's last exact one
 const number = (min, max) => ({ min, max });
 const text = (pattern) => ({ pattern: new RegExp(`^(?:${pattern})$`), want: `a text that matches ${pattern}` });
-const flag = { flag: true };
+const kind = (want, is) => ({ want, is });
+const flag = kind("true or false", (v) => typeof v === "boolean");
 
 const host = "([A-Za-z0-9.-]+)?";
 const limits = {
@@ -41,18 +42,21 @@ const limits = {
   proxyPassword: { ...text(".*"), secret: true },
   threadingModel: text("PER_REQUEST|POOLED"),
   threadPoolSize: number(0, 4294967295),
-  additionalMetricDims: { list: true },
+  additionalMetricDims: kind("an array of {key, value, granularity}", Array.isArray),
 };
 
 // The options that are ours, by their limits; `start` in producer.js and index.d.ts say what they mean.
 const own = {
-  command: { list: true },
+  command: kind('an array of texts like ["kplkit", "daemon"]', (v) => Array.isArray(v) && v.length > 0 && v.every((word) => typeof word === "string")),
   endpoint: text("https?://[^/?#]+/?"),
-  credentials: {},
+  credentials: {
+    ...kind('{accessKeyId, secretAccessKey, …}, a function that returns that, or "child"', (v) => v === "child" || (v !== null && /object|function/.test(typeof v))),
+    secret: true,
+  },
   profile: text(".+"),
   maxBuffered: number(2 << 20, any),
   hangTimeout: number(1000, 3600000),
-  log: {},
+  log: kind("a function (level, message) => …", (v) => typeof v === "function"),
 };
 
 function check(name, value, limit) {
@@ -63,17 +67,10 @@ function check(name, value, limit) {
 
 /** Returns what a value should be, or undefined if it is that. */
 function fault(value, limit) {
-  if (limit.flag) return typeof value === "boolean" ? undefined : "true or false";
-  if (limit.list) return Array.isArray(value) ? undefined : "an array";
+  if (limit.is) return limit.is(value) ? undefined : limit.want;
   if (limit.pattern) return typeof value === "string" && limit.pattern.test(value) ? undefined : limit.want;
-  if (limit.max === undefined) return undefined;
   const fits = Number.isInteger(value) && value >= limit.min && value <= limit.max;
   return fits ? undefined : `a whole number from ${limit.min} to ${limit.max}`;
-}
-
-function checkCommand(command) {
-  if (command.length > 0 && command.every((word) => typeof word === "string")) return;
-  throw new ProducerError("BAD_SETTING", 'setting command is not an array of texts, want one like ["kplkit", "daemon"]');
 }
 
 function checkDims(dims) {
@@ -108,11 +105,7 @@ function parse(given) {
     options[name] = value;
     if (isKPL) configuration[name] = value;
   }
-  if (options.command) checkCommand(options.command);
   if (options.additionalMetricDims) checkDims(options.additionalMetricDims);
-  if (options.log !== undefined && typeof options.log !== "function") {
-    throw new ProducerError("BAD_SETTING", "setting log is not a function, want (level, message) => …");
-  }
   if (options.endpoint !== undefined) {
     if (options.kinesisEndpoint) {
       throw new ProducerError("BAD_SETTING", "settings endpoint and kinesisEndpoint mean the same: give one of them");

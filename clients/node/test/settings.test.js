@@ -19,7 +19,7 @@ test("the settings are those of docs/separate-process.md, with its limits", () =
     names.push(ours);
     const l = limits[ours];
     assert.ok(l, ours);
-    if (kind === "bool") assert.ok(l.flag, ours);
+    if (kind === "bool") assert.equal(l.want, "true or false", ours);
     if (kind === "number") {
       const [min, max] = limit.split(" … ");
       assert.equal(l.min, Number(min), ours);
@@ -51,6 +51,8 @@ test("a wrong setting is named, with what it should be", () => {
     [{ maxBuffered: 1 }, "setting maxBuffered is 1, want a whole number from 2097152"],
     [{ command: "kplkit daemon" }, "setting command is 'kplkit daemon', want an array"],
     [{ command: [] }, "setting command"],
+    [{ credentials: "me" }, "setting credentials is wrong, want {accessKeyId"],
+    [{ credentials: null }, "setting credentials"],
     [{ log: "x" }, "setting log"],
     [{ additionalMetricDims: [{ key: "k", value: "v", granularity: "all" }] }, "setting additionalMetricDims[0].granularity is 'all'"],
     [{ additionalMetricDims: [null] }, "setting additionalMetricDims[0].key"],

@@ -37,6 +37,7 @@ function answer(message) {
     if (run.garbage) write(Buffer.from(run.garbage, "hex"));
     if (run.closeOutput) {
       run.closeOutput = false;
+      run.silent = true;
       fs.closeSync(1);
     }
     const put = message.putRecord;
