@@ -83,6 +83,7 @@ export interface KPLSettings {
   /** 1 to 65535. */
   proxyPort?: number;
   proxyUserName?: string;
+  /** Travels in the child's arguments, as the KPL's does: ps shows it. Credentials do not. */
   proxyPassword?: string;
   threadingModel?: "PER_REQUEST" | "POOLED";
   /** 0 to 4294967295. */

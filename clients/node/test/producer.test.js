@@ -3,6 +3,7 @@ const { test } = require("node:test");
 const assert = require("node:assert/strict");
 const { spawn } = require("node:child_process");
 const path = require("node:path");
+const vm = require("node:vm");
 const { Producer, ProducerError } = require("..");
 const { alive, world, credentials, sleep, until } = require("../testing/world");
 const { decode } = require("../lib/protobuf");
@@ -45,7 +46,7 @@ test("a put has its result; settings and credentials reach the child", async (t)
 });
 
 test("records that Kinesis would never take are refused, and say why", async (t) => {
-  const { p } = await world(t, [{}]);
+  const { p, stored } = await world(t, [{}]);
   const wrong = [
     [["", "k", "x"], /stream/], [["s", "", "x"], /partitionKey/], [["s", "k".repeat(257), "x"], /257 characters/],
     [["s", "k", 5], /neither/], [["s", "k", Buffer.alloc(10 << 20)], /10485761 bytes: want 10485760/],
@@ -55,7 +56,8 @@ test("records that Kinesis would never take are refused, and say why", async (t)
   ];
   for (const [args, want] of wrong) await assert.rejects(p.put(...args), code("BAD_RECORD", want));
   await p.put("s", "\u{1f600}".repeat(256), Buffer.alloc(1000)); // 256 characters, 512 UTF-16 units
-  assert.equal(p.stats().puts, 1);
+  await p.put("s", "half\ud83d", vm.runInNewContext("new Uint8Array(3)"), { explicitHashKey: "007" }); // as under jest
+  assert.deepEqual([p.stats().puts, stored()[1][3]], [2, "7"]);
 });
 
 test("a failed put says why and what to do", async (t) => {
