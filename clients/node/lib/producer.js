@@ -5,6 +5,7 @@ const { Credentials, findRegion } = require("./credentials");
 const { ProducerError, putFailed } = require("./errors");
 const { Flush } = require("./flush");
 const { frame, putFrame } = require("./frames");
+const { Outstanding, WRITE } = require("./outstanding");
 const { MalformedError, encode } = require("./protobuf");
 const { checkRecord } = require("./record");
 const { parse } = require("./settings");
@@ -13,9 +14,6 @@ const DEFAULT_TTL = 30_000; // the KPL's recordTtl
 const DEFAULT_MAX_BUFFERED = 64 << 20;
 const CHILD_BUFFER = 256 << 20; // kplkit daemon's own bound unless it is told otherwise
 const DEFAULT_HANG_TIMEOUT = 30_000;
-const GRACE = 250; // ms after recordTtl for the child's own answer, which says why
-const OVERHEAD = 400; // bytes that a put takes besides its frame: its promise, its place in the maps
-const WRITE = 64 << 10; // bytes of frames that are written at once
 const READY = 1 << 20; // ready() waits while the child has more than this still to read
 const FLUSH_AGAIN = 500; // ms: a flush may overtake puts, and a new child has not seen it
 const END_GRACE = 6000; // ms from the end of the child's input to SIGKILL; kplkit takes 4 s at most
@@ -44,20 +42,15 @@ class Producer {
   #closing; // close's promise
 
   #nextId = 1;
-  #puts = new Map(); // all outstanding ones by id, in the order of the puts
-  #bytes = 0; // of them
-  #queue = []; // those that the present child has not got, in order, from #head on; settled ones may be among them
-  #head = 0;
-  #sentBytes = 0; // of outstanding ones that the present child has got
+  #outstanding;
   #pumping = false; // a pump is on its way
   #flushAsked = false; // a flush frame has to follow the queue
   #flushes = new Set();
   #flushTimer;
-  #expiry;
   #waiting = []; // resolve functions of ready()
   #busy = 0; // starts, flushes and closes under way
   #alive = setInterval(() => {}, 2 ** 31 - 1).unref(); // the one thing that keeps the event loop alive
-  #counts = { succeeded: 0, failed: 0, restarts: 0, resent: 0, ignored: 0 };
+  #counts = { succeeded: 0, failed: 0, restarts: 0, ignored: 0 };
 
   /** Starts the child; resolves when it has taken its configuration and answered. */
   static async start(given = {}) {
@@ -75,6 +68,7 @@ class Producer {
     this.#configuration = configuration;
     this.#ttl = options.recordTtl ?? DEFAULT_TTL;
     this.#maxBuffered = options.maxBuffered ?? DEFAULT_MAX_BUFFERED;
+    this.#outstanding = new Outstanding(this.#maxBuffered, this.#ttl, (put) => this.#reject(put, this.#expired(put)));
     this.#log = logger(options.log);
   }
 
@@ -110,24 +104,21 @@ class Producer {
       if (this.#refusing) throw new ProducerError("CLOSED", "put after close: start another producer");
       const id = this.#nextId++;
       const bytes = putFrame(id, stream, partitionKey, hashKey, data);
-      this.#add({ id, stream, bytes, size: bytes.length + OVERHEAD, at: performance.now(), sent: 0, done: false, resolve, reject });
+      this.#add({ id, stream, bytes, resolve, reject });
     });
   }
 
   #add(put) {
-    this.#puts.set(put.id, put);
-    this.#bytes += put.size;
-    this.#queue.push(put);
-    if (this.#puts.size === 1) this.#keepAlive();
-    if (this.#expiry === undefined) this.#expireIn(this.#ttl + GRACE);
+    this.#outstanding.add(put);
+    if (this.#outstanding.size === 1) this.#keepAlive();
     // Puts of one turn of the event loop are written together; a long turn is cut.
-    if (this.#bytes - this.#sentBytes >= WRITE) this.#pump();
+    if (this.#outstanding.unsentBytes >= WRITE) this.#pump();
     else this.#pumpSoon();
   }
 
   /** Whether a put now would wait for others: ready() waits until it would not. */
   get needDrain() {
-    return this.#bytes >= this.#maxBuffered || this.#bytes - this.#sentBytes >= READY;
+    return this.#outstanding.bytes >= this.#maxBuffered || this.#outstanding.unsentBytes >= READY;
   }
 
   /** Resolves when there is room. Never rejects: it is put that says what is wrong. */
@@ -140,7 +131,7 @@ class Producer {
   }
 
   async #flush({ timeout, onProgress } = {}) {
-    const flush = new Flush(this.#nextId, this.#puts.size, onProgress);
+    const flush = new Flush(this.#nextId, this.#outstanding.size, onProgress);
     this.#flushes.add(flush);
     if (flush.left === 0) this.#flushed(flush);
     else this.#askFlush();
@@ -192,7 +183,7 @@ class Producer {
     try {
       await this.flush({ timeout });
     } catch (flushError) {
-      error = new ProducerError("TIMEOUT", `close: ${this.#puts.size} puts had no result after ${timeout} ms and were given up`, { cause: flushError });
+      error = new ProducerError("TIMEOUT", `close: ${this.#outstanding.size} puts had no result after ${timeout} ms and were given up`, { cause: flushError });
       this.#failAll("CLOSED", "the producer was closed before there was a result: the record may be stored all the same");
     }
     this.#credentials?.stop();
@@ -216,16 +207,17 @@ class Producer {
   #stop() {
     this.#credentials?.stop();
     clearTimeout(this.#restart);
-    clearTimeout(this.#expiry);
+    this.#outstanding.stop();
     clearInterval(this.#alive);
   }
 
   stats() {
     return {
-      puts: this.#counts.succeeded + this.#counts.failed + this.#puts.size,
+      puts: this.#counts.succeeded + this.#counts.failed + this.#outstanding.size,
       ...this.#counts,
-      outstanding: this.#puts.size,
-      outstandingBytes: this.#bytes,
+      resent: this.#outstanding.resent,
+      outstanding: this.#outstanding.size,
+      outstandingBytes: this.#outstanding.bytes,
     };
   }
 
@@ -259,7 +251,8 @@ class Producer {
 
   #childEnded(child, end) {
     this.#child = undefined;
-    this.#takeBack();
+    this.#outstanding.takeBack();
+    this.#flushAsked = this.#outstanding.size > 0; // they have waited for others already
     if (this.#ended) return this.#ended();
     const lived = performance.now() - child.startedAt;
     this.#deaths = lived >= LIVED ? 1 : this.#deaths + 1;
@@ -267,18 +260,10 @@ class Producer {
     if (fatal) return this.#fail(fatal);
     const [first, most] = BACKOFF;
     const pause = this.#deaths === 1 ? 0 : Math.min(first * 2 ** (this.#deaths - 2), most);
-    this.#log("warning", `${describe(child, end)}; it is started again${pause ? ` in ${pause} ms` : ""}, and ${this.#puts.size} outstanding puts are sent again`);
+    this.#log("warning", `${describe(child, end)}; it is started again${pause ? ` in ${pause} ms` : ""}, and ${this.#outstanding.size} outstanding puts are sent again`);
     this.#counts.restarts++;
     if (pause === 0) this.#spawn();
     else this.#restart = setTimeout(() => this.#spawn(), pause).unref();
-  }
-
-  /** All that is outstanding has to be sent again, in the order of the puts. */
-  #takeBack() {
-    this.#queue = [...this.#puts.values()];
-    this.#head = 0;
-    this.#sentBytes = 0;
-    this.#flushAsked = this.#puts.size > 0; // they have waited for others already
   }
 
   /** The error after which no child is started any more, or undefined. */
@@ -309,7 +294,7 @@ class Producer {
   }
 
   #failAll(code, message) {
-    for (const put of [...this.#puts.values()]) this.#reject(put, new ProducerError(code, `put into ${put.stream}: ${message}`));
+    for (const put of this.#outstanding.all()) this.#reject(put, new ProducerError(code, `put into ${put.stream}: ${message}`));
     this.#wake();
   }
 
@@ -319,8 +304,8 @@ class Producer {
     this.#started?.resolve();
     this.#started = undefined;
     if (!putRecordResult) return;
-    const put = this.#puts.get(sourceId);
-    if (!put || !this.#isSent(put)) {
+    const put = this.#outstanding.sent(sourceId);
+    if (!put) {
       this.#counts.ignored++; // a late or a second one, or nonsense
       return;
     }
@@ -340,20 +325,13 @@ class Producer {
   }
 
   #settled(put, failed) {
-    put.done = true;
-    this.#puts.delete(put.id);
-    this.#bytes -= put.size;
-    if (this.#isSent(put)) this.#sentBytes -= put.size;
+    this.#outstanding.remove(put);
     for (const flush of this.#flushes) if (flush.settled(put.id, failed)) this.#flushed(flush);
-    if (this.#puts.size === 0) this.#keepAlive();
+    if (this.#outstanding.size === 0) this.#keepAlive();
     this.#pumpSoon();
   }
 
   // What goes to the child.
-
-  #isSent(put) {
-    return put.sent === this.#child;
-  }
 
   #pumpSoon() {
     if (this.#pumping) return;
@@ -366,7 +344,7 @@ class Producer {
     this.#pumping = false;
     const child = this.#child;
     while (child && child.pid !== undefined && !child.blocked) {
-      const batch = this.#nextBatch(child);
+      const batch = this.#outstanding.next(child);
       if (batch.length === 0) break;
       child.write(batch.length === 1 ? batch[0] : Buffer.concat(batch));
     }
@@ -377,26 +355,6 @@ class Producer {
     this.#wake();
   }
 
-  #nextBatch(child) {
-    const oldest = performance.now() - this.#ttl;
-    const batch = [];
-    for (let size = 0; size < WRITE && this.#head < this.#queue.length; this.#head++) {
-      const put = this.#queue[this.#head];
-      if (put.done || put.at < oldest) continue; // a late one is about to expire
-      if (this.#sentBytes > 0 && this.#sentBytes + put.size > this.#maxBuffered) break;
-      if (put.sent) this.#counts.resent++;
-      put.sent = child;
-      this.#sentBytes += put.size;
-      size += put.bytes.length;
-      batch.push(put.bytes);
-    }
-    if (this.#head === this.#queue.length) {
-      this.#queue = [];
-      this.#head = 0;
-    }
-    return batch;
-  }
-
   #wake() {
     if (this.#waiting.length === 0 || (this.needDrain && !this.#failure)) return;
     const waiting = this.#waiting;
@@ -404,28 +362,8 @@ class Producer {
     for (const resolve of waiting) resolve();
   }
 
-  #expireIn(pause) {
-    const due = performance.now() + pause;
-    const fire = () => {
-      // A timer that is late means that this program stood still: results that lie in the pipe are read before.
-      if (performance.now() - due > GRACE) this.#expireIn(GRACE);
-      else this.#expire();
-    };
-    this.#expiry = setTimeout(fire, Math.min(pause, 2 ** 31 - 1)).unref();
-  }
-
-  /** Fails what is older than recordTtl. */
-  #expire() {
-    const oldest = performance.now() - this.#ttl - GRACE;
-    this.#expiry = undefined;
-    for (const put of this.#puts.values()) {
-      if (put.at > oldest) return this.#expireIn(put.at - oldest + 1);
-      this.#reject(put, this.#expired(put));
-    }
-  }
-
   #expired(put) {
-    const where = put.sent
+    const where = put.sentTo
       ? "the child has sent no result: it may be stored all the same"
       : "it waited for room (maxBuffered) or for a child: put less at a time, or await ready() before each put";
     return new ProducerError("EXPIRED", `put into ${put.stream} has no result within recordTtl (${this.#ttl} ms): ${where}`);
@@ -445,7 +383,7 @@ class Producer {
   }
 
   #keepAlive() {
-    if (this.#busy > 0 || this.#puts.size > 0) this.#alive.ref();
+    if (this.#busy > 0 || this.#outstanding.size > 0) this.#alive.ref();
     else this.#alive.unref();
   }
 }
