@@ -69,6 +69,7 @@ test(`${kills} kills under load: each put one result, nothing acknowledged is mi
   const count = () => unhandled++;
   process.on("unhandledRejection", count);
   const r = random(42);
+  let done = false;
   const killer = (async () => {
     while (killed < kills) {
       await sleep(50 + r(250));
@@ -82,11 +83,11 @@ test(`${kills} kills under load: each put one result, nothing acknowledged is mi
       await p.put("s", "probe", "probe");
       recovery.push(performance.now() - begin);
     }
-  })();
+  })().finally(() => (done = true));
   let i = 0;
   const puts = [];
   const load = (async () => {
-    while (killed < kills) {
+    while (!done) {
       for (let n = 0; n < 20; n++) {
         await p.ready();
         const key = i++;
