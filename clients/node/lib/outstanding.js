@@ -55,14 +55,18 @@ class Outstanding {
   /** The put that a result with this id is for; undefined if the present child has none like that. */
   sent(id) {
     const put = this.#puts.get(id);
-    return put?.sentTo !== undefined && put.sentTo === this.#child ? put : undefined;
+    return put && this.#isSent(put) ? put : undefined;
+  }
+
+  #isSent(put) {
+    return put.sentTo !== undefined && put.sentTo === this.#child;
   }
 
   remove(put) {
     put.done = true;
     this.#puts.delete(put.id);
     this.bytes -= put.size;
-    if (put.sentTo !== undefined && put.sentTo === this.#child) this.#sentBytes -= put.size;
+    if (this.#isSent(put)) this.#sentBytes -= put.size;
   }
 
   /** All has to be sent, in order, to the next child. */

@@ -136,6 +136,7 @@ for (const [name, plan, why] of [
   ["a length of nothing", { garbage: "00000000" }, /not the protocol: a frame of 0 bytes/],
   ["a huge length", { garbage: "ffffffff00" }, /not the protocol: a frame of 4294967295 bytes/],
   ["bytes that are no message", { garbage: "000000020bff" }, /not the protocol: wire type 3/],
+  ["success without a sequence number", { bare: true, holdResults: false }, /not the protocol: success without a sequence number/],
   ["the end of its output", { closeOutput: true }, /closed its output/],
 ]) {
   test(`a child that writes ${name} is ended and started again`, async (t) => {

@@ -48,6 +48,7 @@ function answer(message) {
     const result = failed
       ? { attempts, success: false }
       : { attempts, success: true, shardId: "shardId-000000000000", sequenceNumber: `${start}.${sequence++}` };
+    if (run.bare) delete result.sequenceNumber;
     const times = run.twice ? 2 : 1;
     for (let i = 0; i < times; i++) later.push(frame({ id: 9, sourceId: id, putRecordResult: result }));
   } else if (message.setCredentials) {
