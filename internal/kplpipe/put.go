@@ -17,8 +17,8 @@ type Put struct {
 	Data                                  []byte
 }
 
-// ReadPut reads the next message as Read does, a put_record with a fifth of the work: as Put, and other is nil. Every
-// other message is other.
+// ReadPut reads the next message as Read does. A put_record comes as Put, which takes one allocation instead of nine, and
+// other is nil. Every other message is other.
 func (r *Reader) ReadPut() (put Put, other *kplpb.Message, err error) {
 	frame, offset := r.frame+1, r.offset
 	data, err := r.Next()
@@ -42,8 +42,8 @@ func asPut(id uint64, p *kplpb.PutRecord) Put {
 	return Put{id, p.GetStreamName(), p.GetPartitionKey(), p.GetExplicitHashKey(), p.GetData()}
 }
 
-// parsePut reads a put_record as every known writer has it: an id, then the record, each field once and none that is
-// unknown. ok is false for anything else, be it faulty or odd, which the generated code then judges.
+// parsePut reads a put_record as every known writer has it: an id, then the record, without unknown fields. ok is false
+// for anything else, be it faulty or odd, which the generated code then judges.
 func parsePut(message []byte) (put Put, ok bool) {
 	const id, record = 1<<3 | uint64(protowire.VarintType), 3<<3 | uint64(protowire.BytesType)
 	rest, ok := after(message, id)
@@ -66,10 +66,10 @@ func parsePut(message []byte) (put Put, ok bool) {
 
 // parse reads the fields of the record, and keeps parts of it.
 func (p *Put) parse(record []byte) bool {
-	var seen uint8 // a bit for each field's number
+	var seen uint8 // a bit for each field's number; of one that comes twice the last counts, as with the generated code
 	for len(record) > 0 {
 		field, kind, n := protowire.ConsumeTag(record)
-		if n < 0 || kind != protowire.BytesType || field > 4 || seen&(1<<field) != 0 {
+		if n < 0 || kind != protowire.BytesType || field > 4 {
 			return false
 		}
 		value, m := protowire.ConsumeBytes(record[n:])

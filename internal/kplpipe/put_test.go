@@ -2,6 +2,7 @@ package kplpipe
 
 import (
 	"bytes"
+	"io"
 	"reflect"
 	"strings"
 	"testing"
@@ -43,8 +44,10 @@ func TestPutFields(t *testing.T) {
 func FuzzPut(f *testing.F) {
 	data := marshal(f, put(1, "data"))
 	f.Add(data)
-	f.Add(append(data, data[2:]...)) // the record twice
-	f.Add(append(data, data[:2]...)) // the id twice
+	f.Add(append(data, data[2:]...))                                               // the record twice
+	f.Add(append(data, data[:2]...))                                               // the id twice
+	f.Add(append(data, 0x22, 0))                                                   // a flush after it: the last of them counts
+	f.Add([]byte("\x08\x01\x1a\x0f\x0a\x01a\x0a\x01b\x12\x01k\x22\x01d\x22\x01e")) // fields twice
 	f.Add([]byte{8, 1, 0x1a, 0})
 	f.Add(marshal(f, &kplpb.Message{Id: proto.Uint64(1), SourceId: proto.Uint64(2), ActualMessage: put(1, "").ActualMessage}))
 	f.Fuzz(func(t *testing.T, message []byte) {
@@ -65,19 +68,23 @@ func samePut(a, b Put) bool {
 	return same && reflect.DeepEqual(a, b)
 }
 
-// What was read stays as it is when the Reader goes on.
+// What was read stays as it is when the Reader goes on, and appending to data changes no key.
 func TestPutIsItsOwn(t *testing.T) {
-	r := NewReader(bytes.NewReader(append(frame(marshal(t, put(1, "first"))...), frame(marshal(t, put(2, "other"))...)...)), DaemonLimit)
-	first, _, err := r.ReadPut()
+	first := frame([]byte("\x08\x01\x1a\x0b\x22\x01d\x0a\x03abc\x12\x01k")...) // data before the keys
+	second := frame([]byte("\x08\x02\x1a\x0b\x22\x01D\x0a\x03ABC\x12\x01K")...)
+	r := NewReader(io.MultiReader(bytes.NewReader(first), &endless{data: second}), DaemonLimit)
+	got, _, err := r.ReadPut()
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = append(first.Data, "more"...)
-	if _, _, err := r.ReadPut(); err != nil {
-		t.Fatal(err)
+	for range 2 * readBuffer / len(second) { // until the first has been overwritten in the buffer
+		if _, _, err := r.ReadPut(); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if want := (Put{ID: 1, Stream: "orders", PartitionKey: "key", Data: []byte("first")}); !reflect.DeepEqual(first, want) {
-		t.Errorf("%+v, want %+v", first, want)
+	_ = append(got.Data, "more"...)
+	if want := (Put{ID: 1, Stream: "abc", PartitionKey: "k", Data: []byte("d")}); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 }
 

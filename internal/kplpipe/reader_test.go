@@ -119,6 +119,20 @@ func TestClaimedLength(t *testing.T) {
 	}
 }
 
+// Messages that just fit into the buffer, and that just do not.
+func TestBufferEdge(t *testing.T) {
+	for size := readBuffer - 100; size < readBuffer+10; size++ {
+		m := put(1, strings.Repeat("x", size))
+		two := bytes.Repeat(frame(marshal(t, m)...), 2)
+		r := NewReader(bytes.NewReader(two), DaemonLimit)
+		for range 2 {
+			if got, err := r.Read(); err != nil || !proto.Equal(got, m) {
+				t.Fatalf("%d bytes of data: %v", size, err)
+			}
+		}
+	}
+}
+
 // The longest message is read, and one more byte is not.
 func TestLimit(t *testing.T) {
 	m := put(1, strings.Repeat("x", 1<<20))

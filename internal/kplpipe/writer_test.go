@@ -172,6 +172,18 @@ func TestRefusedMessages(t *testing.T) {
 	}
 }
 
+// The room of a large message is given back.
+func TestRoomIsGivenBack(t *testing.T) {
+	w := &Writer{taken: make(chan struct{})}
+	if w.take(make([]byte, 0, 3*writeBuffer)); cap(w.waiting) != 0 {
+		t.Errorf("%d bytes are kept", cap(w.waiting))
+	}
+	w.take(make([]byte, 0, writeBuffer))
+	if cap(w.waiting) != writeBuffer {
+		t.Errorf("%d bytes are kept", cap(w.waiting))
+	}
+}
+
 func BenchmarkSend(b *testing.B) {
 	w := NewWriter(io.Discard, DaemonLimit)
 	m := put(1<<40, strings.Repeat("x", 100))
