@@ -12,7 +12,7 @@ const { parse } = require("./settings");
 
 const DEFAULT_TTL = 30_000; // the KPL's recordTtl
 const DEFAULT_MAX_BUFFERED = 64 << 20;
-const CHILD_BUFFER = 256 << 20; // kplkit daemon's own bound unless it is told otherwise
+const CHILD_FACTOR = 4; // kplkit daemon gives a parent half of its own bound, and reckons more for a put than we do
 const DEFAULT_HANG_TIMEOUT = 30_000;
 const READY = 1 << 20; // ready() waits while the child has more than this still to read
 const FLUSH_AGAIN = 500; // ms: a flush may overtake puts, and a new child has not seen it
@@ -310,6 +310,8 @@ class Producer {
       return;
     }
     const { success, shardId, sequenceNumber, attempts = [] } = putRecordResult;
+    // A child that was told to end, by somebody else, hands back what it did not send: that is for the next one.
+    if (!success && attempts.at(-1)?.errorCode === "Shutdown") return;
     if (!success) return this.#reject(put, putFailed(put.stream, attempts));
     if (!shardId || !sequenceNumber) throw new MalformedError("success without a sequence number");
     this.#deaths = 0;
@@ -394,7 +396,7 @@ function childArguments(configuration, { credentials, log }, maxBuffered) {
   const words = ["-i", "-", "-o", "-", "-c", message.toString("hex").toUpperCase(), "-l", level];
   if (credentials === "child") words.push("--default-credentials");
   // The child's own bound must be above ours: at it the child reads no more, and could not even say that it lives.
-  if (maxBuffered > CHILD_BUFFER / 2) words.push("--max-buffered", `${maxBuffered * 2}`);
+  if (maxBuffered > DEFAULT_MAX_BUFFERED) words.push("--max-buffered", `${maxBuffered * CHILD_FACTOR}`);
   return words;
 }
 

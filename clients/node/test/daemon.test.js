@@ -60,7 +60,12 @@ test("a stream that is not there, and a wrong setting, are said so", { skip, tim
   });
 });
 
-test(`${kills} kills under load: each put one result, nothing acknowledged is missing`, { skip, timeout: 30_000 + kills * 2000 }, async (t) => {
+for (const [signal, times] of [["SIGKILL", kills], ["SIGTERM", 5]]) {
+  const name = `${times} × ${signal} under load: each put one result, nothing acknowledged is missing`;
+  test(name, { skip, timeout: 30_000 + times * 2000 }, (t) => killUnderLoad(t, signal, times));
+}
+
+async function killUnderLoad(t, signal, kills) {
   const { kinesis, p } = await setUp(t);
   const results = new Map();
   const recovery = [];
@@ -75,7 +80,7 @@ test(`${kills} kills under load: each put one result, nothing acknowledged is mi
       await sleep(50 + r(250));
       const { pid } = p;
       if (pid === undefined) continue;
-      process.kill(pid, "SIGKILL");
+      process.kill(pid, signal);
       killed++;
       const begin = performance.now();
       while (p.pid === undefined || p.pid === pid) await sleep(1);
@@ -122,11 +127,11 @@ test(`${kills} kills under load: each put one result, nothing acknowledged is mi
   }
   recovery.sort((a, b) => a - b);
   const ms = (n) => recovery[Math.floor(n * (recovery.length - 1))].toFixed(0);
-  t.diagnostic(`${i} puts, ${killed} kills, ${restarts} restarts: ${failed} failed, ${lost} lost, ${duplicates} duplicates, ${resent} sent again, ${ignored} results ignored`);
+  t.diagnostic(`${i} puts, ${killed} × ${signal}, ${restarts} restarts: ${failed} failed, ${lost} lost, ${duplicates} duplicates, ${resent} sent again, ${ignored} results ignored`);
   t.diagnostic(`a record put after a kill is stored after ${ms(0.5)} ms (median), ${ms(0.9)} ms (90 %), ${ms(1)} ms (most)`);
   assert.deepEqual([failed, lost, unhandled], [0, 0, 0]);
   assert.ok(restarts >= kills);
-});
+}
 
 test("a daemon that is stopped for a while loses nothing; one that stays so is ended", { skip, timeout: 60_000 }, async (t) => {
   const { kinesis, p, logged } = await setUp(t, { hangTimeout: 2000 });

@@ -97,6 +97,13 @@ test("kill -9: all that is outstanding is sent again in order, before new puts",
   assert.match(w.logged.join("\n"), new RegExp(`warning the child \\(process ${first}\\) was ended by SIGKILL; it is started again`));
 });
 
+test("what a child that was told to end hands back is put by the next one", async (t) => {
+  const w = await world(t, [{ fail: "Shutdown" }, {}]);
+  const puts = [w.p.put("s", "k", "x"), w.p.put("s", "k", "y")];
+  setTimeout(() => process.kill(w.p.pid, "SIGTERM"), 200);
+  for (const { sequenceNumber } of await Promise.all(puts)) assert.match(sequenceNumber, /^1\./);
+});
+
 test("second, late and unknown results are counted and change nothing", async (t) => {
   const w = await world(t, [{ twice: true, shuffle: true }]);
   const results = await Promise.all([...Array(50)].map((_, i) => w.p.put("s", `${i}`, "x")));
