@@ -105,7 +105,7 @@ export interface Options extends KPLSettings {
   credentials?: Credentials | "child" | (() => Credentials | Promise<Credentials>);
   /** Of ~/.aws. Default: AWS_PROFILE, then "default". One that is given here wins over keys in the environment. */
   profile?: string;
-  /** Bytes of memory for puts that the child has and that have no result, from 2 MiB; further puts wait. Default 64 MiB. */
+  /** Bytes of memory for puts that the child has and that have no result, 2 MiB to 250 MiB; further puts wait. Default 64 MiB. */
   maxBuffered?: number;
   /** A child that gives no sign of life for so long is started again, 1000 to 3600000. Default 30000. */
   hangTimeout?: number;

@@ -54,7 +54,7 @@ const own = {
     secret: true,
   },
   profile: text(".+"),
-  maxBuffered: number(2 << 20, any),
+  maxBuffered: number(2 << 20, 250 << 20), // kplkit daemon holds 1000 MiB at most, and has to hold four times as much
   hangTimeout: number(1000, 3600000),
   log: kind("a function (level, message) => …", (v) => typeof v === "function"),
 };

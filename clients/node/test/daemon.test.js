@@ -23,7 +23,7 @@ async function setUp(t, options) {
 }
 
 test("records of all kinds are stored as they were put", { skip, timeout: 60_000 }, async (t) => {
-  const { kinesis, p } = await setUp(t);
+  const { kinesis, p } = await setUp(t, { maxBuffered: 250 << 20 });
   const wanted = [];
   const puts = [];
   for (let i = 0; i < 500; i++) {

@@ -48,7 +48,7 @@ test("a wrong setting is named, with what it should be", () => {
     [{ kinesisEndpoint: "127.0.0.1:4567" }, "setting kinesisEndpoint"],
     [{ endpoint: "127.0.0.1:4567" }, "setting endpoint is '127.0.0.1:4567', want a text that matches"],
     [{ endpoint: "http://a", kinesisEndpoint: "b" }, "mean the same"],
-    [{ maxBuffered: 1 }, "setting maxBuffered is 1, want a whole number from 2097152"],
+    [{ maxBuffered: 1 }, "setting maxBuffered is 1, want a whole number from 2097152 to 262144000"],
     [{ command: "kplkit daemon" }, "setting command is 'kplkit daemon', want an array"],
     [{ command: [] }, "setting command"],
     [{ credentials: "me" }, "setting credentials is wrong, want {accessKeyId"],
@@ -69,7 +69,7 @@ test("a wrong setting is named, with what it should be", () => {
 test("what is right passes", () => {
   const { configuration } = parse({
     aggregationMaxSize: 64, recordMaxBufferedTime: 0, region: "us-gov-west-1", endpoint: "http://127.0.0.1:4567", threadingModel: "POOLED",
-    recordTtl: undefined, additionalMetricDims: [{ key: "host", value: "one", granularity: "global" }], maxBuffered: 1 << 30,
+    recordTtl: undefined, additionalMetricDims: [{ key: "host", value: "one", granularity: "global" }], maxBuffered: 250 << 20,
   });
   assert.deepEqual(configuration, {
     aggregationMaxSize: 64, recordMaxBufferedTime: 0, region: "us-gov-west-1", kinesisEndpoint: "http://127.0.0.1:4567", threadingModel: 1,
