@@ -154,7 +154,8 @@ class Child:
                 self.heard = time.monotonic()
                 message = _messages.decode(data)
                 if "put_record_result" in message and "source_id" in message:
-                    results.append(message)
+                    if not _given_back(message["put_record_result"]):
+                        results.append(message)
                 elif "metrics_response" not in message:
                     log.warning(
                         "kplkit: the child %d sent a message that is not for a parent: %s", self.pid, list(message)
@@ -186,6 +187,12 @@ class Child:
                     if line and line not in ("++++", "----"):  # which stand around a record
                         self.last_words.append(line)
                         log.log(_level(line), "%s", line)
+
+
+def _given_back(result: _messages.Fields) -> bool:
+    """Whether a daemon that was told to end did not send the record: the next child does."""
+    attempts = result.get("attempts", [])
+    return not result.get("success") and bool(attempts) and attempts[-1].get("error_code") == "Shutdown"
 
 
 def _spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:

@@ -143,6 +143,8 @@ class Window:
             waiting = {item.id for item in self._queue if isinstance(item, Put)}
             self.sent_again += sum(1 for id in self._puts if id not in waiting)
             self._queue = deque(self._puts.values())
+            if self._queue:  # they have waited before
+                self._queue.append(_Flush(self._frame({"flush": {}})))
             return self._epoch
 
     def end(self) -> None:

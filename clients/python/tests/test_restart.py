@@ -35,6 +35,21 @@ class Restart(FakeTest):
         self.assertEqual(self.received(1)[0], "credentials AKID")
         self.assertEqual(self.keys(1), [f"k{i}" for i in range(60)])
 
+    def test_what_is_sent_again_is_flushed(self):
+        with self.producer({"hold": 1000, "die_at_put": 3}, {}) as p:
+            for future in [p.put("s", f"k{i}", b"x") for i in range(3)]:
+                future.result(20)
+            while "flush" not in self.received(1):
+                time.sleep(0.01)
+        with self.producer({}) as p:  # a first child has nothing to flush
+            p.put("s", "k", b"x").result(20)
+            self.assertNotIn("flush", self.received(2))
+
+    def test_what_a_child_gives_back_at_its_end_is_put_by_the_next(self):
+        with self.producer({"code": "Shutdown", "hold": 5, "die_at_put": 6}, {}) as p:
+            self.put_all(p, 6)
+            self.assertEqual(p.stats.restarts, 1)
+
     def test_the_child_dies_at_each_byte_of_what_it_writes(self):
         self.in_threads()
         self.set(_TRIES=1000)
