@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"internal/cli":           {"deagg", "deagg/hashkey", "internal/dynamofake", "internal/kinesisfake", "internal/kpldaemon", "internal/wire", "kclcompat", "kclcompat/vmwarekcl", "matrix", "producer", "producer/aggregator", "seqnum"},
 	"internal/dynamofake":    {},
 	"internal/kinesisfake":   {"deagg/hashkey", "seqnum"},
-	"internal/kpldaemon":     {"internal/kplpipe", "internal/kplpipe/kplpb", "producer", "producer/aggregator"},
+	"internal/kpldaemon":     {"internal/kplpipe", "internal/kplpipe/kplpb", "producer", "producer/aggregator", "seqnum"},
 	"internal/kplpipe":       {"internal/kplpipe/kplpb"},
 	"internal/kplpipe/kplpb": {},
 	"internal/scale":         {},
@@ -40,6 +40,7 @@ var mayImport = map[string][]string{
 	"matrix":                 {"kclcompat"},
 	"producer":               {"deagg/hashkey", "internal/wire", "producer/aggregator", "seqnum"},
 	"producer/aggregator":    {"deagg/hashkey", "internal/wire"},
+	"producer/separate":      {"internal/kplpipe", "internal/kplpipe/kplpb", "producer", "seqnum"},
 	"seqnum":                 {},
 }
 
@@ -160,7 +161,7 @@ func TestPermissionsAreNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := map[string]string{"internal/cli": "kplkit put", "internal/sim": ""} // what a package is called there; sim is for tests
+	named := map[string]string{"internal/cli": "kplkit put", "internal/kpldaemon": "kplkit daemon", "internal/sim": ""} // what a package is called there; sim is for tests
 	for _, file := range sources(t) {
 		room := path.Dir(file)
 		calls := slices.ContainsFunc(importsOf(t, file), func(imported string) bool {

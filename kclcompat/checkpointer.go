@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/seqnum"
@@ -48,14 +49,15 @@ type Checkpointer struct {
 	written  seqnum.Extended // what the lease says, as far as is known
 	covered  seqnum.Extended // the same, as all of its stored record where that is finished
 	err      error           // of the last Done
+
+	every   time.Duration // AtMostEvery
+	inBatch bool          // FinishBatch is to come
+	began   time.Time     // of the last write, unless it has failed
+	owed    placed        // what was put off last; written since if covered lies there
 }
 
 // Option changes how a Checkpointer works.
 type Option func(*Checkpointer)
-
-// RefuseHeld makes Checkpoint return a *HeldError, and write nothing, wherever it would hold a position: AWS's rule to
-// the letter.
-func RefuseHeld() Option { return func(c *Checkpointer) { c.refuse = true } }
 
 // NewCheckpointer returns the checkpointer of a shard that is read from the position from, which is what its lease
 // says: a number or a sentinel; beside KCL 1.3 its sub-sequence number is not trusted. readers are all that may resume from
@@ -129,30 +131,40 @@ func (c *Checkpointer) EndOfBatch() {
 type Result struct {
 	Done    seqnum.Extended // what was processed when Checkpoint was called
 	Written seqnum.Extended // what the lease says now; after an error of the sink, what it said before
-	Effect  Effect          // of a crash right after it
+	Effect  Effect          // of a crash right after it, on what was processed then
 }
 
-// Held reports whether a crash would bring user records again that are done, or lose some: what is written lies behind
-// what is done, for the worst reader.
+// Held reports whether a crash would bring user records again that were done, or lose some: what is written lies behind
+// what was done, for the worst reader, or its write was put off.
 func (r Result) Held() bool { return r.Effect != Exact }
 
-// Checkpoint writes the furthest safe position. With nothing new to write it succeeds and leaves the lease alone.
-// Calls are carried out one after the other; ctx also ends the wait for another call. Errors are ctx's, the sink's
-// (ErrLeaseLost, ErrBackwards…), a *HeldError under RefuseHeld, or that of a Done without a readable sequence number.
+// Checkpoint writes the furthest safe position. With nothing new to write it succeeds and leaves the lease alone, and so
+// it does where another call has meanwhile written that far. Calls are carried out one after the other; ctx also ends
+// the wait for another call. AtMostEvery puts writes off. Errors are ctx's, the sink's (ErrLeaseLost, ErrBackwards…), a
+// *HeldError under RefuseHeld, or that of a Done without a readable sequence number.
 func (c *Checkpointer) Checkpoint(ctx context.Context) (Result, error) {
+	if err := ctx.Err(); err != nil {
+		return Result{}, fmt.Errorf("kclcompat: %w", err)
+	}
+	mine, putOff := c.ask()
+	if mine.err != nil || putOff {
+		return c.result(mine), mine.err
+	}
+	return c.store(ctx, mine)
+}
+
+// store writes what is due for a call, unless another call has done so while this one waited.
+func (c *Checkpointer) store(ctx context.Context, mine placed) (Result, error) {
 	if err := c.begin(ctx); err != nil {
 		return Result{}, err
 	}
 	defer c.end()
-	at, finished, result, err := c.place()
-	if err != nil || !at.IsValid() {
-		return result, err
+	due := c.due(mine)
+	if due.err != nil || !due.at.IsValid() {
+		return c.result(mine), due.err
 	}
-	if err := c.write(ctx, at, finished); err != nil {
-		return result, err
-	}
-	result.Written = at
-	return result, nil
+	err := c.write(ctx, due.at, due.finished)
+	return c.result(mine), err
 }
 
 // ShardEnd writes that the shard is finished. Call it once the reader has seen its end and all is processed; nothing
@@ -186,84 +198,21 @@ func (c *Checkpointer) begin(ctx context.Context) error {
 
 func (c *Checkpointer) end() { c.writing <- struct{}{} }
 
-// place decides what is to be written: nothing, an invalid position, where that would not move the lease on.
-// Result.Written is what the lease says before that.
-func (c *Checkpointer) place() (at, finished seqnum.Extended, result Result, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	result = Result{Done: c.done, Written: c.written}
-	if c.err != nil {
-		return at, finished, result, fmt.Errorf("kclcompat: nothing is written: %w", c.err)
-	}
-	if c.done != c.from {
-		last := c.last
-		if c.rule.Style == NoArguments {
-			last = c.done == c.batchEnd
-		}
-		at, result.Effect = c.rule.Place(c.done, last, c.finished)
-	}
-	resumable := later(at, c.written)
-	if at.Compare(c.covered) <= 0 {
-		at = seqnum.Extended{}
-	}
-	switch {
-	case !at.IsValid() && c.written == seqnum.Latest():
-		result.Effect = Loses // a reader takes LATEST anew, behind what has arrived since
-	case c.written == seqnum.ShardEnd():
-		result.Effect = Exact // nobody reads on
-	}
-	if c.refuse && result.Held() && c.done != c.from {
-		err = &HeldError{Done: c.done, Resumable: resumable, Rule: c.rule}
-	}
-	return at, c.finished, result, err
-}
-
-func later(a, b seqnum.Extended) seqnum.Extended {
-	if a.Less(b) {
-		return b
-	}
-	return a
-}
-
 func (c *Checkpointer) write(ctx context.Context, at, finished seqnum.Extended) error {
 	if _, isNumber := finished.Number(); isNumber && !finished.Whole() {
 		finished = seqnum.Extended{} // where reading started: the rest of that stored record may still be to come
 	}
-	if err := c.sink.WriteCheckpoint(ctx, at, finished); err != nil {
-		return fmt.Errorf("kclcompat: checkpoint at %s: %w", at, err)
-	}
+	err := c.sink.WriteCheckpoint(ctx, at, finished)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err != nil {
+		c.began = time.Time{} // the next one is not put off
+		return fmt.Errorf("kclcompat: checkpoint at %s: %w", at, err)
+	}
 	c.written, c.covered = at, at
 	n, _ := at.Number()
 	if m, ok := finished.Number(); ok && m == n {
 		c.covered = finished
 	}
 	return nil
-}
-
-// HeldError says that Done can't be written so that every reader resumes right behind it.
-type HeldError struct {
-	Done      seqnum.Extended // what is processed
-	Resumable seqnum.Extended // the furthest position that is safe, which may be what the lease says already
-	Rule      Rule
-}
-
-// Error quotes the rule and tells the ways out.
-func (e *HeldError) Error() string {
-	return fmt.Sprintf("kclcompat: a checkpoint at %s is not exact, the furthest safe position is %s: %s. Ways out: %s; or allow the position to be held (no RefuseHeld), so that what lies between comes again after a crash; or disable aggregation in the producer",
-		e.Done, e.Resumable, e.Rule, e.Rule.wayOut())
-}
-
-// wayOut tells what makes a held position exact.
-func (r Rule) wayOut() string {
-	switch {
-	case r.AtLast != Exact && r.Style == NoArguments:
-		return "let no worker of KCL 1.3 take the lease"
-	case r.AtLast != Exact:
-		return "checkpoint by sequence number and sub-sequence number, with readers of KCL 1.4 or newer only"
-	case r.Style == NoArguments:
-		return "process the batch to its end, say so with EndOfBatch and checkpoint there"
-	}
-	return "process the aggregate to its last user record and checkpoint there"
 }

@@ -46,8 +46,9 @@ func (m *memorySink) WriteCheckpoint(ctx context.Context, at, finished seqnum.Ex
 }
 
 // short names positions of the modelled shard by the stored record's index: 2:4.
-func short(e seqnum.Extended) string {
-	text := e.String()
+func short(e seqnum.Extended) string { return shortText(e.String()) }
+
+func shortText(text string) string {
 	for i, n := range numbers {
 		text = strings.ReplaceAll(text, n.String(), string(rune('0'+i)))
 	}
@@ -264,6 +265,15 @@ func TestShardEnd(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"SHARD_END 1"}, sink.writes); diff != "" {
 		t.Error(diff)
+	}
+	sink = &memorySink{style: SequenceNumber}
+	c = newCheckpointer(t, sink, seqnum.TrimHorizon(), "kcl-2.7")
+	c.Done(userRecord(1, 1, true)) // a number alone would repeat it
+	if err := c.ShardEnd(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := checkpoint(t, c); got != "1:1 SHARD_END exact" {
+		t.Error(got)
 	}
 	sink = &memorySink{style: SubSequenceNumber, err: ErrLeaseLost}
 	c = newCheckpointer(t, sink, seqnum.TrimHorizon(), "kcl-2.7")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/kclcompat"
@@ -58,6 +59,35 @@ func ExampleRefuseHeld() {
 	var held *kclcompat.HeldError
 	fmt.Println(errors.As(err, &held), held.Done, held.Resumable, held.Rule.ID)
 	// Output: true 4959033827:0 TRIM_HORIZON sdk/sub-sequence-number
+}
+
+// A loop of one's own checkpoints after every user record. Writes are put off inside a batch, and FinishBatch ends it.
+func ExampleAtMostEvery() {
+	ctx := context.Background()
+	table := &lease{checkpoint: seqnum.TrimHorizon()}
+	c, err := kclcompat.NewCheckpointer(table, table.checkpoint, []kclcompat.Reader{kclcompat.Kplkit()}, kclcompat.AtMostEvery(time.Minute))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, batch := range [][]string{{"4959033827", "4959033828", "4959033829"}, {"4959033830", "4959033831"}} {
+		c.BeginBatch()
+		for _, number := range batch {
+			c.Done(deagg.UserRecord{SequenceNumber: number, Last: true})
+			result, err := c.Checkpoint(ctx)
+			fmt.Println(result.Done, result.Written, result.Effect, err)
+		}
+		result, err := c.FinishBatch(ctx)
+		fmt.Println("end of batch:", result.Done, table.checkpoint, result.Effect, err)
+	}
+	// Output:
+	// 4959033827:0 4959033827:0 exact <nil>
+	// 4959033828:0 4959033827:0 repeats <nil>
+	// 4959033829:0 4959033827:0 repeats <nil>
+	// end of batch: 4959033829:0 4959033829:0 exact <nil>
+	// 4959033830:0 4959033829:0 repeats <nil>
+	// 4959033831:0 4959033829:0 repeats <nil>
+	// end of batch: 4959033831:0 4959033831:0 exact <nil>
 }
 
 func ExampleRuleFor() {

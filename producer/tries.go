@@ -1,7 +1,7 @@
 package producer
 
 import (
-	"slices"
+	"iter"
 	"time"
 )
 
@@ -12,18 +12,23 @@ type Try struct {
 	Err   error // why the record was not stored by it, as far as is known, or not where it belongs; nil: it was
 }
 
-// Tries returns the requests that the record was part of, the last one last.
-func (r Result) Tries() []Try {
-	tries := make([]Try, 0, r.Attempts)
-	for t := r.tries; t != nil; t = t.before {
-		since := r.put
-		if t.before != nil {
-			since = t.before.began.Add(t.before.took)
-		}
-		tries = append(tries, Try{Delay: max(0, t.began.Sub(since)), Took: t.took, Err: t.err})
+// Tries returns the requests that the record was part of, in their order.
+func (r Result) Tries() iter.Seq[Try] {
+	return func(yield func(Try) bool) { r.tries.each(r.put, yield) }
+}
+
+// each yields the tries up to t, and tells whether more are wanted.
+func (t *try) each(put time.Time, yield func(Try) bool) bool {
+	if t == nil {
+		return true
 	}
-	slices.Reverse(tries)
-	return tries
+	if !t.before.each(put, yield) {
+		return false
+	}
+	if t.before != nil {
+		put = t.before.began.Add(t.before.took)
+	}
+	return yield(Try{Delay: max(0, t.began.Sub(put)), Took: t.took, Err: t.err})
 }
 
 // try is a Try that all records share whose tries so far are the same: there may be very many.

@@ -3,6 +3,7 @@ package producer_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -32,7 +33,7 @@ func TestTries(t *testing.T) {
 		b.must(nil, p.Close(b.ctx))
 		for i := range 10 {
 			res := r.by[fmt.Sprint(i)][0]
-			tries := res.Tries()
+			tries := slices.Collect(res.Tries())
 			if len(tries) != 3 || res.Attempts != 3 {
 				t.Fatalf("%d tries, %d attempts, want 3", len(tries), res.Attempts)
 			}
@@ -60,7 +61,7 @@ func TestTriesOfAStray(t *testing.T) {
 		b.must(nil, p.Close(b.ctx))
 		strays := 0
 		for _, res := range r.by {
-			tries := res[0].Tries()
+			tries := slices.Collect(res[0].Tries())
 			if errors.Is(tries[0].Err, producer.ErrWrongShard) {
 				strays++
 			}

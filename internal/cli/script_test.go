@@ -12,8 +12,11 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/kplkit/kplkit/internal/kinesisfake"
+	"github.com/kplkit/kplkit/internal/kplpipe"
+	"github.com/kplkit/kplkit/internal/kplpipe/kplpb"
 )
 
 func TestMain(m *testing.M) {
@@ -40,12 +43,25 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("GORACE", "atexit_sleep_ms=0") // under -race each command would sleep a second before it ends
 			e.Setenv("KINESIS", server.URL)
+			e.Setenv("CONFIGURATION", configurationOf(t, server.URL))
 			captures, err := filepath.Abs("../../deagg/testdata/kpl-mini")
 			e.Setenv("CAPTURES", captures)
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
 	})
+}
+
+// configurationOf returns the argument -c of kplkit daemon for a Kinesis.
+func configurationOf(t *testing.T, url string) string {
+	t.Helper()
+	text, err := kplpipe.FormatArgument(&kplpb.Message{Id: new(uint64), ActualMessage: &kplpb.Message_Configuration{Configuration: &kplpb.Configuration{
+		Region: proto.String("us-east-1"), KinesisEndpoint: &url, MetricsLevel: proto.String("none"),
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 // exits CODE ARG… runs kplkit and checks its exit code.

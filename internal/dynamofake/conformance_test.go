@@ -65,6 +65,8 @@ var conformance = []struct {
 }{
 	{"tables", tables},
 	{"table-errors", tableErrors},
+	{"billing", billing},
+	{"billing-errors", billingErrors},
 	{"put-return-values", putReturnValues},
 	{"get", get},
 	{"conditions", conditions},
@@ -226,6 +228,77 @@ func tableErrors(t *testing.T, c client) {
 	refused(t, "key without a definition", err, "ValidationException", "")
 	_, err = c.Scan(t.Context(), &dynamodb.ScanInput{TableName: &c.table, IndexName: aws.String("none")})
 	refused(t, "no such index", err, "ValidationException", "does not have the specified index")
+}
+
+// leaseTable is the request for a table with a billing mode, and write units, of which 0 are none.
+func (c client) leaseTable(mode types.BillingMode, writes int64) *dynamodb.CreateTableInput {
+	in := &dynamodb.CreateTableInput{TableName: &c.table, BillingMode: mode,
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("leaseKey"), AttributeType: "S"}},
+		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("leaseKey"), KeyType: "HASH"}}}
+	if writes != 0 {
+		in.ProvisionedThroughput = &types.ProvisionedThroughput{ReadCapacityUnits: aws.Int64(7), WriteCapacityUnits: &writes}
+	}
+	return in
+}
+
+// billing: a table on demand has a summary and no units, one that never was on demand units and no summary.
+func billing(t *testing.T, c client) {
+	for i, mode := range []types.BillingMode{types.BillingModePayPerRequest, types.BillingModeProvisioned, ""} {
+		c := client{c.Client, fmt.Sprint(c.table, i), c.external}
+		reads, writes := int64(7), int64(3)
+		if mode == types.BillingModePayPerRequest {
+			reads, writes = 0, 0
+		}
+		c.createAs(t, c.leaseTable(mode, writes))
+		out, err := c.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &c.table})
+		if err != nil {
+			t.Fatal(err)
+		}
+		units, summary := out.Table.ProvisionedThroughput, out.Table.BillingModeSummary
+		if units == nil || *units.ReadCapacityUnits != reads || *units.WriteCapacityUnits != writes || *units.NumberOfDecreasesToday != 0 {
+			t.Errorf("%q: units %+v", mode, units)
+		}
+		if onDemand := writes == 0; onDemand && (summary == nil || summary.BillingMode != mode || summary.LastUpdateToPayPerRequestDateTime == nil) ||
+			!onDemand && summary != nil {
+			t.Errorf("%q: summary %+v", mode, summary)
+		}
+	}
+}
+
+func billingErrors(t *testing.T, c client) {
+	index := func(writes int64) (x types.GlobalSecondaryIndex) {
+		x = types.GlobalSecondaryIndex{IndexName: aws.String("index"), Projection: &types.Projection{ProjectionType: "ALL"},
+			KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("leaseKey"), KeyType: "HASH"}}}
+		if writes != 0 {
+			x.ProvisionedThroughput = &types.ProvisionedThroughput{ReadCapacityUnits: aws.Int64(1), WriteCapacityUnits: &writes}
+		}
+		return x
+	}
+	const lacksUnits = "ProvisionedThroughput is not specified for index: index"
+	for _, test := range []struct {
+		mode          types.BillingMode
+		writes, index int64
+		text          string
+	}{
+		{"", 0, 0, "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED"},
+		{types.BillingModeProvisioned, 0, 0, "must both be specified"},
+		{types.BillingModePayPerRequest, 1, 0, "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"},
+		{types.BillingModeProvisioned, -1, 0, "greater than or equal to 1"},
+		{"ON_DEMAND", 0, 0, "PAY_PER_REQUEST"},
+		{types.BillingModePayPerRequest, 0, 1, "ProvisionedThroughput should not be specified for index: index"},
+		{types.BillingModeProvisioned, 1, 0, lacksUnits},
+		{types.BillingModeProvisioned, 1, -1, "greater than or equal to 1"},
+	} {
+		if c.external && test.text == lacksUnits {
+			continue // dynalite takes it
+		}
+		in := c.leaseTable(test.mode, test.writes)
+		if strings.Contains(test.text, "index") || test.index != 0 {
+			in.GlobalSecondaryIndexes = []types.GlobalSecondaryIndex{index(test.index)}
+		}
+		_, err := c.CreateTable(t.Context(), in)
+		refused(t, fmt.Sprintf("%+v", test), err, "ValidationException", test.text)
+	}
 }
 
 func putReturnValues(t *testing.T, c client) {

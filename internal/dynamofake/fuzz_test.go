@@ -14,13 +14,13 @@ func FuzzRequests(f *testing.F) {
 		`{"TableName":"leases","Key":{"k":{"S":"a"}},"ConditionExpression":"NOT (a BETWEEN :v AND :v OR size(#b) IN (:v)) AND contains(a,:v)","ExpressionAttributeNames":{"#b":"b"},"ExpressionAttributeValues":{":v":{"N":"1"}}}`,
 		`{"TableName":"leases","IndexName":"x","KeyConditionExpression":"k = :v AND begins_with(a, :v)","ExpressionAttributeValues":{":v":{"S":"1"}},"ExclusiveStartKey":{"k":{"S":"a"}},"Limit":1}`,
 		`{"RequestItems":{"leases":[{"PutRequest":{"Item":{"k":{"S":"b"}}}}]}}`,
-		`{"TableName":"other","AttributeDefinitions":[{"AttributeName":"k","AttributeType":"S"}],"KeySchema":[{"AttributeName":"k","KeyType":"HASH"}]}`,
+		`{"TableName":"other","AttributeDefinitions":[{"AttributeName":"k","AttributeType":"S"}],"KeySchema":[{"AttributeName":"k","KeyType":"HASH"}],"BillingMode":"PAY_PER_REQUEST"}`,
 	} {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
 		s := New()
-		create := `{"TableName":"leases","AttributeDefinitions":[{"AttributeName":"k","AttributeType":"S"}],"KeySchema":[{"AttributeName":"k","KeyType":"HASH"}]}`
+		create := `{"TableName":"leases","AttributeDefinitions":[{"AttributeName":"k","AttributeType":"S"}],"KeySchema":[{"AttributeName":"k","KeyType":"HASH"}],"BillingMode":"PAY_PER_REQUEST"}`
 		call := func(operation, body string) int {
 			r, err := http.NewRequest(http.MethodPost, "http://embedded", strings.NewReader(body))
 			if err != nil {

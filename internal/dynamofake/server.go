@@ -3,15 +3,15 @@
 //
 // It serves CreateTable, DescribeTable, DeleteTable, ListTables, PutItem, GetItem, UpdateItem, DeleteItem, Scan, Query
 // (both on global secondary indexes too), BatchWriteItem and BatchGetItem, with conditions, updates, projections,
-// return values, pages and errors as AWS documents them. Tables and indexes are ACTIVE at once. Capacity, billing,
-// encryption, tags and consistency are accepted and mean nothing here.
+// return values, pages and errors as AWS documents them. Tables and indexes are ACTIVE at once. Billing mode and capacity
+// are checked and described, and never run out; encryption, tags and consistency are accepted and mean nothing here.
 //
 // What it has not, it refuses by name, never ignores: the legacy parameters (Expected, AttributeUpdates,
 // KeyConditions…) that the Java KCL 1.x sends, document paths (a.b, a[0]), transactions, parallel scans, local indexes.
 //
 // # Why not a library
 //
-// truora/minidyn 0.8.2, the nearest one, fails 19 of the 22 cases in conformance_test.go. Among them: REMOVE of a
+// truora/minidyn 0.8.2, the nearest one, failed 19 of the first 22 cases in conformance_test.go. Among them: REMOVE of a
 // top-level attribute does nothing, PutItem always returns Attributes, numbers are float64, a SET from an attribute that
 // is not there succeeds, an absent attribute in begins_with or contains is an error, pages never end by size,
 // DescribeTable has no TableStatus, ListTables is missing, an unknown index panics, and Expected is ignored. Mending

@@ -118,7 +118,7 @@ func TestConcurrent(t *testing.T) {
 				c.Scan(t.Context(), &dynamodb.ScanInput{TableName: &c.table})
 			}
 			newClient(server.Transport(), "http://embedded").CreateTable(t.Context(), &dynamodb.CreateTableInput{
-				TableName:            aws.String(fmt.Sprintf("leases-%d", g)),
+				TableName: aws.String(fmt.Sprintf("leases-%d", g)), BillingMode: types.BillingModePayPerRequest,
 				AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("k"), AttributeType: "S"}},
 				KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("k"), KeyType: "HASH"}}})
 		})

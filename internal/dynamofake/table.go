@@ -13,6 +13,7 @@ type table struct {
 	attributes []attributeDefinition
 	key        schema
 	indexes    []index
+	billing    billing
 	rows       []item
 }
 
@@ -31,7 +32,8 @@ type index struct {
 		ProjectionType   string
 		NonKeyAttributes []string `json:",omitempty"`
 	}
-	ProvisionedThroughput, OnDemandThroughput, WarmThroughput without
+	ProvisionedThroughput              *throughput
+	OnDemandThroughput, WarmThroughput without
 
 	key schema
 }

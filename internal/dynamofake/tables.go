@@ -10,8 +10,10 @@ type createTableInput struct {
 	AttributeDefinitions   []attributeDefinition
 	KeySchema              []keyElement
 	GlobalSecondaryIndexes []index
+	BillingMode            string
+	ProvisionedThroughput  *throughput
 
-	BillingMode, ProvisionedThroughput, OnDemandThroughput, WarmThroughput, SSESpecification, StreamSpecification,
+	OnDemandThroughput, WarmThroughput, SSESpecification, StreamSpecification,
 	TableClass, Tags, DeletionProtectionEnabled, ResourcePolicy without
 }
 
@@ -29,6 +31,9 @@ func (s *Server) createTable(in *createTableInput) (any, error) {
 	}
 	t := &table{name: in.TableName, attributes: in.AttributeDefinitions, indexes: in.GlobalSecondaryIndexes}
 	var err error
+	if t.billing, err = newBilling(in); err != nil {
+		return nil, err
+	}
 	if t.key, err = newSchema(in.KeySchema, t.attributes); err != nil {
 		return nil, err
 	}
@@ -39,6 +44,9 @@ func (s *Server) createTable(in *createTableInput) (any, error) {
 			return nil, err
 		}
 		if err = x.check(t.indexes[:i]); err != nil {
+			return nil, err
+		}
+		if err = t.billing.checkIndex(x); err != nil {
 			return nil, err
 		}
 		used = append(used, x.key.names()...)
@@ -125,11 +133,16 @@ func (t *table) description(status string) map[string]any {
 	d := map[string]any{
 		"TableName": t.name, "TableStatus": status, "TableArn": t.arn(), "AttributeDefinitions": t.attributes,
 		"KeySchema": t.key.elements(), "ItemCount": len(t.rows), "TableSizeBytes": size,
+		"ProvisionedThroughput": t.billing.provisioned.description(),
+	}
+	if t.billing.onDemand() {
+		d["BillingModeSummary"] = t.billing.summary()
 	}
 	var indexes []map[string]any
 	for _, x := range t.indexes {
 		indexes = append(indexes, map[string]any{
-			"IndexName": x.IndexName, "IndexStatus": status, "IndexArn": t.arn() + "/index/" + x.IndexName,
+			"ProvisionedThroughput": x.ProvisionedThroughput.description(),
+			"IndexName":             x.IndexName, "IndexStatus": status, "IndexArn": t.arn() + "/index/" + x.IndexName,
 			"KeySchema": x.KeySchema, "Projection": x.Projection, "ItemCount": len(t.rowsOf(x.key)),
 		})
 	}

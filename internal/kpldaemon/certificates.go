@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // tlsConfig trusts the certificates of the file and the folder, and no others; where there are none, the machine's.
@@ -29,8 +30,12 @@ func tlsConfig(s *settings) (*tls.Config, error) {
 	if s.caPath != "" {
 		found = readFolder(s, pool) || found
 	}
-	if found {
+	machine, err := x509.SystemCertPool()
+	switch {
+	case found:
 		c.RootCAs = pool
+	case (err != nil || machine.Equal(x509.NewCertPool())) && !strings.HasPrefix(s.endpoint, "http:"):
+		s.log.Warn("There are no certificates that say who AWS is: set CA_FILE, or give --ca-path")
 	}
 	return c, nil
 }

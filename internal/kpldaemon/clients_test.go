@@ -113,6 +113,37 @@ func TestSlowReader(t *testing.T) {
 	})
 }
 
+// TestUnreadMetrics: what a client asks for and does not read is bounded, too.
+func TestUnreadMetrics(t *testing.T) {
+	const most = 8 << 20
+	inBubble(t, func(b *bench) { b.most = most }, func(b *bench) {
+		c := b.connectSilently()
+		c.put(1, "a")
+		go func() {
+			for range 100_000 {
+				if c.out.Send(b.Context(), &kplpb.Message{Id: proto.Uint64(2), ActualMessage: &kplpb.Message_MetricsRequest{MetricsRequest: &kplpb.MetricsRequest{}}}) != nil {
+					return
+				}
+			}
+		}()
+		time.Sleep(time.Minute)
+		b.d.budget.mu.Lock()
+		held := b.d.budget.held
+		b.d.budget.mu.Unlock()
+		c.d.mu.Lock()
+		for conn := range c.d.conns {
+			conn.mu.Lock()
+			if n := len(conn.answers); n > 2000 || held < most/4 {
+				t.Errorf("%d answers wait, %d bytes", n, held)
+			}
+			conn.mu.Unlock()
+		}
+		c.d.mu.Unlock()
+		c.from.Close()
+		<-c.ended
+	})
+}
+
 // TestReaderGone: the results of a client that is gone are dropped, and Serve returns.
 func TestReaderGone(t *testing.T) {
 	inBubble(t, nil, func(b *bench) {

@@ -20,6 +20,7 @@ const maxFaults = 16
 type conn struct {
 	d      *Daemon
 	name   string
+	noMore func() // is called when nothing more is read; any number of times
 	in     *kplpipe.Reader
 	out    *kplpipe.Writer
 	part   part
@@ -34,16 +35,9 @@ type conn struct {
 	reading     bool // more puts may come
 }
 
-// answer is what goes to the client: the result of a put, or another message.
-type answer struct {
-	put    *put
-	result producer.Result
-	other  *kplpb.Message
-}
-
-func newConn(d *Daemon, name string, in io.Reader, out io.Writer) *conn {
+func newConn(d *Daemon, name string, in io.Reader, out io.Writer, noMore func()) *conn {
 	c := &conn{
-		d: d, name: name, in: kplpipe.NewReader(in, kplpipe.DaemonLimit), out: kplpipe.NewWriter(out, kplpipe.DaemonLimit),
+		d: d, name: name, noMore: noMore, in: kplpipe.NewReader(in, kplpipe.DaemonLimit), out: kplpipe.NewWriter(out, kplpipe.DaemonLimit),
 		wake: make(chan struct{}, 1), ended: make(chan struct{}), reading: true,
 	}
 	c.ctx, c.giveUp = context.WithCancel(context.Background())
@@ -116,10 +110,10 @@ func (c *conn) handle(m *kplpb.Message) {
 		k := m.GetSetCredentials()
 		c.d.setKeys(Keys{Pipe: k.GetCredentials()}, k.GetForMetrics())
 	case m.GetMetricsRequest() != nil:
-		c.answer(answer{other: &kplpb.Message{
+		c.answer(&kplpb.Message{
 			Id: new(uint64), SourceId: m.Id,
 			ActualMessage: &kplpb.Message_MetricsResponse{MetricsResponse: c.d.counters.response(m.GetMetricsRequest(), time.Now())},
-		}})
+		})
 	case m.GetStreamMetadata() != nil:
 		c.d.api.setStreamID(m.GetStreamMetadata().GetStreamName(), m.GetStreamMetadata().GetStreamId())
 	default:
@@ -127,81 +121,12 @@ func (c *conn) handle(m *kplpb.Message) {
 	}
 }
 
-// done is called with the result of a put. It never waits.
-func (c *conn) done(p *put, r producer.Result) {
-	if p.stream != nil {
-		c.d.counters.resulted(p.stream.name, len(p.record.Data), r, time.Now())
-	}
-	p.record = producer.Record{} // the result may wait for long
-	c.mu.Lock()
-	c.outstanding--
-	c.answers = append(c.answers, answer{put: p, result: r})
-	c.mu.Unlock()
-	c.signal()
-}
-
-func (c *conn) answer(a answer) {
-	c.mu.Lock()
-	c.answers = append(c.answers, a)
-	c.mu.Unlock()
-	c.signal()
-}
-
-func (c *conn) signal() {
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
-}
-
-// write writes answers until none will come. When nobody reads them any more, they are dropped, and nothing more is read.
-func (c *conn) write() {
-	defer close(c.ended)
-	for {
-		answers, more := c.pending()
-		var size int64
-		for _, a := range answers {
-			if err := c.out.Send(c.ctx, a.message(time.Now())); errors.Is(err, kplpipe.ErrTooLong) {
-				c.d.log.Error("An answer is too long", slog.String("client", c.name), slog.Any("error", err))
-			} else if err != nil {
-				c.d.budget.quit(&c.part)
-				c.endReading()
-			}
-			if a.put != nil {
-				size += a.put.size
-			}
-		}
-		c.d.budget.give(&c.part, size)
-		if len(answers) > 0 {
-			continue
-		}
-		if !more {
-			break
-		}
-		select {
-		case <-c.wake:
-		case <-c.out.Done():
-			c.d.budget.quit(&c.part)
-			c.endReading()
-			<-c.wake
-		}
-	}
-	_ = c.out.Close(c.ctx)
-}
-
-// pending returns the answers that wait, and whether more may come.
-func (c *conn) pending() (answers []answer, more bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	answers, c.answers = c.answers, nil
-	return answers, c.reading || c.outstanding > 0
-}
-
 func (c *conn) endReading() {
 	c.mu.Lock()
 	c.reading = false
 	c.mu.Unlock()
 	c.signal()
+	c.noMore()
 }
 
 // stop takes nothing more from the client.

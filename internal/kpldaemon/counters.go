@@ -131,7 +131,6 @@ func (c *counters) received(stream string, now time.Time) {
 
 // resulted counts the result of a put that was received.
 func (c *counters) resulted(stream string, size int, r producer.Result, now time.Time) {
-	tries := r.Tries()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	ls := levels(c.levels(stream, r.ShardID))
@@ -147,11 +146,13 @@ func (c *counters) resulted(stream string, size int, r producer.Result, now time
 	default:
 		ls.add(now, userRecordsPut, 0) // so that its mean is the part that succeeds, as the KPL's
 	}
-	if len(tries) > 0 {
-		ls.add(now, retriesPerRecord, float64(len(tries)-1))
-	}
-	for _, t := range tries {
+	tries := 0
+	for t := range r.Tries() {
 		ls.add(now, bufferingTime, milli(t.Delay))
+		tries++
+	}
+	if tries > 0 {
+		ls.add(now, retriesPerRecord, float64(tries-1))
 	}
 }
 

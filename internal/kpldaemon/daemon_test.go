@@ -297,7 +297,6 @@ func TestPuts(t *testing.T) {
 			}
 			c.end() // results come all the same
 		}
-		a, b2 := map[string]int{}, map[string]int{}
 		for _, c := range clients {
 			<-c.ended
 			synctest.Wait()
@@ -310,7 +309,7 @@ func TestPuts(t *testing.T) {
 				}
 			}
 		}
-		a, b2 = b.stored("a"), b.stored("b")
+		a, b2 := b.stored("a"), b.stored("b")
 		if len(a) != 3*each/2 || len(b2) != 3*each/2 {
 			t.Errorf("%d and %d user records are stored, want %d each", len(a), len(b2), 3*each/2)
 		}

@@ -84,7 +84,12 @@ func New(ctx context.Context, o Options) (*Daemon, error) {
 // Serve takes frames from in until its end, and answers on out. It returns when each put has its answer, as far as
 // anybody reads them. The error says why the client was cut off; a clean end is none. It closes neither.
 func (d *Daemon) Serve(name string, in io.Reader, out io.Writer) error {
-	c, err := d.join(name, in, out)
+	return d.serve(name, in, out, func() {})
+}
+
+// serve calls ended when it reads no more, for whatever reason: results may still go out.
+func (d *Daemon) serve(name string, in io.Reader, out io.Writer, ended func()) error {
+	c, err := d.join(name, in, out, ended)
 	if err != nil {
 		return err
 	}
@@ -94,13 +99,13 @@ func (d *Daemon) Serve(name string, in io.Reader, out io.Writer) error {
 
 var errClosing = errors.New("the daemon is ending")
 
-func (d *Daemon) join(name string, in io.Reader, out io.Writer) (*conn, error) {
+func (d *Daemon) join(name string, in io.Reader, out io.Writer, ended func()) (*conn, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
 		return nil, errClosing
 	}
-	c := newConn(d, name, in, out)
+	c := newConn(d, name, in, out, ended)
 	d.conns[c] = struct{}{}
 	return c, nil
 }

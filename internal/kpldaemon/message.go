@@ -14,6 +14,7 @@ import (
 	"github.com/kplkit/kplkit/internal/kplpipe/kplpb"
 	"github.com/kplkit/kplkit/producer"
 	"github.com/kplkit/kplkit/producer/aggregator"
+	"github.com/kplkit/kplkit/seqnum"
 )
 
 // Codes of attempts that are no answer of the service's. The first two are the KPL's.
@@ -28,38 +29,58 @@ const (
 	codeFailure     = "InternalFailure"
 )
 
-// message is an answer as a frame holds it.
-func (a answer) message(now time.Time) *kplpb.Message {
+// encoder makes messages of answers, each in the memory of the one before.
+type encoder struct {
+	message kplpb.Message
+	content kplpb.Message_PutRecordResult
+	result  kplpb.PutRecordResult
+	number  seqnum.Number // of the stored record before: many user records share it
+	text    string
+}
+
+// of returns an answer as a frame holds it. It is valid until the next call.
+func (e *encoder) of(a answer, now time.Time) *kplpb.Message {
 	if a.put == nil {
 		return a.other
 	}
-	r := &kplpb.PutRecordResult{Success: proto.Bool(a.result.Err == nil), Attempts: attempts(a.put, a.result, now)}
-	if a.result.Err == nil {
-		number, _ := a.result.Position.Number()
-		r.ShardId, r.SequenceNumber = proto.String(a.result.ShardID), proto.String(number.String())
+	success := a.result.Err == nil
+	e.result.Success, e.result.ShardId, e.result.SequenceNumber = &success, nil, nil
+	if success {
+		if number, _ := a.result.Position.Number(); number != e.number || e.text == "" {
+			e.number, e.text = number, number.String()
+		}
+		e.result.ShardId, e.result.SequenceNumber = &a.result.ShardID, &e.text
 	}
-	return &kplpb.Message{Id: new(uint64), SourceId: &a.put.id, ActualMessage: &kplpb.Message_PutRecordResult{PutRecordResult: r}}
+	e.attempt(a.put, a.result, now)
+	e.content.PutRecordResult = &e.result
+	e.message.Id, e.message.SourceId, e.message.ActualMessage = &noID, &a.put.id, &e.content
+	return &e.message
 }
 
-// attempts are the tries, and for a put that ended otherwise one that was no request.
-func attempts(p *put, r producer.Result, now time.Time) (all []*kplpb.Attempt) {
+// noID is the id of all answers: it means nothing.
+var noID uint64
+
+// attempt notes the tries, and for a put that ended otherwise an attempt that was no request.
+func (e *encoder) attempt(p *put, r producer.Result, now time.Time) {
+	e.result.Attempts = e.result.Attempts[:0]
 	var spent time.Duration
-	for _, t := range r.Tries() {
+	failed := false
+	for t := range r.Tries() {
 		spent += t.Delay + t.Took
-		all = append(all, attempt(t.Delay, t.Took, t.Err))
+		failed = t.Err != nil
+		e.add(t.Delay, t.Took, t.Err)
 	}
-	if r.Err != nil && (len(all) == 0 || all[len(all)-1].GetSuccess() || errors.Is(r.Err, producer.ErrExpired) || errors.Is(r.Err, producer.ErrClosed)) {
-		all = append(all, attempt(max(0, now.Sub(p.read)-spent), 0, r.Err))
+	if r.Err != nil && (!failed || errors.Is(r.Err, producer.ErrExpired) || errors.Is(r.Err, producer.ErrClosed)) {
+		e.add(max(0, now.Sub(p.read)-spent), 0, r.Err)
 	}
-	return all
 }
 
-func attempt(delay, took time.Duration, err error) *kplpb.Attempt {
+func (e *encoder) add(delay, took time.Duration, err error) {
 	a := &kplpb.Attempt{Delay: millis(delay), Duration: millis(took), Success: proto.Bool(err == nil)}
 	if err != nil {
 		a.ErrorCode, a.ErrorMessage = proto.String(codeOf(err)), proto.String(textOf(err))
 	}
-	return a
+	e.result.Attempts = append(e.result.Attempts, a)
 }
 
 func millis(d time.Duration) *uint32 {

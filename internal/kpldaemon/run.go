@@ -6,13 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/config"
-
-	"github.com/kplkit/kplkit/internal/kplpipe"
-	"github.com/kplkit/kplkit/internal/kplpipe/kplpb"
 )
 
 // Arguments are those of the process, as they were given.
@@ -60,157 +54,16 @@ func Run(ctx context.Context, a Arguments, stdin io.Reader, stdout io.Writer, re
 			return err
 		}
 		go func() {
-			served <- a.servePipes(ctx, d, stdin, stdout)
+			served <- a.servePipes(ctx, d, stdin, stdout, end)
 			end()
 		}()
+	} else {
+		served <- nil
 	}
 	<-ctx.Done()
 	log.Info("Ending: what is held is sent", slog.Duration("for_at_most", a.Grace))
 	sending, cancel := context.WithTimeout(context.Background(), a.Grace)
 	defer cancel()
 	d.Close(sending)
-	select {
-	case err := <-served:
-		return err
-	default:
-		return nil
-	}
+	return <-served
 }
-
-// daemon reads the arguments in the KPL's order.
-func (a Arguments) daemon(ctx context.Context, log *slog.Logger) (*Daemon, error) {
-	for _, required := range []struct{ value, name string }{{a.From, "output-pipe"}, {a.To, "input-pipe"}} {
-		if required.value == "" && (a.Listen == "" || a.From+a.To != "") {
-			return nil, setting("the option '--%s' is required", required.name)
-		}
-	}
-	if a.Configuration == "" {
-		return nil, setting("the option '--configuration' is required")
-	}
-	o := Options{CAPath: a.CAPath, CAFile: a.CAFile, MaxBuffered: a.MaxBuffered, Logger: log}
-	m, err := argument("configuration", a.Configuration)
-	if err != nil {
-		return nil, err
-	}
-	if o.Configuration = m.GetConfiguration(); o.Configuration == nil {
-		return nil, setting("--configuration holds another message: want a Message with configuration")
-	}
-	if err := kplpipe.Validate(o.Configuration); err != nil {
-		return nil, setting("--configuration: %w", err)
-	}
-	if o.Kinesis, err = keys("kinesis-credentials", a.Credentials); err != nil {
-		return nil, err
-	}
-	if o.Metrics, err = keys("cloudwatch-credentials", a.Cloudwatch); err != nil {
-		return nil, err
-	}
-	if o.Kinesis.Pipe == nil && a.DefaultCredentials {
-		cfg, err := config.LoadDefaultConfig(ctx)
-		if err != nil {
-			return nil, setting("--default-credentials: %w", err)
-		}
-		o.Kinesis.Provider = cfg.Credentials
-	}
-	d, err := New(ctx, o)
-	if err != nil {
-		return nil, settingError{err}
-	}
-	return d, nil
-}
-
-func argument(name, text string) (*kplpb.Message, error) {
-	m, err := kplpipe.ParseArgument(text)
-	switch {
-	case errors.Is(err, kplpipe.ErrHex):
-		return nil, setting("Input is not valid hexadecimal: --%s: %w", name, err)
-	case err != nil:
-		return nil, setting("Could not deserialize protobuf message: --%s: %w", name, err)
-	}
-	return m, nil
-}
-
-func keys(name, text string) (Keys, error) {
-	if text == "" {
-		return Keys{}, nil
-	}
-	m, err := argument(name, text)
-	if err != nil {
-		return Keys{}, err
-	}
-	if m.GetSetCredentials() == nil {
-		return Keys{}, setting("--%s holds another message: want a Message with set_credentials", name)
-	}
-	return Keys{Pipe: m.GetSetCredentials().GetCredentials()}, nil
-}
-
-// checkPipes reports what is no FIFO.
-func (a Arguments) checkPipes() error {
-	for _, pipe := range []struct{ option, name string }{{"--output-pipe", a.From}, {"--input-pipe", a.To}} {
-		if pipe.name == "-" {
-			continue
-		}
-		at, err := os.Stat(pipe.name)
-		switch {
-		case err != nil:
-			return setting("%s: %w", pipe.option, err)
-		case at.Mode()&os.ModeNamedPipe == 0:
-			return setting("%s %s: it is not a FIFO: make one with mkfifo, or give - for the standard input and output", pipe.option, pipe.name)
-		}
-	}
-	return nil
-}
-
-// servePipes opens both pipes and serves the parent.
-func (a Arguments) servePipes(ctx context.Context, d *Daemon, stdin io.Reader, stdout io.Writer) error {
-	in, out, err := a.open(ctx, stdin, stdout)
-	if err != nil {
-		return err
-	}
-	d.log.Info("Both pipes are open")
-	if err := d.Serve("parent", in, out); err != nil && !errors.Is(err, errClosing) {
-		d.log.Error("The parent is cut off", slog.Any("error", err))
-		return err
-	}
-	return nil
-}
-
-// open opens both pipes at once: each waits for the parent, which may open them in any order.
-func (a Arguments) open(ctx context.Context, stdin io.Reader, stdout io.Writer) (in io.Reader, out io.Writer, err error) {
-	opened := make(chan error, 2)
-	in, out = stdin, stdout
-	open := func(name string, flag int, keep func(*os.File)) {
-		if name == "-" {
-			opened <- nil
-			return
-		}
-		f, err := os.OpenFile(name, flag, 0)
-		if err == nil {
-			keep(f)
-		}
-		opened <- err
-	}
-	go open(a.From, os.O_RDONLY, func(f *os.File) { in = f })
-	go open(a.To, os.O_WRONLY, func(f *os.File) { out = f })
-	parent := os.Getppid()
-	watch := time.NewTicker(parentWatch)
-	defer watch.Stop()
-	for waiting := 2; waiting > 0; {
-		select {
-		case err := <-opened:
-			if err != nil {
-				return nil, nil, settingError{err}
-			}
-			waiting--
-		case <-watch.C:
-			if os.Getppid() != parent {
-				return nil, nil, errors.New("the parent has died before it opened the pipes")
-			}
-		case <-ctx.Done():
-			return nil, nil, ctx.Err()
-		}
-	}
-	return in, out, nil
-}
-
-// parentWatch is how often is looked whether the parent lives, while it has not opened the pipes.
-const parentWatch = 500 * time.Millisecond

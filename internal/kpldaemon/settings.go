@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math"
 	"net"
@@ -82,7 +81,7 @@ func (s *settings) findRegion(ctx context.Context) (string, error) {
 		err = errors.New("neither AWS_REGION, nor ~/.aws/config, nor EC2's metadata has one")
 	}
 	if err != nil {
-		return "", fmt.Errorf("Could not configure the region. It was not given in the config and we were unable to retrieve it: set region: %w", err)
+		return "", setting("Could not configure the region. It was not given in the config and we were unable to retrieve it: set region: %w", err)
 	}
 	return cfg.Region, nil
 }
@@ -100,7 +99,7 @@ func (s *settings) refused() (all []refusal) {
 	add(s.GetEnableCoreDumps(), "enable_core_dumps", "a Go program writes one only with GOTRACEBACK=crash in its environment, and as ulimit -c allows")
 	add(s.GetMinConnections() != 1, "min_connections", "connections are opened when they are needed, and kept")
 	add(s.GetThreadConfig() != kplpb.Configuration_PER_REQUEST, "thread_config", "requests have goroutines, as many as max_connections allows")
-	add(s.ThreadPoolSize != nil && s.GetThreadPoolSize() != 64, "thread_pool_size", "the same")
+	add(s.ThreadPoolSize != nil && s.GetThreadPoolSize() != 64, "thread_pool_size", "requests have goroutines, as many as max_connections allows")
 	return all
 }
 

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 	"time"
 
-	"github.com/kplkit/kplkit/internal/kplpipe/kplpb"
 	"github.com/kplkit/kplkit/producer"
 )
 
@@ -152,7 +150,7 @@ func (s *stream) open(ctx context.Context) (*producer.Producer, error) {
 	if s.p != nil || s.closing {
 		return s.p, s.closedIf(s.p == nil)
 	}
-	options := append(s.d.settings.producer(), producer.WithLogger(s.d.log), producer.WithMaxBuffered(int(min(2*s.d.budget.most+32<<20, math.MaxInt))))
+	options := append(s.d.settings.producer(), producer.WithLogger(s.d.log), producer.WithMaxBuffered(int(2*s.d.budget.most+32<<20)))
 	p, err := producer.New(s.d.api.of(s.name), s.name, append(options, producer.WithObserver(s.d.counters.of(s.name)))...)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errStream, err)
@@ -166,71 +164,6 @@ func (s *stream) closedIf(closed bool) error {
 		return errClosing
 	}
 	return nil
-}
-
-// flush sends what is held. Of many at a time two count: the one under way, and one more.
-func (d *Daemon) flush(f *kplpb.Flush) {
-	d.mu.Lock()
-	var streams []*stream
-	for name, s := range d.streams {
-		if f.StreamName == nil || f.GetStreamName() == name {
-			streams = append(streams, s)
-		}
-	}
-	d.mu.Unlock()
-	for _, s := range streams {
-		s.flush()
-	}
-}
-
-func (s *stream) flush() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.closing:
-	case s.flushing:
-		s.again = true
-	default:
-		s.flushing = true
-		go s.flushAll()
-	}
-}
-
-func (s *stream) flushAll() {
-	for {
-		s.drain(s.cancelled)
-		s.mu.Lock()
-		p := s.p
-		s.again = false
-		s.mu.Unlock()
-		if p != nil {
-			_ = p.Flush(s.cancelled) // who asked hears of each put's result
-		}
-		s.mu.Lock()
-		if !s.again || s.closing {
-			s.flushing = false
-			s.mu.Unlock()
-			return
-		}
-		s.mu.Unlock()
-	}
-}
-
-// drain waits until nothing waits to be put.
-func (s *stream) drain(ctx context.Context) {
-	for {
-		s.mu.Lock()
-		feeding, fed := s.feeding, s.fed
-		s.mu.Unlock()
-		if !feeding {
-			return
-		}
-		select {
-		case <-fed:
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 // close sends what is held, until ctx is done, and ends the producer. All puts have a result then.

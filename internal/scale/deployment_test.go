@@ -2,6 +2,7 @@ package scale
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -11,9 +12,7 @@ const step = time.Minute
 // rolling: every worker is replaced, one after the other, while records are put. reached is the longest time after a
 // step until its worker is gone and every shard has an owner.
 func rolling(f *fleet, s size) (r figures) {
-	f.CreateStream(stream, s.shards)
-	f.start(s.workers)
-	f.settle(s.shards)
+	f.setUp(s)
 	stop := f.produce(s.rate)
 	time.Sleep(30 * time.Second)
 	f.ledger.lap()
@@ -34,7 +33,7 @@ func rolling(f *fleet, s size) (r figures) {
 	}
 	if !open.IsZero() {
 		r.reached = never
-		if until(2*time.Hour, whole) != never {
+		if until(patience, whole) != never {
 			r.reached = time.Since(open)
 		}
 	}
@@ -57,26 +56,27 @@ var rollingColumns = []column{
 	ackedColumn, deliveryColumn, repeatsColumn, latencyColumn,
 }
 
-// scaleIn: one worker leaves, and nobody comes.
+// scaleIn: the worker with the most shards leaves, and nobody comes.
 func scaleIn(f *fleet, s size) (r figures) {
-	f.CreateStream(stream, s.shards)
-	f.start(s.workers)
-	f.settle(s.shards)
-	f.ledger.lap()
-	left := f.live()[0]
+	f.setUp(s)
+	left := f.busiest()
 	f.leave(left, s.kill)
-	r.reached = until(2*time.Hour, func() bool { return left.isGone() && f.ledger.owned() >= s.shards })
+	r.reached = until(patience, func() bool { return left.isGone() && f.ledger.owned() >= s.shards })
 	r.turnover, r.shares, r.owned = f.ledger.lap(), f.ledger.shares(f.live()), f.ledger.owned()
 	return r
+}
+
+func (f *fleet) busiest() *member {
+	live := f.live()
+	shares := f.ledger.shares(live)
+	return live[slices.Index(shares, slices.Max(shares))]
 }
 
 var scaleInColumns = []column{reachedColumn("every shard is owned again after"), movesColumn, sharesColumn, lostColumn}
 
 // soak: records are put for a long time, and workers are killed and replaced meanwhile, or not.
 func soak(f *fleet, s size) (r figures) {
-	f.CreateStream(stream, s.shards)
-	f.start(s.workers)
-	f.settle(s.shards)
+	f.setUp(s)
 	stop := f.produce(s.rate)
 	time.Sleep(2 * time.Minute)
 	f.ledger.lap()

@@ -56,7 +56,7 @@ func (p *processor) Shutdown(_ context.Context, r kclcompat.Reason, _ *kclcompat
 }
 
 func vmwareAlone(m *member) worker {
-	sessions := &sessions{of: map[string]*session{}}
+	sessions := &sessions{held: map[string][]*session{}}
 	m.cfg.WithMonitoringService(sessions)
 	client := dynamodb.NewFromConfig(configOf(m.Host))
 	return vmware.NewWorker(bareFactory{m, sessions}, m.cfg).
@@ -80,7 +80,7 @@ type bareProcessor struct {
 func (p *bareProcessor) Initialize(in *interfaces.InitializationInput) {
 	p.from.Live()
 	p.session = p.from.fleet.ledger.begin(p.from.member, in.ShardId)
-	p.from.sessions.set(in.ShardId, p.session)
+	p.from.sessions.setUp(in.ShardId, p.session)
 }
 
 func (p *bareProcessor) ProcessRecords(in *interfaces.ProcessRecordsInput) {
@@ -101,27 +101,35 @@ func (p *bareProcessor) Shutdown(in *interfaces.ShutdownInput) {
 	p.end(in.ShutdownReason == interfaces.TERMINATE)
 }
 
-// sessions hears of lost leases: vmware shuts no record processor down for them, but it counts them.
+// sessions hears of the leases that vmware gets and loses: it shuts no record processor down for a lost one, but counts
+// it. A worker may get a shard again while it is still giving it back, so the first that was got is the first lost.
 type sessions struct {
 	metrics.NoopMonitoringService
-	mu sync.Mutex
-	of map[string]*session
+	mu   sync.Mutex
+	held map[string][]*session // by shard; nil for one that is not set up yet
 }
 
-func (s *sessions) set(shard string, session *session) {
+func (s *sessions) LeaseGained(shard string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.of[shard] = session
+	s.held[shard] = append(s.held[shard], nil)
+}
+
+func (s *sessions) setUp(shard string, session *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held[shard][len(s.held[shard])-1] = session
 }
 
 // LeaseLost is called at the end of every session. It is a loss unless the record processor was shut down before.
 func (s *sessions) LeaseLost(shard string) {
 	s.mu.Lock()
-	session := s.of[shard]
+	first := s.held[shard][0]
+	s.held[shard] = s.held[shard][1:]
 	s.mu.Unlock()
-	if session != nil {
-		session.owner.Live()
-		session.lose()
+	if first != nil {
+		first.owner.Live()
+		first.lose()
 	}
 }
 

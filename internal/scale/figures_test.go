@@ -18,6 +18,7 @@ type size struct {
 	steady          bool          // go on for five minutes
 	rest            time.Duration // between two kills; 0: none
 	lasts           time.Duration
+	alone           bool // for kplkit only: at one lease a pass, vmware would have it measured for hours
 }
 
 func (s size) String() string {
@@ -28,8 +29,9 @@ func (s size) String() string {
 		}
 	}
 	add(s.joining > 0, " and %d more", s.joining)
-	add(s.refusing > 0, ", %v", s.refusing)
-	add(s.kill, ", killed")
+	add(s.refusing > 0, ", refused for %.0f s", s.refusing.Seconds())
+	add(s.kill && s.rest == 0, ", killed")
+	add(s.rest > 0, ", one killed every %.0f s", s.rest.Seconds())
 	return strings.Replace(text, " 1 workers", " 1 worker", 1)
 }
 

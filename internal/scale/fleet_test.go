@@ -84,6 +84,13 @@ func (m *member) run() {
 	}
 }
 
+// failedStarts is how often some member's Start has failed.
+func (f *fleet) failedStarts() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.startErrors
+}
+
 // live are the members that are to work, the oldest first.
 func (f *fleet) live() []*member {
 	f.mu.Lock()
@@ -146,12 +153,24 @@ func until(limit time.Duration, holds func() bool) time.Duration {
 	return never
 }
 
+// patience is how long a scenario waits for what should take seconds.
+const patience = time.Hour
+
 // never is the time after which something has not happened.
 const never = time.Duration(-1)
 
-// settle waits until all shards have an owner, the set-up of most scenarios, and then for half a minute.
+// setUp makes a stream with a record in every shard, starts the workers, and waits until they have settled.
+func (f *fleet) setUp(s size) {
+	f.CreateStream(stream, s.shards)
+	f.seed(s.shards)
+	f.start(s.workers)
+	f.settle(s.shards)
+	f.ledger.lap()
+}
+
+// settle waits until all shards have an owner, and then for half a minute.
 func (f *fleet) settle(shards int) {
-	f.hurry(100)
+	f.hurry(2000)
 	until(settleLimit, func() bool { return f.ledger.owned() >= shards })
 	f.hurry(config.DefaultShardSyncIntervalMillis)
 	time.Sleep(30 * time.Second)

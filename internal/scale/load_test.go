@@ -91,7 +91,7 @@ func (f *fleet) put(p *producer.Producer) {
 
 // drain waits until every acknowledged record was delivered. What is not after an hour is lost.
 func (f *fleet) drain() delivery {
-	until(time.Hour, func() bool { return f.book.undelivered() == 0 })
+	until(patience, func() bool { return f.book.undelivered() == 0 })
 	time.Sleep(5 * time.Second) // for repeats
 	return f.book.balance()
 }

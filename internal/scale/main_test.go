@@ -26,8 +26,9 @@ var rateLimitTimeSince func(time.Time) time.Duration
 
 func TestMain(m *testing.M) {
 	rateLimitTimeSince = func(t time.Time) time.Duration { return time.Since(t) + 1 }
-	runtime.MemProfileRate = 64 << 10 // fine enough for heapOfWorkers
-	debug.SetGCPercent(400)           // fleets allocate much and keep little
+	runtime.MemProfileRate = 64 << 10 // fine enough for memoryOfWorkers
+	debug.SetGCPercent(400)           // fleets allocate much and keep little,
+	debug.SetMemoryLimit(1 << 30)     // but a soak has millions of records stored
 	logrus.SetOutput(io.Discard)      // vmware logs some errors past its configured logger
 	os.Exit(m.Run())
 }

@@ -13,6 +13,10 @@ func TestScale(t *testing.T) {
 		if *full {
 			sizes, compared = s.full, engines
 		}
+		if sim.RaceDetector && len(sizes) > 1 {
+			t.Logf("%s: under the race detector, one size of %d", s.name, len(sizes))
+			sizes = sizes[len(sizes)-1:]
+		}
 		if len(sizes) == 0 {
 			continue
 		}
@@ -20,9 +24,13 @@ func TestScale(t *testing.T) {
 			var rows []row
 			for _, size := range sizes {
 				for _, e := range compared {
+					if size.alone && e.name != "kplkit" {
+						continue
+					}
 					t.Run(size.String()+" "+e.name, func(t *testing.T) {
 						f := measure(t, s, size, e)
 						rows = append(rows, row{e.name, f})
+						t.Log(rows[len(rows)-1].line(s.columns)) // the tables come at the end, which may be an hour away
 						if e.name == "kplkit" {
 							check(t, s.name, f)
 						}
@@ -41,14 +49,10 @@ func measure(t *testing.T, s scenario, size size, e engine) (f figures) {
 	return f
 }
 
-// check fails the test for each goal that is missed, unless that is known.
+// check fails the test for each goal that is missed.
 func check(t *testing.T, scenario string, f figures) {
 	for _, g := range goals {
-		switch {
-		case g.scenario != "" && g.scenario != scenario || g.met(f):
-		case g.notYet:
-			t.Logf("not yet: %s", g.says)
-		default:
+		if (g.scenario == "" || g.scenario == scenario) && !g.met(f) {
 			t.Errorf("missed: %s", g.says)
 		}
 	}

@@ -12,7 +12,7 @@ func fromNothing(f *fleet, s size) (r figures) {
 	before := memoryOfWorkers()
 	f.meter.lap()
 	f.start(s.workers)
-	r.consumed = until(time.Hour, func() bool { return f.book.consumed() == s.shards })
+	r.consumed = until(patience, func() bool { return f.book.consumed() == s.shards })
 	r.consumedShards = f.book.consumed()
 	r.busy = f.meter.lap()
 	r.turnover = f.ledger.lap()
@@ -25,7 +25,7 @@ func fromNothing(f *fleet, s size) (r figures) {
 		now := memoryOfWorkers()
 		r.last = memory{now.heap - before.heap, now.goroutines - before.goroutines}
 	}
-	r.shares, r.owned, r.startErrors = f.ledger.shares(f.live()), f.ledger.owned(), f.startErrors
+	r.shares, r.owned, r.startErrors = f.ledger.shares(f.live()), f.ledger.owned(), f.failedStarts()
 	return r
 }
 

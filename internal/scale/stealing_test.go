@@ -10,16 +10,13 @@ import (
 // stealing: one worker has all shards, and more join. reached is the time until all have their share.
 func stealing(f *fleet, s size) (r figures) {
 	f.configure = func(c *config.KinesisClientLibConfiguration) { c.WithLeaseStealing(true) }
-	f.CreateStream(stream, s.shards)
-	f.start(s.workers)
-	f.settle(s.shards)
-	f.ledger.lap()
+	f.setUp(s)
 	f.start(s.joining)
-	r.reached = until(2*time.Hour, func() bool {
+	r.reached = until(patience, func() bool {
 		r.shares = f.ledger.shares(f.live())
 		return figures{size: s, shares: r.shares}.isEven() && f.ledger.owned() == s.shards
 	})
-	time.Sleep(5 * time.Minute) // nothing moves any more
+	time.Sleep(time.Minute) // nothing moves any more
 	r.turnover, r.shares, r.owned = f.ledger.lap(), f.ledger.shares(f.live()), f.ledger.owned()
 	return r
 }

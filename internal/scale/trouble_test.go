@@ -5,26 +5,24 @@ import "time"
 // outage: DynamoDB refuses every request for a time. reached is the time from its end until every shard has an owner,
 // for good.
 func outage(f *fleet, s size) (r figures) {
-	f.CreateStream(stream, s.shards)
-	f.start(s.workers)
-	f.settle(s.shards)
+	f.setUp(s)
 	stop := f.produce(s.rate)
 	time.Sleep(30 * time.Second)
 	f.ledger.lap()
 	f.refuse(s.refusing)
 	time.Sleep(s.refusing)
-	r.reached = f.recover(s.shards)
+	r.reached = f.recovery(s.shards)
 	stop()
 	r.turnover, r.shares, r.owned = f.ledger.lap(), f.ledger.shares(f.live()), f.ledger.owned()
 	r.delivery = f.drain()
 	return r
 }
 
-// recover tells how long it takes until every shard has an owner, and has one for half a minute.
-func (f *fleet) recover(shards int) time.Duration {
+// recovery tells how long it takes until every shard has an owner, and has one for half a minute.
+func (f *fleet) recovery(shards int) time.Duration {
 	began := time.Now()
 	last := began // when a shard had none
-	if until(2*time.Hour, func() bool {
+	if until(patience, func() bool {
 		if f.ledger.owned() < shards {
 			last = time.Now()
 		}
@@ -42,16 +40,14 @@ var outageColumns = []column{
 // reshard: every shard is split, and a minute later every two are merged again, while records are put. reached is the
 // longer of the times from the end of that until every open shard has an owner.
 func reshard(f *fleet, s size) (r figures) {
-	f.CreateStream(stream, s.shards)
-	f.start(s.workers)
-	f.settle(s.shards)
+	f.setUp(s)
 	stop := f.produce(s.rate)
 	time.Sleep(30 * time.Second)
 	f.ledger.lap()
 	for _, change := range []func(string){f.SplitAll, f.MergeAll} {
 		change(stream)
 		open := f.OpenShards(stream)
-		took := until(2*time.Hour, func() bool { return f.ledger.ownedOf(open) == len(open) })
+		took := until(patience, func() bool { return f.ledger.ownedOf(open) == len(open) })
 		if r.owned = f.ledger.ownedOf(open); took == never || r.reached == never {
 			r.reached = never
 		} else {

@@ -2,4 +2,5 @@
 
 package sim
 
-const raceDetector = true
+// RaceDetector tells whether this test binary has the race detector, under which requests take ten times as long.
+const RaceDetector = true

@@ -25,7 +25,7 @@ func Worlds(t *testing.T, n int, f Faults, fn func(*World)) {
 
 // seeds applies the flags to a test's number of worlds.
 func seeds(n int) (first uint64, count int) {
-	if raceDetector {
+	if RaceDetector {
 		n = (n + 9) / 10
 	}
 	if *seedFlag != 0 {

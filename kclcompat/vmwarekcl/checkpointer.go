@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	chk "github.com/vmware/vmware-go-kcl-v2/clientlibrary/checkpoint"
 	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/config"
@@ -57,9 +54,6 @@ func NewCheckpointer(cfg *config.KinesisClientLibConfiguration, api chk.DynamoDB
 	return c
 }
 
-// failover is how long a lease lasts.
-func (c *Checkpointer) failover() time.Duration { return millis(c.cfg.FailoverTimeMillis) }
-
 // patience returns the context of a call that vmware waits for: while the worker runs, a failover time at most.
 func (c *Checkpointer) patience() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(c.running, c.failover())
@@ -75,8 +69,11 @@ func leaseLost(shardID string) error {
 func (c *Checkpointer) FetchCheckpoint(shard *par.ShardStatus) error {
 	var h *holding
 	c.with(shard.ID, func(s *shardState) { h = s.current() })
-	if h != nil {
+	if h != nil && shard.GetLeaseOwner() == c.cfg.WorkerID {
 		return c.standing(shard, h)
+	}
+	if h != nil {
+		return chk.ErrSequenceIDNotFound // the event loop asks, while the consumer hands the shard back
 	}
 	if c.loop.on {
 		if it, read, due := c.offer(shard.ID); due {
@@ -98,8 +95,8 @@ func (c *Checkpointer) FetchCheckpoint(shard *par.ShardStatus) error {
 	if err := c.checkItem(shard.ID, it); err != nil {
 		return err
 	}
-	other := c.checkStream(ctx, shard.ID, it, read) != ""
-	c.with(shard.ID, func(s *shardState) { s.other = other })
+	why, _ := c.checkStream(ctx, shard.ID, it, read)
+	c.with(shard.ID, func(s *shardState) { s.other = why != "" })
 	return c.fetch(shard, it, read)
 }
 
@@ -188,193 +185,21 @@ func (c *Checkpointer) CheckpointSequence(shard *par.ShardStatus) error {
 	return c.write(ctx, h, at, finished)
 }
 
-// write stores a checkpoint. finished goes into the attribute that workers without kplkit read, the exact position
-// beside it where they differ. It ends with the lease, and takes no longer than one lasts.
-func (c *Checkpointer) write(ctx context.Context, h *holding, at, finished seqnum.Extended) error {
-	if !c.holds(h) {
-		return leaseLost(h.shardID)
-	}
-	var base string
-	var number int64
-	closed, mended := false, false
-	c.with(h.shardID, func(*shardState) {
-		h.writes++
-		number, base, closed, mended = h.writes, h.baseFor(at, finished), h.closed, h.failures.over(at)
-	})
-	if closed {
-		return leaseLost(h.shardID)
-	}
-	exact := exactOf(at, finished, base)
-	u := newUpdate().set(chk.SequenceNumberKey, base).setNumber(writesKey, number).remove(positionKey).
-		ifEqual(tokenKey, h.token).ifLess(writesKey, number)
-	if exact != base {
-		u.set(positionKey, base+"|"+exact)
-	}
-	if mended {
-		u.remove(failuresKey)
-	}
-	ctx, cancel := c.during(ctx, h)
-	defer cancel()
-	err := c.persist(ctx, h, u, number)
-	if err != nil {
-		return c.orLost(h, err)
-	}
-	c.with(h.shardID, func(*shardState) {
-		if h.writes == number {
-			h.base, h.position = base, exact
-		}
-		if mended {
-			h.failures = failures{}
-		}
-	})
-	if base == chk.ShardEnd {
-		c.look(true)
-	}
-	return nil
-}
-
-// persist sends a checkpoint until it is stored, or the lease or ctx ends: a moment without DynamoDB is not to cost the
-// batch. What another attempt can't mend it returns at once.
-func (c *Checkpointer) persist(ctx context.Context, h *holding, u *update, number int64) error {
-	for {
-		err := c.table.update(ctx, h.shardID, u)
-		if conditionFailed(err) {
-			err = c.settle(ctx, h, number)
-		}
-		if err == nil || !transient.IsErrorRetryable(err).Bool() {
-			return err
-		}
-		select {
-		case <-time.After(c.retryInterval()/2 + rand.N(c.retryInterval())):
-		case <-ctx.Done():
-			return err
-		}
-	}
-}
-
-// transient tells the errors that the SDK itself tries again after.
-var transient = retry.IsErrorRetryables(retry.DefaultRetryables)
-
-// during returns a context that also ends with the lease, or after a failover time: the lease may be renewed meanwhile.
-func (c *Checkpointer) during(ctx context.Context, h *holding) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(ctx, c.failover())
-	unlink := context.AfterFunc(h.ctx, cancel)
-	return ctx, func() {
-		unlink()
-		cancel()
-	}
-}
-
-// orLost is err, or says that the lease is lost, if that is why.
-func (c *Checkpointer) orLost(h *holding, err error) error {
-	if errors.Is(err, kclcompat.ErrLeaseLost) || c.holds(h) {
-		return err
-	}
-	return fmt.Errorf("vmwarekcl: shard %s: %w (%w)", h.shardID, kclcompat.ErrLeaseLost, err)
-}
-
-// baseFor returns what the Checkpoint attribute becomes: a plain number that any reader may go on after.
-func (h *holding) baseFor(at, finished seqnum.Extended) string {
-	n, isNumber := finished.Number()
-	switch {
-	case at == seqnum.ShardEnd():
-		return chk.ShardEnd
-	case isNumber:
-		return n.String()
-	}
-	if _, err := seqnum.Parse(h.base); err == nil {
-		return h.base // nothing is finished since
-	}
-	return h.start // all of the shard comes after it
-}
-
-// exactOf returns the text of at, which is base where all of its stored record is done.
-func exactOf(at, finished seqnum.Extended, base string) string {
-	n, isNumber := at.Number()
-	if f, ok := finished.Number(); ok && isNumber && f == n {
-		return base
-	}
-	return at.String()
-}
-
-// settle decides what became of a write whose condition failed: a repeated request may have met its own effect.
-func (c *Checkpointer) settle(ctx context.Context, h *holding, number int64) error {
-	it, err := c.table.get(ctx, h.shardID)
-	switch {
-	case err != nil:
-		return err
-	case it.text(tokenKey) == h.token && it.number(writesKey) >= number:
-		return nil
-	}
-	c.lose(h, "another worker has it, or it was removed")
-	return leaseLost(h.shardID)
-}
-
-// RemoveLeaseInfo deletes the lease of a shard that the stream no longer has.
+// RemoveLeaseInfo deletes the lease of a shard that the stream no longer has, if it is finished and nobody's. vmware calls it
+// after one listing without the shard, and one may lag: any other lease stays.
 func (c *Checkpointer) RemoveLeaseInfo(shardID string) error {
 	ctx, cancel := c.patience()
 	defer cancel()
-	_, err := c.table.api.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &c.table.name, Key: c.table.key(shardID)})
+	err := c.table.remove(ctx, shardID, newUpdate().ifEqual(chk.SequenceNumberKey, chk.ShardEnd).ifAbsent(chk.LeaseOwnerKey))
+	if conditionFailed(err) {
+		err = nil
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s := c.shards[shardID]; s != nil && s.current() == nil {
 		delete(c.shards, shardID)
 	}
 	return err
-}
-
-// RemoveLeaseOwner hands the lease back. vmware calls it when the shard's consumer has ended, for whatever reason.
-func (c *Checkpointer) RemoveLeaseOwner(shardID string) error {
-	var h *holding
-	var ended func()
-	c.with(shardID, func(s *shardState) {
-		if h = s.current(); h != nil {
-			ended = h.ended
-		}
-	})
-	if ended != nil {
-		ended()
-	}
-	mine := false
-	var f failures
-	c.with(shardID, func(s *shardState) {
-		if mine = h != nil && s.current() == h; mine { // else it was handed back meanwhile
-			f, *s = h.failures, shardState{token: h.token, left: time.Now()}
-		}
-	})
-	if !mine {
-		return nil
-	}
-	h.finish()
-	err := c.giveBack(shardID, h.token, f)
-	c.look(false)
-	return err
-}
-
-// releaseAll hands all leases back, side by side, and returns when their Processors have ended. vmware hands none back
-// while it sleeps between two readings, or waits for an answer.
-func (c *Checkpointer) releaseAll() {
-	var consumers sync.WaitGroup
-	for _, shardID := range c.attached() {
-		consumers.Go(func() {
-			if err := c.RemoveLeaseOwner(shardID); err != nil {
-				c.cfg.Logger.Debugf("kplkit: shard %s: hand the lease back: %v", shardID, err)
-			}
-		})
-	}
-	consumers.Wait()
-}
-
-// attached returns the shards that have a Processor.
-func (c *Checkpointer) attached() (ids []string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for id, s := range c.shards {
-		if h := s.current(); h != nil && h.ended != nil {
-			ids = append(ids, id)
-		}
-	}
-	return ids
 }
 
 // GetLeaseOwner returns the worker that holds a shard, or chk.NoLeaseOwnerErr.

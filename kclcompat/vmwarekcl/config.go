@@ -39,12 +39,12 @@ func validate(cfg *config.KinesisClientLibConfiguration) error {
 // maxMillis is a day: nobody waits longer for a lease.
 const maxMillis = int64(24 * time.Hour / time.Millisecond)
 
-// normal returns a copy of a configuration in which vmware looks at its lease at least three times while one lasts: it
-// ends a consumer whose lease is lost only then. With enhanced fan-out it would renew all the time if it had to so long
-// before the lease's end that this is always.
+// normal returns a copy of a configuration by which a lease is renewed, and vmware asks for it, at least three times while
+// it lasts: vmware ends a consumer whose lease is lost only when it asks. With enhanced fan-out it asks first
+// LeaseRefreshPeriodMillis before the lease's end, and then once in a renewal interval (renewFor).
 func normal(cfg *config.KinesisClientLibConfiguration) *config.KinesisClientLibConfiguration {
 	own := *cfg
-	if third := own.FailoverTimeMillis / 3; own.LeaseRefreshWaitTime <= 0 || own.LeaseRefreshWaitTime > third {
+	if third := max(1, own.FailoverTimeMillis/3); own.LeaseRefreshWaitTime <= 0 || own.LeaseRefreshWaitTime > third {
 		own.LeaseRefreshWaitTime = third
 	}
 	own.LeaseRefreshPeriodMillis = max(0, min(own.LeaseRefreshPeriodMillis, own.FailoverTimeMillis/2))
@@ -53,4 +53,12 @@ func normal(cfg *config.KinesisClientLibConfiguration) *config.KinesisClientLibC
 
 func millis(n int) time.Duration {
 	return time.Duration(min(int64(n), math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
+}
+
+// namesCapacity reports whether a configuration says how many units a new lease table is to have. The numbers that it comes
+// with say nothing, nor do zeros.
+func namesCapacity(cfg *config.KinesisClientLibConfiguration) bool {
+	reads, writes := cfg.InitialLeaseTableReadCapacity, cfg.InitialLeaseTableWriteCapacity
+	usual := reads == config.DefaultInitialLeaseTableReadCapacity && writes == config.DefaultInitialLeaseTableWriteCapacity
+	return !usual && (reads != 0 || writes != 0)
 }

@@ -8,11 +8,11 @@ import (
 
 // candidate is a lease that nobody holds.
 type candidate struct {
-	shardID string
-	since   time.Time // nobody holds it
-	used    bool      // somebody has held it before
-	own     bool      // by its token or claim it is this worker's: nobody else is to take it
-	left    time.Time // when this worker gave it back by itself
+	shardID   string
+	since     time.Time // nobody holds it
+	used      bool      // somebody has held it before
+	own       bool      // by its token or claim it is this worker's: nobody else is to take it
+	givenBack time.Time // when this worker gave it back by itself
 }
 
 // choose decides which leases of a survey are due, and returns when to survey next. A worker takes
@@ -23,6 +23,9 @@ type candidate struct {
 //     one that has just started: most likely in its place;
 //   - beyond its share, one by one, what nobody has taken for a failover time.
 //
+// What it has given back itself rests for an eighth of a failover time first. Where it has as many leases as it may, nothing
+// is due.
+//
 // The caller holds c.mu.
 func (c *Checkpointer) choose(v *view) (next time.Time) {
 	now := time.Now()
@@ -30,10 +33,10 @@ func (c *Checkpointer) choose(v *view) (next time.Time) {
 	wake := watch
 	live := c.live(v, now)
 	share := (available + live - 1) / live
-	settled := now.Sub(c.loop.began) > 3*c.failover()
-	v.due, v.free = map[string]bool{}, len(free) > 0
-	if v.left = min(max(1, held), share-held); v.left <= 0 {
-		v.left = 1
+	settled := now.Sub(c.loop.began) > c.settling()
+	v.due, v.anyFree = map[string]bool{}, len(free) > 0
+	if v.allowance = min(max(1, held), share-held); v.allowance <= 0 {
+		v.allowance = 1
 	}
 	for _, f := range free {
 		ready := f.since
@@ -43,11 +46,11 @@ func (c *Checkpointer) choose(v *view) (next time.Time) {
 		case f.own:
 		case held >= share:
 			ready = f.since.Add(c.failover())
-		case !f.left.IsZero():
+		case !f.givenBack.IsZero():
 		case f.used && settled:
-			ready = f.since.Add(c.failover() / 2)
+			ready = f.since.Add(c.courtesy())
 		}
-		if rested := f.left.Add(c.failover() / 8); !f.left.IsZero() && ready.Before(rested) {
+		if rested := f.givenBack.Add(c.rest()); !f.givenBack.IsZero() && ready.Before(rested) {
 			ready = rested
 		}
 		if ready.After(now) {
@@ -64,10 +67,10 @@ func (c *Checkpointer) choose(v *view) (next time.Time) {
 	case available > held:
 		next = now.Add(c.surveyInterval())
 	default:
-		return now.Add(24 * time.Hour) // nothing is another's; what changes that asks for a survey
+		return now.Add(c.idleInterval())
 	}
 	if c.claims(v) {
-		next = earlier(next, now.Add(c.failover()/8))
+		next = earlier(next, now.Add(c.claimInterval()))
 	}
 	return next
 }
@@ -82,30 +85,19 @@ func (c *Checkpointer) candidates(v *view, now time.Time) (free []candidate, hel
 			held++
 			available++
 			continue
-		case s.bad, s.other && c.newStream != StartAgain, !s.other && !s.suspect.IsZero():
+		case s.unclear, s.other && c.newStream != StartAgain, !s.other && !s.suspect.IsZero():
 			watch = earlier(watch, now.Add(c.surveyInterval()))
 			continue
 		case !s.other && it.text(chk.SequenceNumberKey) == chk.ShardEnd, !c.parentsFinished(v, shard):
 			continue
 		}
 		available++
-		own := it.text(tokenKey) != "" && it.text(tokenKey) == s.token
-		since := s.since
-		if it.text(chk.LeaseOwnerKey) != "" && !own {
-			since = since.Add(c.failover())
-		}
-		switch claim := it.text(chk.ClaimRequestKey); claim {
-		case "":
-		case c.cfg.WorkerID:
-			own = true
-		default:
-			since = s.since.Add(millis(c.cfg.LeaseStealingClaimTimeoutMillis))
-		}
+		since, own := c.freeSince(s, it)
 		if since.After(now) {
 			watch = earlier(watch, since)
 			continue
 		}
-		free = append(free, candidate{id, since, it.text(chk.LeaseTimeoutKey) != "", own, s.left})
+		free = append(free, candidate{id, since, it.text(chk.LeaseTimeoutKey) != "", own, s.givenBack})
 	}
 	return free, held, available, watch
 }
@@ -136,7 +128,7 @@ func (c *Checkpointer) live(v *view, now time.Time) int {
 // claims reports whether this worker waits for a lease that it has claimed.
 func (c *Checkpointer) claims(v *view) bool {
 	for _, it := range v.leases {
-		if it.text(chk.ClaimRequestKey) == c.cfg.WorkerID {
+		if it.text(chk.ClaimRequestKey) == c.cfg.WorkerID && it.text(chk.SequenceNumberKey) != chk.ShardEnd {
 			return true
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/config"
 )
 
-// leases makes a table of leases: "" is one without an item.
+// fleet is a worker and the lease table as its survey has found it.
 type fleet struct {
 	*Checkpointer
 	*view
@@ -72,6 +72,7 @@ func TestDue(t *testing.T) {
 		running time.Duration
 		with    func(fleet)
 		due     []int         // shards
+		own     []int         // of them, those that do not count for left
 		left    int           // how many of them at once
 		next    time.Duration // survey
 	}{
@@ -114,19 +115,36 @@ func TestDue(t *testing.T) {
 				f.state(shardName(i)).token = "me-token"
 			}
 			f.owns("b", time.Second, 3, 4, 5)
-		}, due: []int{0, 1, 2}, left: 1, next: testFailover / 32},
+		}, due: []int{0, 1, 2}, own: []int{0, 1, 2}, left: 1, next: testFailover / 32},
 		"not those of another process of its id": {shards: 2, with: func(f fleet) { f.owns("me", time.Second, 0, 1) }, next: testFailover / 2},
 		"what it gave back, after a rest": {shards: 2, running: settled, with: func(f fleet) {
 			f.owns("", time.Second, 0)
-			f.state(shardName(0)).left = time.Now().Add(-time.Second)
+			f.state(shardName(0)).givenBack = time.Now().Add(-time.Second)
 			f.owns("", 2*time.Second, 1)
-			f.state(shardName(1)).left = time.Now().Add(-2 * time.Second)
+			f.state(shardName(1)).givenBack = time.Now().Add(-2 * time.Second)
 		}, due: []int{1}, left: 1, next: testFailover / 32},
 		"what it has claimed": {shards: 3, running: settled, with: func(f fleet) {
 			f.holds(0, 1)
 			f.owns("", time.Second, 2)
 			f.set(2, chk.ClaimRequestKey, stringValue("me"))
-		}, due: []int{2}, left: 1, next: testFailover / 32},
+		}, due: []int{2}, own: []int{2}, left: 1, next: testFailover / 32},
+		"what it has claimed is another's still": {shards: 2, with: func(f fleet) {
+			f.holds(0)
+			f.owns("b", time.Second, 1)
+			f.set(1, chk.ClaimRequestKey, stringValue("me"))
+		}, next: testFailover / 8},
+		"nor does it wait for what it has claimed, once that is finished": {shards: 3, with: func(f fleet) {
+			f.holds(0)
+			f.owns("b", time.Second, 1)
+			f.owns("", time.Hour, 2)
+			f.set(2, chk.SequenceNumberKey, stringValue(chk.ShardEnd))
+			f.set(2, chk.ClaimRequestKey, stringValue("me"))
+		}, next: testFailover / 2},
+		"dead workers have no share": {shards: 6, with: func(f fleet) {
+			f.holds(0, 1)
+			f.owns("b", time.Second, 2)
+			f.owns("c", testFailover, 3, 4, 5)
+		}, due: []int{3, 4, 5}, left: 1, next: testFailover / 32},
 		"not what another one has claimed": {shards: 2, with: func(f fleet) {
 			f.owns("", time.Minute, 0, 1)
 			f.set(0, chk.ClaimRequestKey, stringValue("b"))
@@ -143,11 +161,19 @@ func TestDue(t *testing.T) {
 			f.set(1, chk.SequenceNumberKey, stringValue(chk.ShardEnd))
 			f.listing.shards[shardName(2)] = listedShard{start: "100", open: true, parents: []string{shardName(0), shardName(1)}}
 		}, due: []int{2}, left: 1, next: testFailover / 32},
+		"no child of a parent whose lease is another stream's": {shards: 2, with: func(f fleet) {
+			f.owns("", time.Minute, 0)
+			f.set(0, chk.SequenceNumberKey, stringValue(chk.ShardEnd))
+			f.set(0, birthKey, stringValue("49377645732552018086022006619685110462917712929150205954"))
+			f.listing.shards[shardName(0)] = listedShard{start: "49590338271490256608559692538361571095921575989136588898"}
+			f.listing.shards[shardName(1)] = listedShard{start: "100", open: true, parents: []string{shardName(0)}}
+			f.state(shardName(0)).other = true
+		}, next: testFailover / 2},
 		"nothing that can't be read, or is another stream's": {shards: 2, with: func(f fleet) {
-			f.state(shardName(0)).bad = true
+			f.state(shardName(0)).unclear = true
 			f.state(shardName(1)).other = true
 		}, next: testFailover / 2},
-		"nothing where all is held": {shards: 2, with: func(f fleet) { f.holds(0, 1) }, next: 24 * time.Hour},
+		"nothing where all is held": {shards: 2, with: func(f fleet) { f.holds(0, 1) }, next: time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -161,11 +187,10 @@ func TestDue(t *testing.T) {
 				next := f.choose(f.view)
 				want := map[string]bool{}
 				for _, i := range c.due {
-					want[shardName(i)] = true
+					want[shardName(i)] = !slices.Contains(c.own, i)
 				}
-				got := slices.Sorted(maps.Keys(f.due))
-				if !slices.Equal(got, slices.Sorted(maps.Keys(want))) || len(got) > 0 && f.left != c.left {
-					t.Errorf("due %v, %d at once; want %v, %d", got, f.left, c.due, c.left)
+				if !maps.Equal(f.due, want) || len(want) > 0 && f.allowance != c.left {
+					t.Errorf("due %v, %d at once; want %v, %d", f.due, f.allowance, want, c.left)
 				}
 				if d := time.Until(next); d != c.next {
 					t.Errorf("the next survey is in %v, want %v", d, c.next)

@@ -138,6 +138,18 @@ func (t table) update(ctx context.Context, shardID string, u *update) error {
 	return nil
 }
 
+// remove deletes a lease on the conditions of u.
+func (t table) remove(ctx context.Context, shardID string, u *update) error {
+	_, condition, values := u.expressions()
+	_, err := t.api.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+		TableName: &t.name, Key: t.key(shardID), ConditionExpression: &condition, ExpressionAttributeValues: values,
+	})
+	if err != nil {
+		return fmt.Errorf("vmwarekcl: lease of %s: %w", shardID, err)
+	}
+	return nil
+}
+
 // conditionFailed reports whether err says that the item is not as it was expected.
 func conditionFailed(err error) bool {
 	failed := (*types.ConditionalCheckFailedException)(nil)

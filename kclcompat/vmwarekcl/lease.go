@@ -12,7 +12,7 @@ import (
 
 var errNotRenewed = errors.New("not renewed")
 
-// GetLease renews the lease of a shard that this worker holds, or acquires it if the event loop has just looked at its
+// GetLease answers for the lease of a shard that this worker holds, or acquires it if the event loop has just looked at its
 // checkpoint. It returns chk.ErrLeaseNotAcquired where the shard is another's, finished, or must wait for a parent, and
 // where the worker stops.
 func (c *Checkpointer) GetLease(shard *par.ShardStatus, worker string) error {
@@ -52,37 +52,34 @@ func (c *Checkpointer) whileStopping(shard *par.ShardStatus, worker string) erro
 	return nil
 }
 
-// renewFor is a renewal by the shard's consumer. As long as the lease is held it succeeds, since any error ends the
-// consumer. With enhanced fan-out vmware comes back LeaseRefreshPeriodMillis before the time that it is told: where the
-// renewal has failed that is later than the lease's end, so that it does not come back at once.
+// renewFor answers the shard's consumer, whose renewal keep does: it costs no call, and fails once the lease is lost, which
+// ends the consumer. With enhanced fan-out vmware comes back LeaseRefreshPeriodMillis before the time that it is told, which
+// nothing else reads; so it is told one by which it comes back after a renewal interval, as it does by itself when it polls.
 func (c *Checkpointer) renewFor(shard *par.ShardStatus, worker string, h *holding) error {
-	if shard.GetLeaseOwner() != worker {
-		return chk.ErrLeaseNotAcquired{} // the event loop asks, while the consumer hands the shard back
-	}
-	c.renew(h)
-	if c.running.Err() != nil {
-		return c.whileStopping(shard, worker)
-	}
-	if !c.holds(h) {
+	if shard.GetLeaseOwner() != worker { // the event loop asks, while the consumer hands the shard back
 		return chk.ErrLeaseNotAcquired{}
 	}
-	until := time.Now().Add(millis(c.cfg.LeaseRefreshPeriodMillis) + c.retryInterval()).UTC()
-	c.with(shard.ID, func(*shardState) {
-		if until.Before(h.ends.wall) {
-			until = h.ends.wall
+	if !c.holds(h) {
+		if c.running.Err() != nil {
+			return c.whileStopping(shard, worker)
 		}
-	})
-	shard.SetLeaseTimeout(until)
+		return chk.ErrLeaseNotAcquired{}
+	}
+	shard.SetLeaseTimeout(time.Now().Add(millis(c.cfg.LeaseRefreshPeriodMillis) + c.renewalInterval()).UTC())
 	return nil
 }
 
 // acquire takes a lease that is free. It runs in the worker's event loop, while the shard has no consumer.
 func (c *Checkpointer) acquire(ctx context.Context, shard *par.ShardStatus, worker string, f *fetched) error {
 	it := f.item
-	if !c.free(shard.ID, it, worker) {
+	if !c.free(shard.ID, it) {
 		return chk.ErrLeaseNotAcquired{}
 	}
 	plan, err := c.plan(ctx, shard.ID, it, f.read)
+	if errors.Is(err, errNotListed) {
+		c.cfg.Logger.Debugf("kplkit: %v", err)
+		return chk.ErrLeaseNotAcquired{}
+	}
 	if err != nil {
 		return err
 	}
@@ -139,6 +136,9 @@ func (c *Checkpointer) sight(shardID string, it item, at time.Time) {
 		if s.seen != now || s.since.IsZero() {
 			s.seen, s.since = now, at
 		}
+		if now.owner != "" && now.token != s.token {
+			s.givenBack = time.Time{} // somebody else has had it since
+		}
 	})
 	if twin {
 		c.cfg.Logger.Warnf("kplkit: another process with the worker id %q renews leases: each process needs an id of its own", c.cfg.WorkerID)
@@ -153,15 +153,28 @@ func (now sighting) renews(before sighting) bool {
 // free reports whether nobody holds a lease, and no other worker has claimed it. A lease is over once it has stood
 // unchanged for the failover time; the wall clocks of two machines are not compared. That goes for one with this worker's id,
 // too: another process may have the same. Only one with a token of this process is over when this process says so.
-func (c *Checkpointer) free(shardID string, it item, worker string) bool {
-	var stood time.Duration
-	own := false
-	c.with(shardID, func(s *shardState) {
-		stood, own = time.Since(s.since), s.token != "" && s.token == it.text(tokenKey)
-	})
-	owner, claim := it.text(chk.LeaseOwnerKey), it.text(chk.ClaimRequestKey)
-	if owner != "" && !own && stood < c.failover() {
-		return false
+func (c *Checkpointer) free(shardID string, it item) bool {
+	var since time.Time
+	c.with(shardID, func(s *shardState) { since, _ = c.freeSince(s, it) })
+	return !since.After(time.Now())
+}
+
+// freeSince returns when a lease was free, or will be if nobody renews it; and whether it is this worker's own, by its token or
+// its claim. The caller holds c.mu.
+func (c *Checkpointer) freeSince(s *shardState, it item) (since time.Time, own bool) {
+	since, own = s.since, s.token != "" && s.token == it.text(tokenKey)
+	if it.text(chk.LeaseOwnerKey) != "" && !own {
+		since = since.Add(c.failover())
 	}
-	return claim == "" || claim == worker || stood >= millis(c.cfg.LeaseStealingClaimTimeoutMillis)
+	switch claim := it.text(chk.ClaimRequestKey); claim {
+	case "":
+	case c.cfg.WorkerID:
+		own = true
+	default:
+		if claimed := s.since.Add(millis(c.cfg.LeaseStealingClaimTimeoutMillis)); since.Before(claimed) {
+			since = claimed
+		}
+		own = false
+	}
+	return since, own
 }

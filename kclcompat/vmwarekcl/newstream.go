@@ -52,17 +52,18 @@ func (c *Checkpointer) oldest() time.Time {
 	return time.Now().Add(-listingAge)
 }
 
-// checkStream returns what shows that the lease of a shard is another stream's, and warns of it once.
-func (c *Checkpointer) checkStream(ctx context.Context, shardID string, it item, read time.Time) (why string) {
+// checkStream returns what shows that the lease of a shard is another stream's, and warns of it once. Where the shards can't
+// be listed, it is not known.
+func (c *Checkpointer) checkStream(ctx context.Context, shardID string, it item, read time.Time) (why string, known bool) {
 	if it.position() == "" {
-		return "" // it stands at no record yet
+		return "", true // it stands at no record yet
 	}
 	shards, err := c.list(ctx, c.oldest())
 	if listed := shards[shardID]; err == nil && (listed.otherThan(it) != "" || listed.openThough(it)) {
 		shards, err = c.list(ctx, read) // the lease may be younger than the listing
 	}
 	if err != nil {
-		return "" // acquire asks again before anything is read
+		return "", false // acquire asks again before anything is read
 	}
 	why = c.isOther(shardID, shards[shardID], it)
 	warn := false
@@ -76,7 +77,7 @@ func (c *Checkpointer) checkStream(ctx context.Context, shardID string, it item,
 	} else if warn {
 		c.cfg.Logger.Warnf("kplkit: %v; nothing is read of the shard", c.newStreamError(shardID, why))
 	}
-	return why
+	return why, true
 }
 
 func (c *Checkpointer) newStreamError(shardID, why string) error {

@@ -2,6 +2,7 @@ package vmwarekcl
 
 import (
 	"context"
+	"time"
 
 	"github.com/kplkit/kplkit/deagg/deaggaws"
 	"github.com/kplkit/kplkit/kclcompat"
@@ -11,14 +12,28 @@ import (
 type Option func(*options)
 
 type options struct {
-	client    []deaggaws.Option
-	newStream NewStream
-	failures  failurePolicy
+	client      []deaggaws.Option
+	newStream   NewStream
+	failures    failurePolicy
+	atMostEvery time.Duration
 }
 
 // ClientOptions are for the Kinesis client, such as deaggaws.WithHashRanges.
 func ClientOptions(opts ...deaggaws.Option) Option {
 	return func(o *options) { o.client = append(o.client, opts...) }
+}
+
+// CheckpointAtMostEvery puts off what Processors checkpoint inside a batch, so that at most one write in d goes to the lease
+// table for a shard while ProcessRecords runs (kclcompat.AtMostEvery). Use it where Processors checkpoint more than once in a
+// batch. It does not make fewer than one write of a batch that is checkpointed at its end: when ProcessRecords has returned,
+// with or without an error, what was put off is written. To write less often than that, call Checkpoint in fewer batches.
+//
+// Where the write at the end fails a warning is logged. It is made up for by the next checkpoint, or at the shard's end and
+// the worker's, unless ProcessRecords has returned an error: then the shard is read again from its last checkpoint.
+// Checkpoints from outside of ProcessRecords, such as those of goroutines that it has left running, are written at once. With
+// d <= 0, which is the default, all are.
+func CheckpointAtMostEvery(d time.Duration) Option {
+	return func(o *options) { o.atMostEvery = d }
 }
 
 // NewStream is what a worker does about a lease of another stream: one of the same name, which was deleted and made anew.

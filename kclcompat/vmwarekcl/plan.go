@@ -40,7 +40,7 @@ func (c *Checkpointer) plan(ctx context.Context, shardID string, it item, read t
 			return plan{}, err
 		}
 		if pit == nil {
-			c.forgetListing() // the stream may not have it any more
+			c.outdateListing() // the stream may not have it any more
 		}
 		if pit.text(chk.SequenceNumberKey) != chk.ShardEnd || all[parent].otherThan(pit) != "" {
 			return plan{}, chk.ErrLeaseNotAcquired{}

@@ -37,7 +37,8 @@ func (p *processor) Initialize(in *interfaces.InitializationInput) {
 	}
 	from, err := startOf(aws.ToString(in.ExtendedSequenceNumber.SequenceNumber))
 	if err == nil {
-		p.commits, err = kclcompat.NewCheckpointer(&sink{p.checkpointer(), p.lease}, from, []kclcompat.Reader{kclcompat.Kplkit()})
+		p.commits, err = kclcompat.NewCheckpointer(&sink{p.checkpointer(), p.lease}, from, []kclcompat.Reader{kclcompat.Kplkit()},
+			kclcompat.AtMostEvery(p.atMostEvery))
 	}
 	if err == nil {
 		err = p.checkpointer().calls.processor(func() error {
@@ -78,8 +79,10 @@ func (p *processor) ProcessRecords(in *interfaces.ProcessRecordsInput) {
 	for u := range decoder.UserRecords(stored...) {
 		b.Records = append(b.Records, u)
 	}
+	p.commits.BeginBatch()
 	err := p.checkpointer().calls.processor(func() error { return p.inner.ProcessRecords(p.lease.batches, b, p.commits) })
 	ended := p.lease.batches.Err() != nil // whatever it returns, it may have left off in the middle
+	p.flush()
 	p.missed = err != nil || ended
 	if err != nil && !ended {
 		p.batchFailed(b, err)
@@ -117,8 +120,11 @@ func (p *processor) shutdown(reason kclcompat.Reason) {
 		p.checkpointer().close(p.lease)
 	}
 	err := p.checkpointer().calls.processor(func() error { return inner.Shutdown(p.lease.ctx, reason, p.commits) })
-	if err == nil && reason == kclcompat.ShardEnded {
+	switch {
+	case err == nil && reason == kclcompat.ShardEnded:
 		err = p.commits.ShardEnd(p.lease.ctx)
+	case reason != kclcompat.LeaseLost:
+		p.flush() // again, where that of the last batch has failed
 	}
 	log := p.checkpointer().cfg.Logger
 	switch {
@@ -126,6 +132,14 @@ func (p *processor) shutdown(reason kclcompat.Reason) {
 		log.Debugf("kplkit: shard %s: shut down (%v): %v", p.lease.shardID, reason, err)
 	case err != nil:
 		log.Errorf("kplkit: shard %s: shut down (%v): %v", p.lease.shardID, reason, err)
+	}
+}
+
+// flush stores what the Processor has asked for and was put off, whatever else has become of the batch.
+func (p *processor) flush() {
+	_, err := p.commits.FinishBatch(p.lease.ctx)
+	if err != nil && p.checkpointer().holds(p.lease) { // else another worker reads it again, as it has to
+		p.checkpointer().cfg.Logger.Warnf("kplkit: shard %s: a checkpoint that was put off could not be stored: %v", p.lease.shardID, err)
 	}
 }
 

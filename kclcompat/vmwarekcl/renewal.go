@@ -2,76 +2,60 @@ package vmwarekcl
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	chk "github.com/vmware/vmware-go-kcl-v2/clientlibrary/checkpoint"
 )
 
-// keep renews a lease from its acquisition to its end, in a goroutine of its own: vmware renews only while it polls, and
-// with enhanced fan-out only between two batches. It never touches vmware's ShardStatus, which vmware reads without
-// its lock.
+// keep renews a lease from its acquisition to its end, in a goroutine of its own, and is the only one to do so: vmware asks
+// by a timer that starts with each consumer, so that those which start together ask together, and with enhanced fan-out only
+// between two batches. It never touches vmware's ShardStatus, which vmware reads without its lock.
+//
+// Each lease has a point of the interval of its own, from which no delay moves it: leases that were acquired together, or
+// that all had to wait for DynamoDB, are not renewed together from then on.
 func (c *Checkpointer) keep(h *holding) {
-	for {
+	interval := c.renewalInterval()
+	point := time.Now().Add(random(min(interval, time.Until(h.ends.monotonic)/3)))
+	for due := point; ; {
 		select {
 		case <-h.ctx.Done():
 			return
-		case <-time.After(c.untilDue(h)):
+		case <-time.After(min(time.Until(due), c.failover()/4)): // holds looks at the wall clock
 		}
-		if c.holds(h) && c.untilDue(h) <= 0 {
-			c.renew(h)
+		if !c.holds(h) || time.Now().Before(due) {
+			continue
+		}
+		due = time.Now().Add(c.retryInterval())
+		if c.renew(h) {
+			due = point.Add((time.Since(point)/interval + 1) * interval)
 		}
 	}
 }
 
-// untilDue is how long to wait for the next renewal, or for the next look at the wall clock.
-func (c *Checkpointer) untilDue(h *holding) (d time.Duration) {
-	c.with(h.shardID, func(*shardState) { d = time.Until(h.due) })
-	return min(max(d, 0), c.failover()/4)
-}
-
-// renewalInterval is vmware's and a quarter more, so that where vmware renews this does nothing.
-func (c *Checkpointer) renewalInterval() time.Duration {
-	return millis(c.cfg.LeaseRefreshWaitTime) * 5 / 4
-}
-
-// retryInterval is how long after the beginning of a renewal that has failed the next one begins.
-func (c *Checkpointer) retryInterval() time.Duration { return c.failover() / 8 }
-
-// renew renews a lease, or waits for the renewal that is in flight. It returns with that, or when the lease ends.
-func (c *Checkpointer) renew(h *holding) {
-	var running chan struct{}
-	c.with(h.shardID, func(s *shardState) {
-		if s.held != h {
-			return
-		}
-		if h.renewal == nil {
-			h.renewal = make(chan struct{})
-			go c.renewOnce(h)
-		}
-		running = h.renewal
-	})
-	if running == nil {
-		return
-	}
-	select {
-	case <-running:
-	case <-h.ctx.Done():
-	}
-}
-
-// renewOnce sends one renewal. An error other than a failed condition says nothing about the lease: it is held until
-// its end, and tried again before that.
-func (c *Checkpointer) renewOnce(h *holding) {
-	due := time.Now().Add(c.retryInterval())
-	defer func() {
-		c.with(h.shardID, func(*shardState) {
-			close(h.renewal)
-			h.renewal, h.due = nil, due
-		})
-	}()
+// renew renews a lease, and reports whether it has. An error other than a failed condition says nothing about the lease: it
+// is held until its end, and tried again before that.
+func (c *Checkpointer) renew(h *holding) bool {
 	ctx, cancel := context.WithTimeout(h.ctx, c.failover()/3) // h.ctx is what is left
 	defer cancel()
-	ends, now := after(c.failover()), time.Now()
+	ends := after(c.failover())
+	err := c.renewUntil(ctx, h, ends)
+	if errors.Is(err, errNotRenewed) {
+		err = c.renewUntil(ctx, h, ends) // there may be no time to try again later
+	}
+	if err != nil {
+		c.cfg.Logger.Debugf("kplkit: shard %s: renew the lease: %v", h.shardID, err)
+		return false
+	}
+	c.with(h.shardID, func(*shardState) {
+		h.ends, h.text = ends, ends.text()
+		h.alarm.Reset(time.Until(ends.monotonic))
+	})
+	return true
+}
+
+// renewUntil sends one renewal. It returns errNotRenewed where the table says another thing than was known.
+func (c *Checkpointer) renewUntil(ctx context.Context, h *holding, ends deadline) error {
 	var was string
 	c.with(h.shardID, func(*shardState) { was = h.text })
 	err := c.table.update(ctx, h.shardID, newUpdate().set(chk.LeaseTimeoutKey, ends.text()).
@@ -79,19 +63,11 @@ func (c *Checkpointer) renewOnce(h *holding) {
 	if conditionFailed(err) {
 		err = c.settleRenewal(ctx, h, ends)
 	}
-	if err != nil {
-		c.cfg.Logger.Debugf("kplkit: shard %s: renew the lease: %v", h.shardID, err)
-		return
-	}
-	due = now.Add(c.renewalInterval())
-	c.with(h.shardID, func(*shardState) {
-		h.ends, h.text = ends, ends.text()
-		h.alarm.Reset(time.Until(ends.monotonic))
-	})
+	return err
 }
 
 // settleRenewal decides what became of a renewal whose condition failed: the lease is lost, or a repeated request
-// has met its own effect, or an earlier one came late, and the next renewal follows that.
+// has met its own effect, or an earlier one has arrived though no answer came, and the next renewal follows that.
 func (c *Checkpointer) settleRenewal(ctx context.Context, h *holding, ends deadline) error {
 	it, err := c.table.get(ctx, h.shardID)
 	switch text := it.text(chk.LeaseTimeoutKey); {
@@ -101,6 +77,7 @@ func (c *Checkpointer) settleRenewal(ctx context.Context, h *holding, ends deadl
 		c.lose(h, "another worker has it, or it was removed")
 	case it.text(chk.ClaimRequestKey) != "":
 		c.lose(h, "worker "+it.text(chk.ClaimRequestKey)+" has claimed it")
+		go c.handOver(h) // vmware notices some time later
 	case text == ends.text():
 		return nil
 	default:

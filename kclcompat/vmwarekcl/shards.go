@@ -2,6 +2,7 @@ package vmwarekcl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -41,10 +42,13 @@ func (c *Checkpointer) listed(ctx context.Context, shardID string, it item, read
 		all, err = c.list(ctx, read)
 	}
 	if err == nil && all[shardID].start == "" {
-		err = fmt.Errorf("vmwarekcl: shard %s: stream %s does not list it", shardID, c.cfg.StreamName)
+		err = fmt.Errorf("vmwarekcl: shard %s: %w", shardID, errNotListed)
 	}
 	return all[shardID], all, err
 }
+
+// errNotListed says that the stream has forgotten a shard, as it does when all of its records are too old.
+var errNotListed = errors.New("the stream does not list it")
 
 // list returns the shards of the stream by a listing that has begun at a time or later.
 func (c *Checkpointer) list(ctx context.Context, since time.Time) (map[string]listedShard, error) {
@@ -79,10 +83,12 @@ func (c *Checkpointer) tip() time.Time {
 	return now
 }
 
-func (c *Checkpointer) forgetListing() {
+// outdateListing has the shards listed anew before the next acquisition. What they were stays vmware's answer: of a shard
+// that is missing there it would remove the lease.
+func (c *Checkpointer) outdateListing() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.listing = listing{}
+	c.listing.began = time.Time{}
 }
 
 // listShards fills l by all pages.

@@ -179,10 +179,12 @@ func TestLeftOffInLastBatch(t *testing.T) {
 			worker := app.run(w.T, w.Host("one"), cfg)
 			time.Sleep(20 * time.Second)
 			worker.Shutdown()
+			synctest.Wait()
 			app.slow = 0
 			cfg.WorkerID = "two"
 			app.run(w.T, w.Host("two"), cfg)
 			time.Sleep(time.Minute)
+			synctest.Wait()
 			if !slices.Equal(app.seen, all) {
 				w.T.Errorf("fan-out %v: %q of %q", fanOut, app.seen, all)
 			}

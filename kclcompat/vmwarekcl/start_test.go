@@ -138,22 +138,3 @@ func TestShutdownWhileStarting(t *testing.T) {
 		})
 	}
 }
-
-// TestStartTogether: workers that start at once on a new table all start.
-func TestStartTogether(t *testing.T) {
-	sim.Run(t, 1, sim.Faults{MaxLatency: 1e6}, func(w *sim.World) {
-		w.CreateStream("s", 1)
-		errs := make(chan error)
-		for i := range 20 {
-			go func() {
-				id := string(rune('a' + i))
-				errs <- newWorker(w.Host(id), newConfig(id)).Start()
-			}()
-		}
-		for range 20 {
-			if err := <-errs; err != nil {
-				w.T.Error(err)
-			}
-		}
-	})
-}

@@ -18,13 +18,13 @@ type shardState struct {
 	held    *holding // nil if none is
 	lost    *holding // one that is over, while its consumer still runs
 
-	token string    // of the last acquisition, that it may still have
-	left  time.Time // when the worker gave it back
+	token     string    // of the last acquisition, that it may still have
+	givenBack time.Time // when this worker last gave it back
 
 	seen    sighting  // of another worker's lease
 	since   time.Time // it looks so
 	suspect time.Time // when the shard was first listed as open, though its lease says SHARD_END and has no birth
-	bad     bool      // its checkpoint can't be read
+	unclear bool      // its checkpoint can't be read, or whose it is could not be told
 	other   bool      // it is another stream's
 	warned  string    // of what
 }
@@ -46,6 +46,7 @@ func (s *shardState) current() *holding {
 // holding is one acquisition of a lease, from the answer that brought it to RemoveLeaseOwner.
 type holding struct {
 	shardID, token string
+	began          time.Time
 	start          string // the shard's first sequence number: a number that any reader can start after
 
 	ctx     context.Context // ends with the lease
@@ -56,10 +57,8 @@ type holding struct {
 
 	// The rest is guarded by Checkpointer.mu.
 
-	ends    deadline
-	text    string        // the LeaseTimeout in the table, as last known
-	due     time.Time     // for the next renewal
-	renewal chan struct{} // closed when the renewal in flight is over; nil if none is
+	ends deadline
+	text string // the LeaseTimeout in the table, as last known
 
 	closed   bool   // no checkpoint is written any more
 	writes   int64  // the number of the last checkpoint
@@ -95,11 +94,11 @@ func (c *Checkpointer) holdingOf(shardID string) (h *holding) {
 
 // hold begins an acquisition, which is renewed from now on.
 func (c *Checkpointer) hold(h *holding) {
+	h.began = time.Now()
 	h.ctx, h.end = context.WithCancelCause(context.Background())
 	batches, cancel := context.WithCancelCause(h.ctx)
 	h.batches, h.unlink = batches, context.AfterFunc(c.running, func() { cancel(errStopping) })
 	h.alarm = time.AfterFunc(time.Until(h.ends.monotonic), func() { c.holds(h) })
-	h.due = time.Now().Add(c.renewalInterval())
 	c.with(h.shardID, func(s *shardState) { *s = shardState{held: h} })
 	go c.keep(h)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"time"
 
 	chk "github.com/vmware/vmware-go-kcl-v2/clientlibrary/checkpoint"
 	par "github.com/vmware/vmware-go-kcl-v2/clientlibrary/partition"
@@ -47,7 +48,7 @@ func (c *Checkpointer) undecided() map[string]item {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	v := c.loop.view
-	if v == nil || v.decided || v.free {
+	if v == nil || v.decided || v.anyFree {
 		return nil
 	}
 	v.decided = true
@@ -65,6 +66,10 @@ func (c *Checkpointer) ClaimShard(shard *par.ShardStatus, worker string) error {
 	if it.text(chk.LeaseOwnerKey) == "" || it.text(chk.LeaseTimeoutKey) == "" {
 		return errors.New("vmwarekcl: nobody holds " + shard.ID + ": there is nothing to claim")
 	}
-	return c.table.update(ctx, shard.ID, newUpdate().set(chk.ClaimRequestKey, worker).
+	err = c.table.update(ctx, shard.ID, newUpdate().set(chk.ClaimRequestKey, worker).
 		ifSame(it, chk.LeaseOwnerKey, chk.LeaseTimeoutKey).ifAbsent(chk.ClaimRequestKey))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.surveyBy(time.Now().Add(c.claimInterval())) // it is handed over then
+	return err
 }

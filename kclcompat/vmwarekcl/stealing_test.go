@@ -2,9 +2,11 @@ package vmwarekcl_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +14,8 @@ import (
 
 	"github.com/kplkit/kplkit/internal/kinesisfake"
 	"github.com/kplkit/kplkit/internal/sim"
+	"github.com/kplkit/kplkit/kclcompat"
+	"github.com/kplkit/kplkit/kclcompat/vmwarekcl"
 )
 
 // claims counts the claims for leases, by worker.
@@ -35,6 +39,51 @@ func (c *claims) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return response, err
 }
+
+// TestClaimedLeaseIsHandedOver: between the two workers nobody has the shard for a moment only, though vmware ends its
+// consumer some seconds later.
+func TestClaimedLeaseIsHandedOver(t *testing.T) {
+	sim.Worlds(t, 4, sim.Faults{MinLatency: time.Millisecond, MaxLatency: 30 * time.Millisecond}, func(w *sim.World) {
+		w.CreateStream("s", 4)
+		putEverywhere(w)
+		var mu sync.Mutex
+		lost, gaps := map[string]time.Time{}, []time.Duration{}
+		for _, id := range []string{"one", "two"} {
+			cfg := newConfig(id).WithLeaseStealing(true).WithFailoverTimeMillis(32_000).WithLeaseRefreshWaitTime(10_000).WithShardSyncIntervalMillis(60_000)
+			worker := vmwarekcl.NewWorker(cfg, w.Host(id).AWS(), func(shardID string) kclcompat.Processor {
+				mu.Lock()
+				defer mu.Unlock()
+				if at, ok := lost[shardID]; ok {
+					gaps = append(gaps, time.Since(at))
+				}
+				return &onLoss{func() {
+					mu.Lock()
+					defer mu.Unlock()
+					lost[shardID] = time.Now()
+				}}
+			})
+			if err := worker.Start(); err != nil {
+				w.T.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if len(gaps) != 2 || slices.Max(gaps) > 5*time.Second {
+			w.T.Errorf("two shards are to change hands, without an owner for 5 s at most: %v", gaps)
+		}
+	})
+}
+
+// onLoss is a Processor that is called back when the context of its batches ends.
+type onLoss struct{ f func() }
+
+func (p *onLoss) ProcessRecords(ctx context.Context, _ kclcompat.Batch, _ *kclcompat.Checkpointer) error {
+	context.AfterFunc(ctx, p.f)
+	return nil
+}
+
+func (*onLoss) Shutdown(context.Context, kclcompat.Reason, *kclcompat.Checkpointer) error { return nil }
 
 // TestStealsOneByOne: a worker that joins takes its share by lease stealing, and no more: it claims no second lease while
 // it waits for one.

@@ -15,8 +15,9 @@ import (
 // startLimit is how long a start waits for DynamoDB: a new table takes some ten seconds to become ACTIVE.
 const startLimit = time.Minute
 
-// Init creates the table if there is none, and waits until it is ACTIVE. It refuses what can't be worked with: an ARN for
-// the stream's name, a table of another kind, and leases of another stream (ErrNewStream).
+// Init creates the table if there is none, and waits until it is ACTIVE, whoever creates it. It refuses what can't be worked
+// with: an ARN for the stream's name, a table of another kind, and leases of another stream (ErrNewStream). It warns of a
+// table whose capacity is too small for the stream.
 func (c *Checkpointer) Init() error {
 	if err := validate(c.cfg); err != nil {
 		return err
@@ -26,51 +27,92 @@ func (c *Checkpointer) Init() error {
 	c.mu.Unlock()
 	ctx, cancel := context.WithTimeout(c.running, startLimit)
 	defer cancel()
-	if err := c.awaitTable(ctx); err != nil {
+	table, err := c.awaitTable(ctx)
+	if err != nil {
 		return err
 	}
 	ctx, cancel = c.patience()
 	defer cancel()
-	return c.checkAllStreams(ctx)
+	if err := c.checkAllStreams(ctx); err != nil {
+		return err
+	}
+	c.checkCapacity(ctx, table)
+	return nil
 }
 
-func (c *Checkpointer) awaitTable(ctx context.Context) error {
+func (c *Checkpointer) awaitTable(ctx context.Context) (*types.TableDescription, error) {
 	for {
 		out, err := c.table.api.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &c.table.name})
 		missing := (*types.ResourceNotFoundException)(nil)
 		switch {
 		case errors.As(err, &missing):
 			err = c.createTable(ctx)
-		case err == nil && out.Table != nil && out.Table.TableStatus == types.TableStatusActive:
-			return c.checkTable(out.Table)
+		case err == nil && out.Table != nil && usable(out.Table.TableStatus):
+			return out.Table, c.checkTable(out.Table)
 		}
 		if err != nil {
-			return fmt.Errorf("vmwarekcl: lease table %s: %w", c.table.name, err)
+			return nil, fmt.Errorf("vmwarekcl: lease table %s: %w", c.table.name, err)
 		}
 		select {
 		case <-time.After(time.Second):
 		case <-ctx.Done():
-			return fmt.Errorf("vmwarekcl: lease table %s does not become ACTIVE: %w", c.table.name, ctx.Err())
+			return nil, fmt.Errorf("vmwarekcl: lease table %s does not become ACTIVE: %w", c.table.name, ctx.Err())
 		}
 	}
 }
 
-// createTable creates the table as vmware does. That another worker was faster is no error.
+// usable reports whether a table can be read and written: one that is changed, as to on demand, remains so for minutes.
+func usable(s types.TableStatus) bool {
+	return s == types.TableStatusActive || s == types.TableStatusUpdating
+}
+
+// createTable creates the table as vmware does, but on demand unless the configuration names its capacity. That another
+// worker was faster is no error.
 func (c *Checkpointer) createTable(ctx context.Context) error {
 	key := aws.String(chk.LeaseKeyKey)
-	_, err := c.table.api.CreateTable(ctx, &dynamodb.CreateTableInput{
+	in := &dynamodb.CreateTableInput{
 		TableName:            &c.table.name,
 		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: key, AttributeType: types.ScalarAttributeTypeS}},
 		KeySchema:            []types.KeySchemaElement{{AttributeName: key, KeyType: types.KeyTypeHash}},
-		ProvisionedThroughput: &types.ProvisionedThroughput{
+		BillingMode:          types.BillingModePayPerRequest,
+	}
+	if namesCapacity(c.cfg) {
+		in.BillingMode, in.ProvisionedThroughput = types.BillingModeProvisioned, &types.ProvisionedThroughput{
 			ReadCapacityUnits:  aws.Int64(int64(c.cfg.InitialLeaseTableReadCapacity)),
 			WriteCapacityUnits: aws.Int64(int64(c.cfg.InitialLeaseTableWriteCapacity)),
-		},
-	})
+		}
+	}
+	_, err := c.table.api.CreateTable(ctx, in)
 	if exists := (*types.ResourceInUseException)(nil); errors.As(err, &exists) {
 		return nil
 	}
 	return err
+}
+
+// checkCapacity warns of a table that has fewer write units than renewals alone take: then leases get lost, and few at a
+// time are held. A renewal, as a checkpoint, takes one: a lease is smaller than 1 KB.
+func (c *Checkpointer) checkCapacity(ctx context.Context, t *types.TableDescription) {
+	if t.ProvisionedThroughput == nil || t.BillingModeSummary != nil && t.BillingModeSummary.BillingMode == types.BillingModePayPerRequest {
+		return
+	}
+	shards, err := c.list(ctx, time.Now().Add(-listingAge))
+	if err != nil {
+		c.cfg.Logger.Debugf("kplkit: whether the lease table has enough write units is not known: %v", err)
+		return
+	}
+	open := 0
+	for _, shard := range shards {
+		if shard.open {
+			open++
+		}
+	}
+	interval := c.renewalInterval()
+	have, need := aws.ToInt64(t.ProvisionedThroughput.WriteCapacityUnits), int64((time.Duration(open)*time.Second+interval-1)/interval)
+	if have >= need {
+		return
+	}
+	c.cfg.Logger.Warnf("kplkit: lease table %s has %d write units, and the %d open shards of %s need %d a second for renewals alone (one a shard every %v), and one for each checkpoint: leases will be lost where DynamoDB throttles. Switch the table to on-demand capacity (UpdateTable with PAY_PER_REQUEST), or provision %d units and those for your checkpoints. If the table has auto scaling, which is not seen from here, set its minimum to that: it acts only after minutes. Or renew less often: set LeaseRefreshWaitTime, now %d ms, higher, up to a third of FailoverTimeMillis, now %d ms",
+		c.table.name, have, open, c.cfg.StreamName, need, interval, need, c.cfg.LeaseRefreshWaitTime, c.cfg.FailoverTimeMillis)
 }
 
 // checkTable refuses a table with another key than vmware's, where every request would fail.

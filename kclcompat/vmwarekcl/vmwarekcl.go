@@ -11,7 +11,8 @@
 //
 // A lease lasts for FailoverTimeMillis, counted from before the request that got or renewed it, by the worker's own
 // monotonic and wall clock, whichever comes first. It is renewed until vmware gives the shard back, also while a batch
-// takes long, and is kept through errors of DynamoDB until its end. At its end the Processor's context ends, and no
+// takes long, once in LeaseRefreshWaitTime, at most a third of FailoverTimeMillis, each lease at a point of that of its own.
+// It is kept through errors of DynamoDB until its end. At its end the Processor's context ends, and no
 // batch is handed out any more. Another worker's lease is taken only after it has stood unchanged for the failover time,
 // by the monotonic clock of the one who takes it: clocks need not agree. All workers of an application need the same
 // failover time. Beside workers without kplkit, which go by the wall clock, two may process a shard for as long as
@@ -22,12 +23,13 @@
 // Which leases are free, one Scan of the table finds for all shards. A worker takes its share of them at once: all shards by the
 // workers that hold leases, itself among them. It begins with one, and takes at most as many as it holds between two
 // looks, so that workers that start together see each other. A lease that somebody gave back, or let run out, a worker
-// that has run for a while leaves alone for half a failover time: one that starts in the other's place takes it. Beyond its
+// that has run for three failover times leaves alone for half a one: one that starts in the other's place takes it. Beyond its
 // share it takes, one by one, what nobody has taken for a failover time. Nothing moves from one worker that works to
 // another, unless EnableLeaseStealing says so.
 //
-// ShardSyncIntervalMillis is how often the shards are listed; they are listed as well when one has ended here. The table
-// is looked at as often, but once in half a failover time at least, and not at all while this worker holds every shard.
+// ShardSyncIntervalMillis is how often the shards are listed; they are listed as well when one has ended here, and when
+// leases are taken. The table is looked at as often, but at least twice and at most eight times in a failover time where
+// others hold leases; while leases are there to be taken, up to 32 times.
 //
 // # The lease table
 //
@@ -42,6 +44,12 @@
 //	kplkitBirth     the first sequence number of the shard, which tells it from one of the same id in another stream
 //	kplkitFailures  COUNT|POSITION: how often a batch that holds the user record of the position has failed
 //
+// A table that is missing is made on demand (PAY_PER_REQUEST), unless InitialLeaseTableReadCapacity or
+// InitialLeaseTableWriteCapacity is other than the 10 that vmware's configuration comes with: then it gets those. To have just
+// 10, make the table yourself, or change it by UpdateTable. A provisioned table needs a write unit for each renewal a
+// second, which is a lease every LeaseRefreshWaitTime (128 shards every 2.5 s: 52), and one for each checkpoint; Start warns of
+// one that has too few for the renewals.
+//
 // After a rollback to workers without kplkit nothing is lost, if they start at TRIM_HORIZON; at most one aggregate of
 // each shard is repeated.
 //
@@ -54,6 +62,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -69,6 +78,11 @@ import (
 // NewWorker returns a worker that is ready to start. cfg is vmware's configuration; its endpoints, where set, come
 // before those of awsConfig, which brings region, credentials, retries and HTTP client for Kinesis and DynamoDB.
 // newProcessor is called for every shard that the worker takes on. What is wrong with the arguments, Start returns.
+//
+// Where awsConfig has the SDK's own HTTP client, or none, the worker takes a copy that keeps as many idle connections to each
+// service as it may hold shards (MaxLeasesForWorker), up to 1,000; limits that you have set stay. A client of your own, such as
+// *http.Client, is used as it is: set the MaxIdleConnsPerHost of its Transport to the number of shards that a worker holds, and
+// MaxIdleConns to twice that or to 0, else it opens connections all the time.
 func NewWorker(cfg *config.KinesisClientLibConfiguration, awsConfig aws.Config, newProcessor func(shardID string) kclcompat.Processor, opts ...Option) *Worker {
 	w := &Worker{starting: make(chan struct{}, 1), stopped: make(chan struct{})}
 	if w.err = validate(cfg); w.err == nil && newProcessor == nil {
@@ -88,6 +102,7 @@ func NewWorker(cfg *config.KinesisClientLibConfiguration, awsConfig aws.Config, 
 	if w.err != nil {
 		return w
 	}
+	awsConfig = keepConnections(awsConfig, cfg.MaxLeasesForWorker)
 	table := dynamodb.NewFromConfig(awsConfig, func(o *dynamodb.Options) {
 		o.BaseEndpoint = endpoint(cfg.DynamoDBEndpoint, o.BaseEndpoint)
 	})
@@ -98,7 +113,7 @@ func NewWorker(cfg *config.KinesisClientLibConfiguration, awsConfig aws.Config, 
 		func(o *kinesis.Options) { o.BaseEndpoint = endpoint(cfg.KinesisEndpoint, o.BaseEndpoint) })
 	w.checkpointer.stream, w.checkpointer.newStream = client, o.newStream
 	w.checkpointer.pause(w.checkpointer.tick())
-	w.inner = worker.NewWorker(processors{w, newProcessor, o.failures}, w.checkpointer.cfg).WithKinesis(client).WithCheckpointer(w.checkpointer)
+	w.inner = worker.NewWorker(processors{w, newProcessor, o.failures, o.atMostEvery}, w.checkpointer.cfg).WithKinesis(client).WithCheckpointer(w.checkpointer)
 	return w
 }
 
@@ -114,6 +129,8 @@ type processors struct {
 	worker *Worker
 	create func(shardID string) kclcompat.Processor
 	policy failurePolicy
+
+	atMostEvery time.Duration // of checkpoints inside a batch
 }
 
 func (f processors) CreateProcessor() interfaces.IRecordProcessor {

@@ -239,6 +239,19 @@ func (l *ledger) deliver(s *session, number, data string, sub int64) {
 	s.next++
 }
 
+// left returns how many user records of a shard a session has not come to, but for those that may be passed over.
+func (l *ledger) left(s *session) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.look()
+	for _, e := range l.shards[s.shard][s.next:] {
+		if !e.mixed {
+			n++
+		}
+	}
+	return n
+}
+
 // is tells whether e is of the stored record with that number.
 func (e *entry) is(number string) bool {
 	n, _ := e.at.Number()
@@ -363,7 +376,7 @@ func (w *world) check() {
 type figures struct {
 	mu sync.Mutex
 
-	worlds, shards, children, merges, userRecords, produced, repeats, sessions, resumedInside, checkpoints, inside, kills, stalls, outages, silences, shutdowns, bareBack int
+	worlds, shards, children, merges, userRecords, produced, repeats, sessions, resumedInside, checkpoints, inside, putOff, kills, stalls, outages, silences, shutdowns, bareBack int
 
 	time time.Duration // virtual
 }
@@ -377,6 +390,6 @@ func (f *figures) add(change func(*figures)) {
 }
 
 func (f *figures) String() string {
-	return fmt.Sprintf("%d worlds so far, %v of virtual time: %d shards, %d splits, %d merges; %d user records, %d of them through the producer, %d delivered again; %d sessions, %d of them resumed inside an aggregate; %d checkpoints, %d of them inside an aggregate; %d kills, %d stalls, %d outages, %d silences, %d shutdowns; %d times a worker without kplkit put a checkpoint back",
-		f.worlds, f.time.Round(time.Hour), f.shards, f.children/2, f.merges, f.userRecords, f.produced, f.repeats, f.sessions, f.resumedInside, f.checkpoints, f.inside, f.kills, f.stalls, f.outages, f.silences, f.shutdowns, f.bareBack)
+	return fmt.Sprintf("%d worlds so far, %v of virtual time: %d shards, %d splits, %d merges; %d user records, %d of them through the producer, %d delivered again; %d sessions, %d of them resumed inside an aggregate; %d checkpoints, %d of them inside an aggregate, %d put off; %d kills, %d stalls, %d outages, %d silences, %d shutdowns; %d times a worker without kplkit put a checkpoint back",
+		f.worlds, f.time.Round(time.Hour), f.shards, f.children/2, f.merges, f.userRecords, f.produced, f.repeats, f.sessions, f.resumedInside, f.checkpoints, f.inside, f.putOff, f.kills, f.stalls, f.outages, f.silences, f.shutdowns, f.bareBack)
 }

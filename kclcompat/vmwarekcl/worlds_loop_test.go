@@ -161,7 +161,7 @@ func (l *loop) read(shard string) {
 		start = n.String()
 	}
 	session := l.world.ledger.begin(l.process, shard, start)
-	cp, err := kclcompat.NewCheckpointer(sink{l.store, session}, from, l.store.readers)
+	cp, err := kclcompat.NewCheckpointer(sink{l.store, session}, from, l.store.readers, kclcompat.AtMostEvery(l.world.atMostEvery))
 	if err != nil {
 		panic(err)
 	}
@@ -176,9 +176,12 @@ func (l *loop) read(shard string) {
 		}
 		l.suffer(session.rnd)
 		var decoder deagg.Decoder
+		var asked seqnum.Extended
+		cp.BeginBatch()
 		for u := range decoder.UserRecords(deaggaws.AppendStored(nil, out.Records)...) {
-			l.processOne(session, cp, u)
+			asked = l.processOne(session, cp, u, asked)
 		}
+		l.flush(session, cp, asked)
 		if n := len(out.Records); n > 0 {
 			start = *out.Records[n-1].SequenceNumber
 		}
@@ -202,30 +205,52 @@ func (l *loop) iterator(shard, after string) *string {
 	}
 }
 
-// processOne processes one user record, and often enough checkpoints it.
-func (l *loop) processOne(s *session, cp *kclcompat.Checkpointer, u deagg.UserRecord) {
+// processOne processes one user record, and often enough checkpoints it. It returns the last position that was.
+func (l *loop) processOne(s *session, cp *kclcompat.Checkpointer, u deagg.UserRecord, asked seqnum.Extended) seqnum.Extended {
 	l.work()
-	ledger := l.world.ledger
-	ledger.deliver(s, u.SequenceNumber, string(u.Data), -1)
+	l.world.ledger.deliver(s, u.SequenceNumber, string(u.Data), -1)
 	l.Live()
 	cp.Done(u)
 	if s.rnd.Float64() >= l.world.checkpointRate {
-		return
+		return asked
 	}
 	result, err := cp.Checkpoint(context.Background())
 	if err != nil {
-		return
+		return asked
 	}
-	done, written := result.Done.String(), result.Written.String()
-	repeats, _ := ledger.storedBetween(s.shard, written, done)
-	if allowed := len(l.store.readers) - 1; repeats > allowed || repeats > 0 != result.Held() {
-		l.world.T.Errorf("%v: %s: done %s, written %s, %v: a crash repeats %d stored records", l.process, s.shard, done, written, result.Effect, repeats)
-	}
-	ledger.acknowledge(s, written)
+	putOff := l.hold(s, result, l.world.atMostEvery > 0)
 	totals.add(func(n *figures) {
 		n.checkpoints++
-		if e := result.Written; !e.Whole() && e.SubSequenceNumber() > 0 {
+		if putOff {
+			n.putOff++
+		} else if e := result.Written; !e.Whole() && e.SubSequenceNumber() > 0 {
 			n.inside++
 		}
 	})
+	return result.Done
+}
+
+// flush ends a batch: what was asked for is stored, as far as the readers let it.
+func (l *loop) flush(s *session, cp *kclcompat.Checkpointer, asked seqnum.Extended) {
+	result, err := cp.FinishBatch(context.Background())
+	if err != nil || !asked.IsValid() {
+		return
+	}
+	result.Done, result.Effect = asked, kclcompat.Exact
+	if repeats, _ := l.world.ledger.storedBetween(s.shard, result.Written.String(), asked.String()); repeats > 0 {
+		result.Effect = kclcompat.Repeats
+	}
+	l.hold(s, result, false)
+}
+
+// hold checks what a result says, and reports whether more than the readers ask for was put off.
+func (l *loop) hold(s *session, r kclcompat.Result, mayPutOff bool) (putOff bool) {
+	done, written := r.Done.String(), r.Written.String()
+	repeats, _ := l.world.ledger.storedBetween(s.shard, written, done)
+	putOff = repeats > len(l.store.readers)-1
+	if putOff && !mayPutOff || repeats > 0 != r.Held() {
+		l.world.T.Errorf("%v: %s: done %s, written %s, %v: a crash repeats %d stored records", l.process, s.shard, done, written, r.Effect, repeats)
+	}
+	l.world.ledger.acknowledge(s, written)
+	return putOff
 }

@@ -1,0 +1,109 @@
+package kpldaemon
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+)
+
+// checkPipes reports what is no FIFO.
+func (a Arguments) checkPipes() error {
+	for _, pipe := range []struct{ option, name string }{{"--output-pipe", a.From}, {"--input-pipe", a.To}} {
+		if pipe.name == "-" {
+			continue
+		}
+		at, err := os.Stat(pipe.name)
+		switch {
+		case err != nil:
+			return setting("%s: %w", pipe.option, err)
+		case at.Mode()&os.ModeNamedPipe == 0:
+			return setting("%s %s: it is not a FIFO: make one with mkfifo, or give - for the standard input and output", pipe.option, pipe.name)
+		}
+	}
+	return nil
+}
+
+// servePipes opens both pipes and serves the parent.
+func (a Arguments) servePipes(ctx context.Context, d *Daemon, stdin io.Reader, stdout io.Writer, ended func()) error {
+	both, err := a.open(ctx, stdin, stdout)
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err != nil:
+		return err
+	}
+	defer a.close(both)
+	d.log.Info("Both pipes are open")
+	if err := d.serve("parent", both.in, both.out, ended); err != nil && !errors.Is(err, errClosing) {
+		d.log.Error("The parent is cut off", slog.Any("error", err))
+		return err
+	}
+	return nil
+}
+
+// pipe is what became of one of the two pipes.
+type pipe struct {
+	in  io.Reader
+	out io.Writer
+	err error
+}
+
+// open opens both pipes at once: each waits for the parent, which may open them in any order.
+func (a Arguments) open(ctx context.Context, stdin io.Reader, stdout io.Writer) (both pipe, err error) {
+	opened := make(chan pipe, 2)
+	go func() {
+		if a.From == "-" {
+			opened <- pipe{in: stdin}
+			return
+		}
+		f, err := os.OpenFile(a.From, os.O_RDONLY, 0)
+		opened <- pipe{in: f, err: err}
+	}()
+	go func() {
+		if a.To == "-" {
+			opened <- pipe{out: stdout}
+			return
+		}
+		f, err := os.OpenFile(a.To, os.O_WRONLY, 0)
+		opened <- pipe{out: f, err: err}
+	}()
+	parent := os.Getppid()
+	watch := time.NewTicker(parentWatch)
+	defer watch.Stop()
+	for both.in == nil || both.out == nil {
+		select {
+		case p := <-opened:
+			switch {
+			case p.err != nil:
+				return both, settingError{p.err}
+			case p.in != nil:
+				both.in = p.in
+			default:
+				both.out = p.out
+			}
+		case <-watch.C:
+			if os.Getppid() != parent {
+				return both, errors.New("the parent has died before it opened the pipes")
+			}
+		case <-ctx.Done():
+			return both, ctx.Err()
+		}
+	}
+	return both, nil
+}
+
+// close closes what open opened.
+func (a Arguments) close(both pipe) {
+	if a.From != "-" {
+		both.in.(io.Closer).Close()
+	}
+	if a.To != "-" {
+		both.out.(io.Closer).Close()
+	}
+}
+
+// parentWatch is how often is looked whether the parent lives, while it has not opened the pipes.
+const parentWatch = 500 * time.Millisecond

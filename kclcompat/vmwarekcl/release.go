@@ -1,0 +1,78 @@
+package vmwarekcl
+
+import (
+	"sync"
+	"time"
+
+	chk "github.com/vmware/vmware-go-kcl-v2/clientlibrary/checkpoint"
+)
+
+// RemoveLeaseOwner hands the lease back. vmware calls it when the shard's consumer has ended, for whatever reason.
+func (c *Checkpointer) RemoveLeaseOwner(shardID string) error {
+	var h *holding
+	var ended func()
+	c.with(shardID, func(s *shardState) {
+		if h = s.current(); h != nil {
+			ended = h.ended
+		}
+	})
+	if ended != nil {
+		ended()
+	}
+	mine := false
+	var f failures
+	c.with(shardID, func(s *shardState) {
+		if mine = h != nil && s.current() == h; mine { // else it was handed back meanwhile
+			if time.Since(h.began) < c.failover() && h.base != chk.ShardEnd {
+				c.haveTrouble() // it could not be read, or not be kept
+			}
+			f, *s = h.failures, shardState{token: h.token, givenBack: time.Now()}
+		}
+	})
+	if !mine {
+		return nil
+	}
+	h.finish()
+	err := c.giveBack(shardID, h.token, f)
+	c.look(false)
+	return err
+}
+
+// handOver removes the owner of a lease that another worker has claimed, once the Processor has ended.
+func (c *Checkpointer) handOver(h *holding) {
+	var ended func()
+	var f failures
+	c.with(h.shardID, func(*shardState) { ended, f = h.ended, h.failures })
+	if ended != nil {
+		ended()
+	}
+	if err := c.giveBack(h.shardID, h.token, f); err != nil {
+		c.cfg.Logger.Debugf("kplkit: shard %s: hand the lease over: %v", h.shardID, err)
+	}
+}
+
+// releaseAll hands all leases back, side by side, and returns when their Processors have ended. vmware hands none back
+// while it sleeps between two readings, or waits for an answer.
+func (c *Checkpointer) releaseAll() {
+	var consumers sync.WaitGroup
+	for _, shardID := range c.attached() {
+		consumers.Go(func() {
+			if err := c.RemoveLeaseOwner(shardID); err != nil {
+				c.cfg.Logger.Debugf("kplkit: shard %s: hand the lease back: %v", shardID, err)
+			}
+		})
+	}
+	consumers.Wait()
+}
+
+// attached returns the shards that have a Processor.
+func (c *Checkpointer) attached() (ids []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, s := range c.shards {
+		if h := s.current(); h != nil && h.ended != nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}

@@ -1,0 +1,157 @@
+package separate
+
+import (
+	"log/slog"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/kplkit/kplkit/internal/kplpipe"
+)
+
+func valid() Config {
+	return Config{Region: "us-east-1", Credentials: aws.AnonymousCredentials{}}
+}
+
+// TestEverySetting: each of the KPL's settings has a field of its name, which sets it and nothing else.
+func TestEverySetting(t *testing.T) {
+	plain := valid().withDefaults()
+	before, err := plain.configuration()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := before.ProtoReflect().Descriptor().Fields()
+	for i, s := range kplpipe.Settings() {
+		cfg := valid()
+		name := strings.ReplaceAll(s.Name, "_", "")
+		switch name {
+		case "kinesisendpoint", "kinesisport": // Endpoint
+			continue
+		}
+		field := reflect.ValueOf(&cfg).Elem().FieldByNameFunc(func(n string) bool { return strings.EqualFold(n, name) })
+		if !field.IsValid() {
+			t.Errorf("Config has no field for %s", s.Name)
+			continue
+		}
+		fill(field, s)
+		cfg = cfg.withDefaults()
+		after, err := cfg.configuration()
+		if err != nil {
+			t.Errorf("%s: %v", s.Name, err)
+			continue
+		}
+		for j := range fields.Len() {
+			f := fields.Get(j)
+			a, b := before.ProtoReflect(), after.ProtoReflect()
+			same := a.Has(f) == b.Has(f) && a.Get(f).Equal(b.Get(f))
+			if same == (i == j) {
+				t.Errorf("%s: %s is %v, was %v", s.Name, f.Name(), b.Get(f), a.Get(f))
+			}
+		}
+	}
+}
+
+// fill sets a field to what is not its default.
+func fill(field reflect.Value, s kplpipe.Setting) {
+	switch field.Interface().(type) {
+	case *bool:
+		field.Set(reflect.ValueOf(new(false)))
+	case bool:
+		field.SetBool(true)
+	case uint64, uint32:
+		field.SetUint(max(s.Min, 1))
+	case time.Duration:
+		field.Set(reflect.ValueOf(time.Duration(max(s.Min, 2)) * time.Millisecond))
+	case []MetricDimension:
+		field.Set(reflect.ValueOf([]MetricDimension{{"k", "v", "stream"}}))
+	case string:
+		text := map[string]string{"region": "eu-west-1", "log_level": "error", "metrics_level": "none", "metrics_granularity": "global", "thread_config": "POOLED"}[s.Name]
+		if text == "" {
+			text = "other"
+		}
+		field.SetString(text)
+	}
+}
+
+func TestEndpoint(t *testing.T) {
+	for _, c := range []struct {
+		endpoint, command, host string
+		port                    uint64
+		wrong                   string
+	}{
+		{"", "kplkit daemon", "", 0, ""},
+		{"http://127.0.0.1:4567", "kplkit daemon", "http://127.0.0.1:4567", 0, ""},
+		{"https://kinesis.test:4567", "kinesis_producer", "kinesis.test", 4567, ""},
+		{"https://kinesis.test", "kinesis_producer", "kinesis.test", 0, ""},
+		{"http://127.0.0.1:4567", "kinesis_producer", "", 0, "speaks nothing else"},
+		{"kinesis.test", "kplkit daemon", "", 0, "want a URL"},
+	} {
+		cfg := valid()
+		cfg.Endpoint, cfg.Command = c.endpoint, strings.Fields(c.command)
+		cfg = cfg.withDefaults()
+		k, err := cfg.configuration()
+		if c.wrong != "" {
+			if err == nil || !strings.Contains(err.Error(), c.wrong) {
+				t.Errorf("%+v: %v", c, err)
+			}
+			continue
+		}
+		if err != nil || k.GetKinesisEndpoint() != c.host || c.port != 0 && k.GetKinesisPort() != c.port {
+			t.Errorf("%+v: %v, %v", c, k, err)
+		}
+	}
+}
+
+// TestBadConfig: each bad setting is named, at once.
+func TestBadConfig(t *testing.T) {
+	_, err := Start(t.Context(), Config{
+		Command: []string{""}, MaxBuffered: 1, CollectionMaxCount: 501, ConnectTimeout: time.Nanosecond, RecordTTL: -1, ThreadConfig: "MANY",
+		MetricsLevel: "all", AdditionalMetricDims: []MetricDimension{{"k", "v", "planet"}},
+	})
+	for _, want := range []string{"Command", "Region", "Credentials", "MaxBuffered", "collection_max_count", "connect_timeout", "record_ttl", "ThreadConfig", "metrics_level", "planet"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s is not in: %v", want, err)
+		}
+	}
+}
+
+// TestWords: the KPL's records become the logger's, with their level; other lines are warnings; a crash is remembered.
+func TestWords(t *testing.T) {
+	var log strings.Builder
+	w := words{log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}))}
+	w.read(strings.NewReader("++++\n[now] [x] [INFO] [a.cc] [AWS Log: WARN] one\ntwo\n----\n++++\n[debug] three\n----\r\nfour\n" +
+		strings.Repeat("x", 3*longestLog) + "\nfatal error: five\n" + strings.Repeat("six\n", 100) + "++++\n[error] the end"))
+	lines := strings.Split(log.String(), "\n")
+	for i, want := range []string{
+		`level=INFO msg="[now] [x] [INFO] [a.cc] [AWS Log: WARN] one\ntwo" from=child`, `level=DEBUG msg="[debug] three" from=child`, `level=WARN msg=four from=child`,
+	} {
+		if lines[i] != want {
+			t.Errorf("%s, want %s", lines[i], want)
+		}
+	}
+	if n := len(lines[3]); n < longestLog || n > longestLog+100 || !strings.Contains(log.String(), `level=ERROR msg="[error] the end"`) {
+		t.Errorf("%d bytes; %s", n, lines[len(lines)-1])
+	}
+	if q := w.quote(); q[0] != "fatal error: five" || q[len(q)-1] != "[error] the end" || len(q) != lastLines+1 {
+		t.Errorf("%q", q)
+	}
+}
+
+func TestMillis(t *testing.T) {
+	for d, want := range map[time.Duration]uint64{1: 1, time.Millisecond: 1, time.Millisecond + 1: 2, time.Second: 1000} {
+		if got := millis(d); *got != want {
+			t.Errorf("%v is %d ms", d, *got)
+		}
+	}
+	if millis(0) != nil {
+		t.Error("0 is not the default")
+	}
+}

@@ -1,0 +1,42 @@
+// Package separate puts records through a process of its own: a child, which the program survives. When it crashes,
+// hangs or is killed, it is started again and gets all that has no result yet.
+//
+//	p, err := separate.Start(ctx, separate.Config{Region: "us-east-1", Credentials: cfg.Credentials})
+//	err = p.Put(ctx, "orders", producer.Record{PartitionKey: "customer-7", Data: data}, func(r producer.Record, res producer.Result) {
+//		// called once: res.Err, or res.ShardID and res.Position
+//	})
+//	err = p.Close(ctx) // sends what is left, and ends the child
+//
+// The child is `kplkit daemon`, or the KPL's own native binary: both speak the KPL's pipe protocol
+// (docs/separate-process.md). kplkit is asked through its standard input and output, the native binary through two FIFOs.
+//
+// # Guarantees
+//
+// Every record that Put took gets exactly one result, however often the child ends. A result without an error means
+// that the child said that the record is stored. What the child had stored but not said so before it ended is stored
+// twice. Records are sent to the child in the order of their Puts; after a restart what has no result yet is sent again in
+// that order, before anything new.
+//
+// A record without a result after [Config].RecordTTL, counted from its Put, gets [producer.ErrExpired]: from the child, which
+// knows why, or from the parent a tenth of that time later, 1 s at most. A later result of the child is ignored: the record
+// may be stored all the same.
+//
+// # The child's life
+//
+// Any frame from the child is a sign of life. A child that sends none for 30 s while a question of the parent is open hangs, and is
+// killed. A child that ended is started again at once, and if that does not help after waits that double from 100 ms to 5 s.
+// Ten ends in a row without a result in between are a crash loop, and so is exit code 1, which means a bad setting, at its
+// first time: all outstanding records get a [ChildError], which says what the child said last, and so does every later Put.
+//
+// The child is in a process group of its own where the platform has them: Ctrl-C at the terminal does not reach it, so the
+// program can still flush. When the program dies, the child sees the end of its input. kplkit then sends what it holds, for 4 s at
+// most, and the native binary aborts. No signal is tied to the program's death, since it would take that time away.
+//
+// # How it works
+//
+//	callers of Put ---> book ---frames---> child      (one goroutine sends, in the book's order)
+//	                    ^ | <---results---            (one reads)
+//	       expire ------+ +---> deliver: calls done, one after the other, without a lock
+//
+// The book holds every record without a result, in the order of the Puts. A new child begins with the book's first.
+package separate
