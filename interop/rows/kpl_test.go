@@ -39,12 +39,12 @@ type kpl struct {
 // result is what the KPL says of a user record.
 type result struct{ shard, sequenceNumber, attempts, err string }
 
-// startKPL starts a KPL, which ends with the test.
-func startKPL(t *testing.T, version, port string) *kpl {
+// startKPL starts a KPL, which ends with the test. Its native process is its own, or executable.
+func startKPL(t *testing.T, version, port, executable string) *kpl {
 	name := "kpl-" + version
 	cmd := exec.CommandContext(t.Context(), "java", append(javaFlags(), "-cp", classPath(name), "Put")...)
 	cmd.Env = append(os.Environ(), anyone...)
-	cmd.Env = append(cmd.Env, "ROW_KPL_PORT="+port)
+	cmd.Env = append(cmd.Env, "ROW_KPL_PORT="+port, "ROW_KPL_EXECUTABLE="+executable)
 	k := &kpl{waiting: map[string]chan result{}, awake: map[string]bool{}, ended: make(chan struct{}), log: new(tail)}
 	cmd.Stderr = k.log
 	in, err := cmd.StdinPipe()

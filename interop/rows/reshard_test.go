@@ -62,6 +62,7 @@ func exactly(l ledger) bool     { return l.Lost == 0 && l.Twice == 0 }
 // splitStreams are streams whose shards were split while a producer put: the KPL or, without a version, kplkit's.
 type splitStreams struct {
 	kpl     string
+	daemon  bool // the KPL's native process is kplkit daemon
 	once    sync.Once
 	streams []splitStream
 }
@@ -76,7 +77,11 @@ func (s *splitStreams) written(t *testing.T, st *stage) []splitStream {
 	s.once.Do(func() {
 		var p putter = newOurs(st.world)
 		if s.kpl != "" {
-			p = startKPL(st.test, s.kpl, st.kplPort)
+			executable := ""
+			if s.daemon {
+				executable = daemonExecutable(st.test)
+			}
+			p = startKPL(st.test, s.kpl, st.kplPort, executable)
 		}
 		for i := range reshardStreams {
 			name := fmt.Sprintf("%s--%d", st.stream, i)
@@ -162,7 +167,7 @@ func (st *stage) reader(stream string, by program) *stage {
 // across is a scenario in which a worker runs while the stream is put and split.
 func across(by program) func(*stage, *testing.T) ledger {
 	return func(st *stage, t *testing.T) (sum ledger) {
-		p := startKPL(st.test, "1.0.7", st.kplPort)
+		p := startKPL(st.test, "1.0.7", st.kplPort, "")
 		for i := range reshardStreams {
 			reader := st.reader(fmt.Sprintf("%s--%d", st.stream, i), by)
 			st.createStream(t, reader.stream, 2)

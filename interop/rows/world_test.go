@@ -59,7 +59,7 @@ func newWorld(t *testing.T, p part) *world {
 
 // kpl returns the part's KPL, started when it is first wanted.
 func (w *world) kpl(t *testing.T) *kpl {
-	w.start.Do(func() { w.producer = startKPL(w.test, w.part.kpl, w.kplPort) })
+	w.start.Do(func() { w.producer = startKPL(w.test, w.part.kpl, w.kplPort, "") })
 	if w.producer == nil {
 		t.Fatal("the KPL has not started")
 	}

@@ -14,13 +14,6 @@ import java.util.function.Consumer;
 final class Kpl {
     private final KinesisProducer producer;
 
-    /** One that aggregates ten user records, or none. */
-    Kpl(int port, boolean aggregate) {
-        this(Settings.of(
-                "AggregationEnabled", aggregate, "AggregationMaxCount", 10, "RecordMaxBufferedTime", 300,
-                "KinesisPort", port, "CloudwatchPort", port));
-    }
-
     /** Settings are named as the setters of its configuration; it puts to this machine, whichever they are. */
     Kpl(Properties settings) {
         KinesisProducerConfiguration c = KinesisProducerConfiguration.fromProperties(settings)

@@ -17,13 +17,14 @@ final class Put {
 
     public static void main(String[] arguments) throws Exception {
         int port = Integer.parseInt(System.getenv("ROW_KPL_PORT"));
-        Kpl aggregated = new Kpl(port, true);
+        String executable = System.getenv().getOrDefault("ROW_KPL_EXECUTABLE", "");
+        Kpl aggregated = new Kpl(Settings.of(port, true, executable));
         Kpl plain = null; // a second native process: only where it is wanted
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line; (line = in.readLine()) != null; ) {
             String[] put = line.split("\t", -1);
             if (put[0].equals("plain") && plain == null) {
-                plain = new Kpl(port, false);
+                plain = new Kpl(Settings.of(port, false, executable));
             }
             Kpl kpl = put[0].equals("plain") ? plain : aggregated;
             kpl.put(put[1], put[2], null, ByteBuffer.wrap(put[3].getBytes(StandardCharsets.UTF_8)), result -> answer(line(put), result));

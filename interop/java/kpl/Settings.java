@@ -4,11 +4,16 @@ import java.util.Properties;
 final class Settings {
     private Settings() {}
 
-    /** From a name, its value, the next name, and so on. */
-    static Properties of(Object... namesAndValues) {
+    /** One that aggregates ten user records, or none; executable is another native process than its own, "" for none. */
+    static Properties of(int port, boolean aggregate, String executable) {
         Properties settings = new Properties();
-        for (int i = 0; i < namesAndValues.length; i += 2) {
-            settings.setProperty(namesAndValues[i].toString(), namesAndValues[i + 1].toString());
+        settings.setProperty("KinesisPort", String.valueOf(port));
+        settings.setProperty("CloudwatchPort", String.valueOf(port));
+        settings.setProperty("AggregationEnabled", String.valueOf(aggregate));
+        settings.setProperty("AggregationMaxCount", "10");
+        settings.setProperty("RecordMaxBufferedTime", "300");
+        if (!executable.isEmpty()) {
+            settings.setProperty("NativeExecutable", executable);
         }
         return settings;
     }

@@ -1,0 +1,44 @@
+package rows
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// reshardDaemon is the KPL's wrapper over kplkit daemon, beside it over its own native process, while all shards are split.
+func reshardDaemon() part {
+	p := part{name: "reshard-daemon", versions: map[string]string{"Java": javaVersion()}}
+	for _, kpl := range []struct {
+		version string
+		native  func(ledger) bool // what the KCL makes of what its own native process stores
+	}{{"1.0.7", losesSome}, {"0.14.13", repeatsSome}} {
+		native, daemon := &splitStreams{kpl: kpl.version}, &splitStreams{kpl: kpl.version, daemon: true}
+		add := func(id, reader string, versions map[string]string, play func(*stage, *testing.T) ledger, check func(ledger) bool) {
+			p.scenarios = append(p.scenarios, scenario{id: id, what: splitWhat + reader, versions: versions, play: play, check: check})
+		}
+		const worker, decoder = "a worker that starts afterwards", "kplkit's Decoder, which knows the shards' hash ranges and ancestors"
+		versions := map[string]string{"KPL": kpl.version, "KCL": "2.7.2"}
+		add("kpl-"+kpl.version+"/kcl-2.7.2", worker, versions, native.readBy(kcl("2.7.2")), kpl.native)
+		add("kpl-"+kpl.version+"-on-kplkit/kcl-2.7.2", worker, versions, daemon.readBy(kcl("2.7.2")), exactly)
+		add("kpl-"+kpl.version+"-on-kplkit/kplkit-ranges", decoder, map[string]string{"KPL": kpl.version}, daemon.decode(true), exactly)
+	}
+	return p
+}
+
+// daemonExecutable builds kplkit and returns a script that becomes kplkit daemon, with the wrapper's arguments.
+func daemonExecutable(t *testing.T) string {
+	folder := t.TempDir()
+	program, script := filepath.Join(folder, "kplkit"), filepath.Join(folder, "daemon")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/kplkit")
+	cmd.Dir, cmd.Env = filepath.Join("..", ".."), append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if err := os.WriteFile(script, fmt.Appendf(nil, "#!/bin/sh\nexec '%s' daemon \"$@\"\n", program), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return script
+}
