@@ -30,6 +30,13 @@ var conditionsToday = []condition{
 		runs:   []string{"reshard/kpl-1.0.7/kcl-1.14.10"},
 	},
 	{
+		id:     "reshard/kpl-on-kplkit",
+		who:    who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{2, 0}},
+		what:   "with kplkit daemon as its native process, the KPL's Java wrapper loses none of what it has acknowledged in a reshard, and none comes again",
+		change: "setNativeExecutable, docs/separate-process.md",
+		runs:   []string{"reshard-daemon/kpl-1.0.7-on-kplkit/kcl-2.7.2", "reshard-daemon/kpl-0.14.13-on-kplkit/kcl-2.7.2"},
+	},
+	{
 		id:     "reshard/kpl-0.14",
 		who:    who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{1, 14}, before: Version{2, 0}},
 		what:   "a KPL up to 0.15.10 stores all of such an aggregate again: the KCL loses none, and many come again",
