@@ -47,6 +47,9 @@ func TestDaemon(t *testing.T) {
 				} else if r.KCL != (view{}) || r.Decoder != (view{}) {
 					t.Errorf("%s %s %s: %v", version, c.name, r.Mode, r.book)
 				}
+				if r.Mode == "reshard" && r.Stream.Twice == 0 {
+					t.Errorf("%s %s: no aggregate was under way when the shards were split", version, c.name)
+				}
 				e.Corpus = append(e.Corpus, r)
 			}
 		}
