@@ -32,7 +32,7 @@ var conditionsToday = []condition{
 	{
 		id:     "reshard/kpl-on-kplkit",
 		who:    who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{2, 0}},
-		what:   "with kplkit daemon as its native process, the KPL's Java wrapper loses none of what it has acknowledged in a reshard, and none comes again",
+		what:   "with kplkit daemon as its native process, the KPL's Java wrapper loses none of what it has acknowledged in a reshard",
 		change: "setNativeExecutable, docs/separate-process.md",
 		runs:   []string{"reshard-daemon/kpl-1.0.7-on-kplkit/kcl-2.7.2", "reshard-daemon/kpl-0.14.13-on-kplkit/kcl-2.7.2"},
 	},
