@@ -25,7 +25,7 @@ var mayImport = map[string][]string{
 	"deagg/deaggaws":         {"deagg", "deagg/hashkey", "internal/wire", "seqnum"},
 	"deagg/hashkey":          {},
 	"internal/aggpb":         {},
-	"internal/cli":           {"deagg", "deagg/hashkey", "internal/dynamofake", "internal/kinesisfake", "internal/kpldaemon", "internal/wire", "kclcompat", "kclcompat/vmwarekcl", "matrix", "producer", "producer/aggregator", "seqnum"},
+	"internal/cli":           {"deagg", "deagg/hashkey", "internal/dynamofake", "internal/kinesisfake", "internal/kpldaemon", "internal/wire", "kclcompat", "kclcompat/vmwarekcl", "matrix", "producer", "producer/aggregator", "producer/separate", "seqnum"},
 	"internal/dynamofake":    {},
 	"internal/kinesisfake":   {"deagg/hashkey", "seqnum"},
 	"internal/kpldaemon":     {"internal/kplpipe", "internal/kplpipe/kplpb", "producer", "producer/aggregator", "seqnum"},

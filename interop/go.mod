@@ -20,5 +20,6 @@ require (
 	github.com/aws/aws-sdk-go-v2/internal/endpoints/v2 v2.8.3 // indirect
 	github.com/go-json-experiment/json v1.27.2 // indirect
 	github.com/golang/protobuf v1.5.2 // indirect
+	golang.org/x/sync v0.8.0 // indirect
 	golang.org/x/time v0.16.0 // indirect
 )

@@ -41,7 +41,7 @@ part() {
 	hand-over) tools="$java_row" installs='dynalite kpl-0.14.13 kcl-1.3.0 kcl-1.4.0 kcl-1.14.10 kcl-2.7.2 kcl-3.5.1' test=TestRows/$1 ;;
 	reshard) tools="$java_row" installs='dynalite kpl-0.14.13 kpl-1.0.7 kcl-1.14.10 kcl-2.7.2 kcl-3.5.1' test=TestRows/$1 ;;
 	reshard-daemon) tools="$java_row" installs='dynalite kpl-0.14.13 kpl-1.0.7 kcl-2.7.2' test=TestRows/$1 ;;
-	row-1) tools="$java_row python3" installs='dynalite python kcl-2.7.2' test=TestRows/$1 ;;
+	row-1) tools="$java_row python3" installs='dynalite python kcl-2.7.2 kcl-3.5.1' test=TestRows/$1 ;;
 	kinesis-all) tools='node npm cargo' installs='kinesis-mock ferrokinesis' test=TestKinesisAll ;;
 	esac
 }

@@ -5,6 +5,15 @@ const reshardLoses = "a reshard while the KPL still has the old shards loses rec
 // conditionsToday are rows, too, but no answers: what comes on top of a consumer's row, whatever its checkpoint.
 var conditionsToday = []condition{
 	{
+		id:       "not-java/kplkit",
+		who:      who{producers: []string{"kplkit"}, vias: []Via{KCL}, from: Version{2, 0}},
+		short:    "four shards, put to by kplkit's producer and clients",
+		what:     "what kplkit puts onto four shards, by package producer or by its clients for Go, Python and Node, comes once each",
+		change:   "nothing",
+		variants: []string{"2.7.2", "3.5.1"},
+		runs:     byKplkit,
+	},
+	{
 		id:       "reshard/kpl",
 		who:      who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{2, 0}},
 		short:    "a reshard while a KPL newer than 0.15.10 still has the old shards",

@@ -16,10 +16,11 @@ type Producer struct{ language string }
 // Java is the KPL, called from Java.
 func Java() Producer { return Producer{} }
 
-// Kplkit is package producer of this module, or kplkit put: the KPL's format without the KPL.
+// Kplkit is package producer of this module, kplkit put, or one of the clients for Go, Python and Node over kplkit daemon: the
+// KPL's format without the KPL.
 func Kplkit() Producer { return Producer{"kplkit"} }
 
-// Language is a producer in a language, without the KPL.
+// Language is a producer in a language, with neither the KPL nor kplkit.
 func Language(name string) Producer {
 	if name = languageOf(name); name != "java" {
 		return Producer{name}
@@ -31,7 +32,7 @@ func Language(name string) Producer {
 func ParseProducer(s string) (Producer, error) {
 	name, err := parseLanguage(s)
 	if err != nil {
-		return Producer{}, fmt.Errorf("producer %w: java (the KPL), kplkit, or another language such as python", err)
+		return Producer{}, fmt.Errorf("producer %w: java (the KPL), kplkit (its clients too), or another language such as python", err)
 	}
 	if name == "kpl" {
 		name = "java"

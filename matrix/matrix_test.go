@@ -91,6 +91,27 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// TestNotJava: who has no Java is told all that puts without it, and each of those was run with the KCL that reads.
+func TestNotJava(t *testing.T) {
+	for version, release := range map[Version]string{{2, 7}: "2.7.2", {3, 5}: "3.5.1"} {
+		c := Consumer{Language: "java", Via: KCL, KCL: version, Checkpoint: NoArguments}
+		without, with := Check(Today, Language("python"), c), Check(Today, Kplkit(), c)
+		for _, way := range []string{"kplkit put", "package producer", "clients for Go, Python and Node", "--producer kplkit"} {
+			if !strings.Contains(without.Change, way) {
+				t.Errorf("KCL %s: %s lacks %s", version, without.Change, way)
+			}
+		}
+		for _, way := range []string{"kplkit-put", "client-go", "client-python", "client-node"} {
+			for _, v := range []Verdict{without, with} {
+				i := slices.IndexFunc(v.Evidence, func(e Evidence) bool { return e.ID == "row-1/"+way+"/kcl-"+release })
+				if i < 0 || v.Evidence[i].Delivered != v.Evidence[i].Put || v.Evidence[i].Twice > 0 {
+					t.Errorf("KCL %s, %s: no run of %s in which all came once", version, v.Rule, way)
+				}
+			}
+		}
+	}
+}
+
 // TestUnknownNamesTheNearest: what no row covers names rows of the same library, in the version that comes nearest.
 func TestUnknownNamesTheNearest(t *testing.T) {
 	for _, tt := range []struct {

@@ -10,6 +10,9 @@ var (
 	inGo      = []string{"go"}
 )
 
+// byKplkit are the runs in which kplkit puts: package producer by itself, and each client.
+var byKplkit = []string{"row-1/kplkit-put/kcl-*", "row-1/client-go/kcl-*", "row-1/client-python/kcl-*", "row-1/client-node/kcl-*"}
+
 // What several rows say.
 const (
 	rawStake    = "Aggregates are handed out as they are stored: raw bytes instead of user records."
@@ -33,9 +36,10 @@ var rowsToday = []row{
 		says:     NotApplicable,
 		consumer: "any",
 		stake:    "There is no KPL to call. Aggregators of other languages put user records of several shards into one aggregate, and the KCL drops it whole.",
-		change:   "kplkit put STREAM, or package producer from Go: the KPL's format without the KPL, each user record where it belongs; or plain records",
+		change:   "kplkit put STREAM, package producer from Go, or kplkit's clients for Go, Python and Node over kplkit daemon (--producer kplkit): the KPL's format without the KPL, each user record where it belongs; or plain records",
 		reason:   "The KPL is called from Java.",
-		ignored:  []string{"row-1/python-aggregator/kcl-2.7.2"}, followed: []string{"row-1/kplkit-put/kcl-2.7.2", "row-1/python-plain/kcl-2.7.2"},
+		variants: []string{"2.7.2", "3.5.1"},
+		ignored:  []string{"row-1/python-aggregator/kcl-*"}, followed: append([]string{"row-1/python-plain/kcl-*"}, byKplkit...),
 	},
 
 	// A loop over the SDK. How it checkpoints is its own affair: said nothing, it is taken to store what is done as a whole.

@@ -85,7 +85,8 @@ func (r row) reasonFor(p Producer, c Consumer) string {
 func changeFor(change string, p Producer) string {
 	disable := "KinesisProducerConfiguration.setAggregationEnabled(false)"
 	if p == Kplkit() {
-		disable = "kplkit put --no-aggregation, or producer.WithAggregation(producer.AggregateNever)"
+		disable = "kplkit put --no-aggregation, producer.WithAggregation(producer.AggregateNever), or in the clients " +
+			"AggregationEnabled: new(false) (Go), aggregation_enabled=False (Python), aggregationEnabled: false (Node)"
 	}
 	return strings.ReplaceAll(change, "{disable}", disable)
 }

@@ -28,8 +28,9 @@ func newDemo(s Streams) *cobra.Command {
 	var records int
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Shows what kplkit does for a consumer, on this machine, in half a minute",
-		Long: `Shows what kplkit does for a consumer: kills consumers in the middle of an aggregated record and counts what they lose.
+		Short: "Shows what kplkit does, on this machine, in half a minute",
+		Long: `Shows what kplkit does: kills consumers in the middle of an aggregated record, and a producer while it puts, and counts
+what they lose.
 
 It runs a Kinesis and a DynamoDB on the loopback interface and puts user records into four shards, packed into
 aggregated records as the Kinesis Producer Library (KPL) does. Two shards are split meanwhile. Three consumers read
@@ -43,9 +44,13 @@ The worker of each is a process, which is killed (SIGKILL) in the middle of an a
 it. Another process takes over. Every user record is told to this program before it counts as processed, so what is
 lost and what comes twice is exact.
 
-Out: a table, the rows of the usage matrix that were played, and three sentences; with --json one line for each consumer,
-and a summary of the one on kplkit. The exit code is 1 if that one lost anything. No AWS account is used, and nothing is
-left behind.`,
+In the end this program puts as many user records through a process of its own, kplkit daemon, as package
+producer/separate does. That process is killed 5 times while it puts. Then the stream is read and held to what was
+acknowledged. "Working again" is the time from a kill until a user record that was put after it is stored (median).
+
+Out: two tables, the rows of the usage matrix that were played, and three sentences; with --json one line for each
+consumer, one for the producer, and a summary of the consumer on kplkit. The exit code is 1 if that consumer or the
+producer lost anything. No AWS account is used, and nothing is left behind.`,
 		Example: "  kplkit demo\n  kplkit demo --json",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -86,13 +91,14 @@ type demo struct {
 	aws       aws.Config
 	ledger    *demoLedger
 	consumers []*demoConsumer
+	child     *demoChild
 
 	mu sync.Mutex
 	s  Streams
 }
 
 func runDemo(ctx context.Context, s Streams, records int, asJSON bool) error {
-	d := &demo{s: s, ledger: newDemoLedger(records), consumers: demoConsumers(records)}
+	d := &demo{s: s, ledger: newDemoLedger(records), consumers: demoConsumers(records), child: newDemoChild(records)}
 	ctx, cancel := context.WithTimeoutCause(ctx, demoPatience, errDemoStuck)
 	defer cancel()
 	var l local
@@ -127,6 +133,7 @@ func (d *demo) standing() string {
 	for _, c := range d.consumers {
 		fmt.Fprintf(&b, "[%s: %d user records delivered, at the end of %d of %d shards]", c.name, c.deliveries, c.ends, demoEnds)
 	}
+	fmt.Fprintf(&b, "[the producer's process: %d user records stored, %d kills]", d.child.counts().Stored, d.child.kills)
 	return b.String()
 }
 
@@ -135,8 +142,21 @@ func demoAWS(endpoint string) aws.Config {
 	return aws.Config{Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: aws.AnonymousCredentials{}}
 }
 
-// run puts and reads at the same time, until every consumer has come to the end of every shard.
+// run has consumers read, and then a producer in a process of its own put.
 func (d *demo) run(ctx context.Context) error {
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if err := d.runConsumers(ctx); err != nil {
+		return err
+	}
+	d.tell("A producer in a process of its own puts, and is killed %d times.", demoKills)
+	return d.child.run(ctx, d.aws, program, "daemon")
+}
+
+// runConsumers puts and reads at the same time, until every consumer has come to the end of every shard.
+func (d *demo) runConsumers(ctx context.Context) error {
 	d.tell("A Kinesis with 4 shards and a DynamoDB run on this machine; three consumers start.")
 	g, ctx := errgroup.WithContext(ctx)
 	p := &demoProducer{client: kinesis.NewFromConfig(d.aws), ledger: d.ledger}

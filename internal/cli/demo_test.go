@@ -21,7 +21,7 @@ import (
 // demoOf makes a demo in which each of ten user records was delivered as often as times says, by all consumers.
 func demoOf(times ...int) (*demo, *bytes.Buffer) {
 	var out bytes.Buffer
-	d := &demo{s: Streams{Out: &out}, ledger: newDemoLedger(len(times)), consumers: demoConsumers(len(times))}
+	d := &demo{s: Streams{Out: &out}, ledger: newDemoLedger(len(times)), consumers: demoConsumers(len(times)), child: newDemoChild(len(times))}
 	for _, c := range d.consumers {
 		for number, n := range times {
 			for range n {
@@ -83,6 +83,13 @@ func TestDemoText(t *testing.T) {
 	const want = `consumer                    checkpoint            put  delivered   lost  twice
 vmware-go-kcl-v2 on kplkit  every 10 records       10         10      0      1
 `
+	const producer = `
+producer                    process               put     stored   lost  twice  failed  kills  working again after
+producer/separate           kplkit daemon          10          0      0      0      10      0  0 ms
+`
+	if !strings.Contains(out.String(), producer) {
+		t.Errorf("%s\nlacks %s", out, producer)
+	}
 	if !strings.HasPrefix(out.String(), want) {
 		t.Errorf("%s\nwant it to start with\n%s", out, want)
 	}
@@ -120,13 +127,19 @@ func TestDemoInterrupted(t *testing.T) {
 	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != exitFailed || !strings.Contains(stderr.String(), "interrupt") {
 		t.Errorf("%v, stderr %q; want exit code %d and the reason", err, &stderr, exitFailed)
 	}
-	for _, pid := range workers {
-		worker, err := os.FindProcess(pid)
+	checkEnded(t, workers)
+}
+
+// checkEnded fails for each process that is still there.
+func checkEnded(t *testing.T, pids []int) {
+	t.Helper()
+	for _, pid := range pids {
+		process, err := os.FindProcess(pid)
 		if err == nil {
-			err = worker.Signal(syscall.Signal(0))
+			err = process.Signal(syscall.Signal(0))
 		}
 		if !errors.Is(err, os.ErrProcessDone) {
-			t.Errorf("worker %d is left behind: %v", pid, err)
+			t.Errorf("process %d is left behind: %v", pid, err)
 		}
 	}
 }

@@ -26,7 +26,9 @@ func newMatrixCheck(s Streams) *cobra.Command {
 the runs that show it. Without --checkpoint it is the answer for the worst way to checkpoint; for a loop of one's own on
 the SDK, and on kplkit, it is the one for the checkpoint that is named.
 
-  --producer    java is the KPL; kplkit is 'kplkit put' and package producer; or any other language
+  --producer    java    the KPL
+                kplkit  'kplkit put', package producer, and the clients for Go, Python and Node
+                any other language: what it puts by other means
   --consumer    java, go, python, node, or any other language
   --via         sdk        a loop of one's own over GetRecords or SubscribeToShard
                 kcl        the Java KCL (with --kcl VERSION)
@@ -70,7 +72,7 @@ has to change, can't be used, or is unknown; 2 for a value that does not exist.`
 	}
 	addRuleSet(cmd, &o.ruleSet)
 	f := cmd.Flags()
-	f.StringVar(&o.producer, "producer", "java", "`LANGUAGE` of the producer, java for the KPL, or kplkit")
+	f.StringVar(&o.producer, "producer", "java", "`LANGUAGE` of the producer, java for the KPL, or kplkit with its clients")
 	f.StringVar(&o.consumer, "consumer", "", "`LANGUAGE` of the consumer")
 	f.StringVar(&o.via, "via", "", "`LIBRARY` that it reads by: sdk, kcl, multilang, vmware, harlow, kplkit")
 	f.StringVar(&o.version, "kcl", "", "`VERSION` of the KCL, for kcl and multilang")

@@ -5,6 +5,9 @@
 // back from the stream to choose where to stop, delivered by a worker that is stopped hard there, and delivered by
 // another worker that goes on from the checkpoint. What every worker was handed is counted in a ledger.
 //
+// In row-1 others put: clients of kplkit's, each a program in its language (interop/clients) over kplkit daemon, which is built
+// from this tree.
+//
 // A consumer is a program in any language. It gets its settings in the environment (the type program lists them) and
 // writes JSON lines (the type event).
 package rows

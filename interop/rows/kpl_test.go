@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,8 +27,10 @@ func anybody(context.Context) (aws.Credentials, error) {
 	return aws.Credentials{AccessKeyID: "a", SecretAccessKey: "b"}, nil
 }
 
-// kpl is a process with the real KPL. Any number of streams may be put to at once.
-type kpl struct {
+// process is one that puts: the real KPL (java/kpl), or a client of kplkit's (clients). Any number of streams may be put to
+// at once.
+type process struct {
+	name    string
 	mu      sync.Mutex
 	in      io.Writer
 	waiting map[string]chan result // by stream and data
@@ -40,13 +43,17 @@ type kpl struct {
 type result struct{ shard, sequenceNumber, attempts, err string }
 
 // startKPL starts a KPL, which ends with the test. Its native process is its own, or executable.
-func startKPL(t *testing.T, version, port, executable string) *kpl {
+func startKPL(t *testing.T, version, port, executable string) *process {
 	name := "kpl-" + version
-	cmd := exec.CommandContext(t.Context(), "java", append(javaFlags(), "-cp", classPath(name), "Put")...)
-	cmd.Env = append(os.Environ(), anyone...)
-	cmd.Env = append(cmd.Env, "ROW_KPL_PORT="+port, "ROW_KPL_EXECUTABLE="+executable)
-	k := &kpl{waiting: map[string]chan result{}, awake: map[string]bool{}, ended: make(chan struct{}), log: new(tail)}
-	cmd.Stderr = k.log
+	return startProcess(t, "KPL "+version, append(append([]string{"java"}, javaFlags()...), "-cp", classPath(name), "Put"), "ROW_KPL_PORT="+port, "ROW_KPL_EXECUTABLE="+executable)
+}
+
+// startProcess starts a process that puts, which ends with the test.
+func startProcess(t *testing.T, name string, command []string, settings ...string) *process {
+	cmd := exec.CommandContext(t.Context(), command[0], command[1:]...)
+	cmd.Env = slices.Concat(os.Environ(), anyone, settings)
+	p := &process{name: name, waiting: map[string]chan result{}, awake: map[string]bool{}, ended: make(chan struct{}), log: new(tail)}
+	cmd.Stderr = p.log
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -58,39 +65,39 @@ func startKPL(t *testing.T, version, port, executable string) *kpl {
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	k.in = in
-	go k.read(out)
+	p.in = in
+	go p.read(out)
 	t.Cleanup(func() {
 		in.Close() // it ends with that
-		<-k.ended
+		<-p.ended
 		cmd.Wait()
 	})
-	return k
+	return p
 }
 
-func (k *kpl) read(out io.Reader) {
-	defer close(k.ended)
+func (p *process) read(out io.Reader) {
+	defer close(p.ended)
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		f := strings.Split(lines.Text(), "\t")
 		if len(f) != 8 {
-			k.log.Write(lines.Bytes())
+			p.log.Write(lines.Bytes())
 			continue
 		}
-		k.mu.Lock()
-		done := k.waiting[f[1]+"\t"+f[3]]
-		k.mu.Unlock()
+		p.mu.Lock()
+		done := p.waiting[f[1]+"\t"+f[3]]
+		p.mu.Unlock()
 		done <- result{f[4], f[5], f[6], f[7]}
 	}
 }
 
-// put puts user records, and waits for all results. It returns the data of those that the KPL says are stored.
-func (k *kpl) put(t *testing.T, stream string, plain bool, users []string) (stored []string) {
+// put puts user records, and waits for all results. It returns the data of those that are said to be stored.
+func (p *process) put(t *testing.T, stream string, plain bool, users []string) (stored []string) {
 	if !plain {
-		stored = k.wake(t, stream)
+		stored = p.wake(t, stream)
 	}
-	results := k.begin(t, stream, plain, users)
+	results := p.begin(t, stream, plain, users)
 	for i, r := range results {
-		if got := k.wait(t, r); got.err == "" {
+		if got := p.wait(t, r); got.err == "" {
 			stored = append(stored, users[i])
 		} else {
 			t.Logf("%s is not stored: %s", users[i], got.err)
@@ -99,19 +106,19 @@ func (k *kpl) put(t *testing.T, stream string, plain bool, users []string) (stor
 	return stored
 }
 
-// wake puts pairs until one shares a stored record: before the KPL has listed a stream's shards it puts plain. It returns
+// wake puts pairs until one shares a stored record: before a producer has listed a stream's shards it puts plain. It returns
 // what is stored: nothing if the stream was put to before.
-func (k *kpl) wake(t *testing.T, stream string) (stored []string) {
-	k.mu.Lock()
-	awake := k.awake[stream]
-	k.awake[stream] = true
-	k.mu.Unlock()
+func (p *process) wake(t *testing.T, stream string) (stored []string) {
+	p.mu.Lock()
+	awake := p.awake[stream]
+	p.awake[stream] = true
+	p.mu.Unlock()
 	for i := 0; !awake; i++ {
 		pair := []string{fmt.Sprintf("a%03d", i), fmt.Sprintf("b%03d", i)}
-		results := k.begin(t, stream, false, pair)
-		a, b := k.wait(t, results[0]), k.wait(t, results[1])
+		results := p.begin(t, stream, false, pair)
+		a, b := p.wait(t, results[0]), p.wait(t, results[1])
 		if a.err != "" || b.err != "" || i == 999 {
-			t.Fatalf("the KPL does not aggregate: %+v %+v\n%s", a, b, k.log)
+			t.Fatalf("%s does not aggregate: %+v %+v\n%s", p.name, a, b, p.log)
 		}
 		stored = append(stored, pair...)
 		awake = a.sequenceNumber == b.sequenceNumber
@@ -120,32 +127,32 @@ func (k *kpl) wake(t *testing.T, stream string) (stored []string) {
 }
 
 // begin puts user records, each under a partition key of its own.
-func (k *kpl) begin(t *testing.T, stream string, plain bool, users []string) []chan result {
+func (p *process) begin(t *testing.T, stream string, plain bool, users []string) []chan result {
 	kind := "aggregated"
 	if plain {
 		kind = "plain"
 	}
 	results := make([]chan result, len(users))
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for i, user := range users {
 		results[i] = make(chan result, 1)
-		k.waiting[stream+"\t"+user] = results[i]
-		if _, err := fmt.Fprintf(k.in, "%s\t%s\tkey-%s\t%s\n", kind, stream, user, user); err != nil {
-			t.Fatalf("KPL: %v\n%s", err, k.log)
+		p.waiting[stream+"\t"+user] = results[i]
+		if _, err := fmt.Fprintf(p.in, "%s\t%s\tkey-%s\t%s\n", kind, stream, user, user); err != nil {
+			t.Fatalf("%s: %v\n%s", p.name, err, p.log)
 		}
 	}
 	return results
 }
 
-func (k *kpl) wait(t *testing.T, r chan result) result {
+func (p *process) wait(t *testing.T, r chan result) result {
 	select {
 	case got := <-r:
 		return got
-	case <-k.ended:
-		t.Fatalf("the KPL has ended\n%s", k.log)
+	case <-p.ended:
+		t.Fatalf("%s has ended\n%s", p.name, p.log)
 	case <-time.After(patience):
-		t.Fatalf("the KPL does not answer\n%s", k.log)
+		t.Fatalf("%s does not answer\n%s", p.name, p.log)
 	}
 	return result{}
 }

@@ -8,54 +8,105 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+
+	"github.com/kplkit/kplkit/deagg"
 )
 
-// rowOne is a producer that is not Java, on a stream of four shards.
-func rowOne() part {
-	part := part{
-		name: "row-1", versions: map[string]string{"KCL": "2.7.2", "Java": javaVersion()}, consumer: kcl("2.7.2"),
-		scenarios: []scenario{
-			{id: "python-aggregator/kcl-2.7.2", what: "Python's aws_kinesis_agg puts ten user records into each aggregate", check: losesSome,
-				play: readFourShards(func(w *world) putter { return python{w, perAggregate} })},
-			{id: "python-plain/kcl-2.7.2", what: "Python puts each user record by itself", check: exactly,
-				play: readFourShards(func(w *world) putter { return python{w, 0} })},
-			{id: "kplkit-put/kcl-2.7.2", what: "kplkit's producer puts ten user records into each aggregate", check: exactly,
-				play: readFourShards(func(w *world) putter { return newOurs(w) })},
-		},
+// source is a producer that is not Java.
+type source struct {
+	id, what   string
+	versions   map[string]string
+	aggregates bool
+	check      func(ledger) bool
+	by         func(*world) putter
+}
+
+func sources() []source {
+	const clientWhat = "kplkit's client for %s, over kplkit daemon, puts ten user records into each aggregate"
+	return []source{
+		{"python-aggregator", "Python's aws_kinesis_agg puts ten user records into each aggregate", map[string]string{"aws_kinesis_agg": aggregatorVersion()},
+			true, allLost, func(w *world) putter { return python{w, perAggregate} }},
+		{"python-plain", "Python puts each user record by itself", nil, false, allOnce, func(w *world) putter { return python{w, 0} }},
+		{"kplkit-put", "kplkit's producer puts ten user records into each aggregate", nil, true, allOnce, func(w *world) putter { return newOurs(w) }},
+		{"client-go", fmt.Sprintf(clientWhat, "Go"), map[string]string{"Go": strings.TrimPrefix(runtime.Version(), "go")},
+			true, allOnce, func(w *world) putter { return client{w, []string{builtClient}} }},
+		{"client-python", fmt.Sprintf(clientWhat, "Python"), map[string]string{"Python": pythonVersion()},
+			true, allOnce, func(w *world) putter { return client{w, []string{"python3", "../clients/put.py"}} }},
+		{"client-node", fmt.Sprintf(clientWhat, "Node"), map[string]string{"Node.js": nodeVersion()},
+			true, allOnce, func(w *world) putter { return client{w, []string{"node", "../clients/put.js"}} }},
 	}
-	for i := range part.scenarios {
-		if strings.HasPrefix(part.scenarios[i].id, "python-aggregator") {
-			part.scenarios[i].versions = map[string]string{"KCL": "2.7.2", "aws_kinesis_agg": aggregatorVersion()}
+}
+
+func allOnce(l ledger) bool { return l.Put == userRecords && l.Delivered == userRecords && exactly(l) }
+
+// allLost: what shares an aggregate with user records of other shards, as here all do, is dropped.
+func allLost(l ledger) bool { return l.Put == userRecords && l.Lost == userRecords }
+
+// rowOne is each producer that is not Java, on a stream of four shards.
+func rowOne() part {
+	part := part{name: "row-1", versions: map[string]string{"Java": javaVersion()}}
+	for _, version := range []string{"2.7.2", "3.5.1"} {
+		for _, s := range sources() {
+			part.scenarios = append(part.scenarios, scenario{
+				id: s.id + "/kcl-" + version, what: s.what, versions: merged(s.versions, map[string]string{"KCL": version}),
+				check: s.check, last: kcl(version), play: readFourShards(s),
+			})
 		}
 	}
 	return part
 }
 
 // readFourShards is a scenario: all is put, and one worker reads it.
-func readFourShards(by func(*world) putter) func(*stage, *testing.T) ledger {
+func readFourShards(s source) func(*stage, *testing.T) ledger {
 	return func(st *stage, t *testing.T) ledger {
 		st.createStream(t, st.stream, 4)
-		stored := by(st.world).put(t, st.stream, false, names(userRecords))
+		stored := s.by(st.world).put(t, st.stream, false, names(userRecords))
+		if n := st.aggregated(t, st.stream); s.aggregates && n < userRecords/2 || !s.aggregates && n > 0 {
+			t.Errorf("%d user records are in aggregates", n)
+		}
 		st.endShards(t, st.stream)
 		o := st.work(t, st.scenario.last, endsOfFour)
 		return newLedger(stored, o.records, o.refused)
 	}
 }
 
-// aggregatorVersion is that of the aws_kinesis_agg that run.sh has installed.
-var aggregatorVersion = sync.OnceValue(func() string {
-	const ask = "import importlib.metadata; print(importlib.metadata.version('aws_kinesis_agg'))"
-	out, err := exec.Command(filepath.Join(cache, "python", "bin", "python"), "-c", ask).Output()
+// aggregated counts the user records of a stream that are in aggregates.
+func (w *world) aggregated(t *testing.T, stream string) (n int) {
+	for _, shard := range w.shards(t, stream) {
+		var d deagg.Decoder
+		for u := range d.UserRecords(w.readShard(t, stream, *shard.ShardId)...) {
+			if u.Aggregated {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// Versions of what is installed.
+var (
+	aggregatorVersion = sync.OnceValue(func() string {
+		return said(pythonProgram, "-c", "import importlib.metadata; print(importlib.metadata.version('aws_kinesis_agg'))")
+	})
+	nodeVersion = sync.OnceValue(func() string { return said("node", "-p", "process.versions.node") })
+)
+
+var pythonProgram = filepath.Join(cache, "python", "bin", "python")
+
+// said is what a command writes.
+func said(command ...string) string {
+	out, err := exec.Command(command[0], command[1:]...).Output()
 	if err != nil {
 		return "unknown"
 	}
 	return strings.TrimSpace(string(out))
-})
+}
 
 // python puts what aws_kinesis_agg makes of user records.
 type python struct {
@@ -69,7 +120,7 @@ func (p python) put(t *testing.T, stream string, _ bool, users []string) (stored
 	for _, user := range users {
 		lines.Encode(map[string]any{"partition_key": "key-" + user, "data": []byte(user)}) // a buffer takes all
 	}
-	cmd := exec.CommandContext(t.Context(), filepath.Join(cache, "python", "bin", "python"), "../python/aggregate.py", fmt.Sprint(p.perAggregate))
+	cmd := exec.CommandContext(t.Context(), pythonProgram, "../python/aggregate.py", fmt.Sprint(p.perAggregate))
 	var complaints bytes.Buffer
 	cmd.Stdin, cmd.Stderr = &in, &complaints
 	out, err := cmd.Output()

@@ -32,7 +32,7 @@ type world struct {
 	iterators   iterators
 
 	start    sync.Once
-	producer *kpl
+	producer *process
 }
 
 func newWorld(t *testing.T, p part) *world {
@@ -58,7 +58,7 @@ func newWorld(t *testing.T, p part) *world {
 }
 
 // kpl returns the part's KPL, started when it is first wanted.
-func (w *world) kpl(t *testing.T) *kpl {
+func (w *world) kpl(t *testing.T) *process {
 	w.start.Do(func() { w.producer = startKPL(w.test, w.part.kpl, w.kplPort, "") })
 	if w.producer == nil {
 		t.Fatal("the KPL has not started")
