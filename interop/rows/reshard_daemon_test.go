@@ -3,7 +3,6 @@ package rows
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 )
@@ -28,15 +27,16 @@ func reshardDaemon() part {
 	return p
 }
 
-// daemonExecutable builds kplkit and returns a script that becomes kplkit daemon, with the wrapper's arguments.
+// daemonExecutable returns a script that becomes kplkit daemon, with the wrapper's arguments.
 func daemonExecutable(t *testing.T) string {
-	folder := t.TempDir()
-	program, script := filepath.Join(folder, "kplkit"), filepath.Join(folder, "daemon")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/kplkit")
-	cmd.Dir, cmd.Env = filepath.Join("..", ".."), append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := buildClients(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	program, err := filepath.Abs(builtKplkit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := filepath.Join(t.TempDir(), "daemon") // the wrapper puts certificates beside it
 	if err := os.WriteFile(script, fmt.Appendf(nil, "#!/bin/sh\nexec '%s' daemon \"$@\"\n", program), 0o755); err != nil {
 		t.Fatal(err)
 	}
