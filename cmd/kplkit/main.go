@@ -18,6 +18,9 @@ import (
 	"os"
 	"os/signal"
 
+	// Certificates for where the machine has none, as in an empty root file system: 150 KB. The machine's count more.
+	_ "golang.org/x/crypto/x509roots/fallback"
+
 	"github.com/kplkit/kplkit/internal/cli"
 )
 

@@ -1,7 +1,8 @@
 "use strict";
 // A child that keeps to the protocol, or breaks it as it is told: node fake-child.js PLAN ….
 // PLAN is JSON: {folder, runs: [{…}, …]}: each start takes the next of runs, the last one for ever. A file in the folder
-// counts the starts, and the file "stored" has a line for each record that this Kinesis has stored.
+// counts the starts, and the file "stored" has a line for each record that this Kinesis has stored. With holdAfter: N, the
+// results after the first N wait for the file "release".
 const fs = require("node:fs");
 const path = require("node:path");
 const { frame, FrameReader } = require("../lib/frames");
@@ -27,6 +28,9 @@ function write(bytes) {
   if (left > 0) fs.writeSync(1, bytes.subarray(0, left));
   process.kill(process.pid, "SIGKILL");
 }
+
+let results = 0;
+const held = () => results >= (run.holdAfter ?? Infinity) && !fs.existsSync(path.join(folder, "release"));
 
 let sequence = 1000;
 function answer(message) {
@@ -59,10 +63,11 @@ function answer(message) {
 // Answers go out in the order, or disorder, that is planned.
 const later = [];
 setInterval(() => {
-  if (run.silent || run.holdResults) return;
+  if (run.silent || run.holdResults || held()) return;
   if (run.shuffle) later.sort(() => Math.random() - 0.5);
   const n = run.slowResults ?? later.length;
   const some = later.splice(0, n);
+  results += some.length;
   if (some.length > 0) write(Buffer.concat(some));
 }, run.every ?? 1);
 

@@ -25,6 +25,7 @@ async function world(t, runs, { start = true, ...options } = {}) {
     lines,
     stored: () => lines("stored").map((line) => line.split(" ")),
     starts: () => lines("starts").map((line) => JSON.parse(line)),
+    release: () => fs.writeFileSync(path.join(folder, "release"), ""),
     start: () =>
       Producer.start({
         command: [process.execPath, path.join(__dirname, "fake-child.js"), JSON.stringify({ folder, runs })],
@@ -43,7 +44,7 @@ async function world(t, runs, { start = true, ...options } = {}) {
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Waits until fn() is true. */
-async function until(fn, what = String(fn), deadline = 10_000) {
+async function until(fn, what = String(fn), deadline = 30_000) {
   for (const end = Date.now() + deadline; !fn(); await sleep(5)) {
     if (Date.now() > end) throw new Error(`not within ${deadline} ms: ${what}`);
   }

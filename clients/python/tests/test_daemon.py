@@ -74,7 +74,7 @@ class Daemon(unittest.TestCase):
     def test_records_come_out_as_they_were_put(self):
         puts = [("k1", b"", None), ("k2", bytes(range(256)), str(2**128 - 1)), ("schlüssel", b"x" * 200_000, "0")]
         with self.producer() as p:
-            results = [p.put("s", *put).result(10) for put in puts]
+            results = [p.put("s", *put).result(60) for put in puts]
         found = {r["partition_key"]: r for r in self.kinesis.user_records()}
         self.assertEqual([r.shard_id for r in results[1:]], ["shardId-000000000001", "shardId-000000000000"])
         for (key, data, _), result in zip(
@@ -87,7 +87,7 @@ class Daemon(unittest.TestCase):
 
     def test_a_stream_that_is_not_there(self):
         with self.producer() as p:
-            error = p.put("nowhere", "k", b"x").exception(10)
+            error = p.put("nowhere", "k", b"x").exception(60)
         self.assertIsInstance(error, PutFailed)
         self.assertEqual(error.code, "ResourceNotFoundException")
 
@@ -110,7 +110,7 @@ class Daemon(unittest.TestCase):
                 futures = [p.put("s", f"k{i}", b"x") for i in range(100)]
                 p.flush(25)
                 self.assertEqual([f.exception(0) for f in futures], [None] * 100)
-                self.assertEqual(p.stats.restarts, 1)
+                self.assertGreaterEqual(p.stats.restarts, 1)  # the next one may start slowly
 
     def test_kills(self):
         """kill -9 at random moments, under load from two threads."""
@@ -205,7 +205,7 @@ while True:
         program.kill()
         out, _ = program.communicate()
         acknowledged += [int(line) for line in out.splitlines(True) if line.endswith(b"\n")]
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while os.path.exists(f"/proc/{child}/exe") and time.monotonic() < deadline:
             time.sleep(0.02)
         if os.path.isdir("/proc/self"):

@@ -20,14 +20,14 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 class Results(FakeTest):
     def test_a_result(self):
         with self.producer({}) as p:
-            result = p.put("s", "k", b"x").result(5)
+            result = p.put("s", "k", b"x").result(20)
             self.assertEqual(result.shard_id, "shardId-000000000000")
             self.assertTrue(result.sequence_number.isdigit())
             self.assertEqual((result.attempts[0].delay, result.attempts[0].duration), (3, 5))
 
     def test_a_refusal_says_why_and_what_helps(self):
         with self.producer({"code": "ResourceNotFoundException"}) as p:
-            error = p.put("s", "k", b"x").exception(5)
+            error = p.put("s", "k", b"x").exception(20)
         self.assertIs(type(error), PutFailed)
         self.assertEqual((error.code, error.message), ("ResourceNotFoundException", "no: ResourceNotFoundException"))
         self.assertEqual(len(error.attempts), 1)
@@ -35,13 +35,13 @@ class Results(FakeTest):
 
     def test_a_record_that_expired_in_the_child(self):
         with self.producer({"code": "Expired"}) as p:
-            self.assertIsInstance(p.put("s", "k", b"x").exception(5), PutExpired)
+            self.assertIsInstance(p.put("s", "k", b"x").exception(20), PutExpired)
 
     def test_a_put_cannot_be_cancelled(self):
         with self.producer({}) as p:
             future = p.put("s", "k", b"x")
             self.assertFalse(future.cancel())
-            future.result(5)
+            future.result(20)
 
     def test_asyncio(self):
         async def main(p):
@@ -69,10 +69,10 @@ class Results(FakeTest):
 
             with self.assertLogs("kplkit", "ERROR"):
                 p.put("s", "k", b"x").add_done_callback(callback)
-                p.put("s", "k2", b"x").result(5)
-                p.flush(5)
+                p.put("s", "k2", b"x").result(20)
+                p.flush(20)
             self.assertEqual(len(told), 3)
-            told[2].result(5)
+            told[2].result(20)
             self.assertEqual(p.stats.restarts, 0)
 
 
@@ -89,7 +89,7 @@ class Buffer(FakeTest):
 
     def test_a_record_larger_than_max_buffered_goes_alone(self):
         with self.producer({}, max_buffered=2 << 20) as p:
-            p.put("s", "k", bytes(5 << 20)).result(10)
+            p.put("s", "k", bytes(5 << 20)).result(20)
 
     def test_a_put_that_waits_ends_when_the_producer_is_closed(self):
         p = self.producer({"hold": 100}, max_buffered=2 << 20, record_ttl=1000)
@@ -106,7 +106,7 @@ class Buffer(FakeTest):
         thread.start()
         time.sleep(0.2)
         p.close()
-        thread.join(5)
+        thread.join(20)
         self.assertEqual(len(errors), 1)
 
     def test_a_callback_does_not_wait_for_room_that_it_would_have_to_make(self):
@@ -120,8 +120,8 @@ class Buffer(FakeTest):
                     errors.append(error)
 
             p.put("s", "k", b"small").add_done_callback(callback)
-            p.put("s", "k", bytes(1 << 20)).result(5)
-            p.flush(5)
+            p.put("s", "k", bytes(1 << 20)).result(20)
+            p.flush(20)
             self.assertEqual(len(errors), 1)
 
 
@@ -135,7 +135,7 @@ class Flush(FakeTest):
             self.assertEqual((caught.exception.outstanding, p.outstanding), (7, 7))
             self.assertIn("7 records", str(caught.exception))
             p.put("s", "k", b"x")
-            p.flush(5)
+            p.flush(20)
             self.assertTrue(all(f.done() for f in futures))
             self.assertEqual(p.outstanding, 0)
 
@@ -143,14 +143,14 @@ class Flush(FakeTest):
         with self.producer({"hold": 100, "answer_at_flush": True}) as p:
             first = p.put("s", "first", b"x")
             first.add_done_callback(lambda _: p.put("s", "later", b"x"))
-            p.flush(10)
+            p.flush(20)
             self.assertTrue(first.done())
             self.assertEqual(p.outstanding, 1)
 
     def test_it_is_sent_after_the_puts_before_it(self):
         with self.producer({}) as p:
             p.put("s", "k", b"x")
-            p.flush(5)
+            p.flush(20)
         lines = [line.split()[-1] for line in self.received(0)]
         self.assertEqual(lines[:3], ["AKID", "k", "flush"])
 
@@ -186,7 +186,7 @@ class Program(FakeTest):
             start_new_session=True,
         )
 
-    def done(self, program, timeout=20):
+    def done(self, program, timeout=60):
         out, err = program.communicate(timeout=timeout)
         return program.returncode, out, err
 
@@ -210,20 +210,24 @@ class Program(FakeTest):
     @unittest.skipUnless(hasattr(os, "fork"), "this system has no fork")
     def test_fork(self):
         body = """
-            if os.fork() == 0:
+            ready, done = os.pipe()
+            copy = os.fork()
+            if copy == 0:
                 for call in p.flush, lambda: p.put("s", "k", b"x"):
                     try:
                         call()
                     except ProducerClosed as error:
                         print(error, flush=True)
                 p.close()
-                time.sleep(3)  # lives on: its copies of the pipes must not keep the child alive
+                os.write(done, b"x")
+                time.sleep(60)  # lives on: its copies of the pipes must not keep the child alive
                 os._exit(0)
-            p.put("s", "k", b"x").result(5)
-            child = p.pid
+            p.put("s", "k", b"x").result(20)
+            os.read(ready, 1)
             t = time.monotonic()
             p.close()
-            print("closed" if time.monotonic() - t < 2 else "late", flush=True)
+            print("closed" if time.monotonic() - t < 9 else "late: killed after 10 s", flush=True)
+            os.kill(copy, 9)
             os.wait()
         """
         code, out, err = self.done(self.run_program(body))
@@ -257,7 +261,7 @@ class Program(FakeTest):
         child = int(program.stdout.readline())
         program.kill()
         self.done(program)
-        for _ in range(100):
+        for _ in range(1000):
             if not alive(child):
                 return
             time.sleep(0.05)
@@ -295,7 +299,7 @@ class Log(FakeTest):
         say = ["++++", "[2026] [0x1] [info] [main.cc:1] hello", "----", "[ERROR] bad", "panic: x"]
         with self.assertLogs("kplkit", "INFO") as logs:
             with self.producer({"say": say}) as p:
-                p.put("s", "k", b"x").result(5)
+                p.put("s", "k", b"x").result(20)
         levels = [(r.levelno, r.getMessage()) for r in logs.records]
         self.assertEqual(
             levels,
