@@ -32,7 +32,7 @@ type Config struct {
 	Endpoint    string                  // URL of Kinesis; "" for AWS's own. The native binary takes https only
 	Credentials aws.CredentialsProvider // config.LoadDefaultConfig(ctx) has them. Asked again before they expire
 
-	MaxBuffered int          // bytes of the records without a result, 64 MiB if 0, as producer.WithMaxBuffered counts them. A slow stream gets a part of it
+	MaxBuffered int          // bytes of the records without a result, 64 MiB if 0, data, keys, stream name and 512 for each. A slow stream gets a part of it
 	Logger      *slog.Logger // the child's log, its ends and restarts; slog.Default() if nil
 
 	AggregationEnabled    *bool // nil: true

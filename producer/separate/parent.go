@@ -96,7 +96,7 @@ func (p *Parent) Put(ctx context.Context, stream string, r producer.Record, done
 		return fmt.Errorf("separate: %w: %d bytes of data and partition key, the largest stream takes %d", producer.ErrTooLarge, bytes, largestRecord)
 	}
 	e := &pending{stream: stream, record: r, done: done, flow: p.book.flowOf(stream)}
-	if e.cost = int64(len(r.Data) + len(r.PartitionKey) + len(r.ExplicitHashKey) + recordOverhead); e.cost > int64(p.cfg.MaxBuffered) {
+	if e.cost = e.put().Cost(); e.cost > int64(p.cfg.MaxBuffered) {
 		return fmt.Errorf("separate: %w: it counts %d bytes, a buffer of %d takes no such record", producer.ErrTooLarge, e.cost, p.cfg.MaxBuffered)
 	}
 	if err := p.book.enter(ctx, e.flow, e.cost); err != nil {

@@ -398,10 +398,36 @@ func TestBadRecords(t *testing.T) {
 	})
 }
 
+// costOf is what a record counts, for the daemon too.
+func costOf(stream string, r producer.Record) int64 {
+	return (&pending{stream: stream, record: r}).put().Cost()
+}
+
+// TestSameCount: what the daemon counts never exceeds the parent's window, so it reads on: tiny records with a long name.
+func TestSameCount(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.cfg.MaxBuffered = 2 * mebibyte
+		var held int64
+		b.answer(func(_ *scripted, p kplpipe.Put) { held += p.Cost() })
+		p := b.started()
+		ctx, cancel := context.WithTimeout(b.ctx, time.Second)
+		defer cancel()
+		for p.Put(ctx, strings.Repeat("s", 128), producer.Record{PartitionKey: "k"}, nil) == nil {
+		}
+		synctest.Wait()
+		if most := int64(b.cfg.MaxBuffered); held > most || held < most-1024 {
+			b.Errorf("the child holds %d bytes of %d", held, most)
+		}
+		b.child(1).kill()
+		b.answer(func(s *scripted, p kplpipe.Put) { s.stored(p.ID) })
+		b.must(p.Close(b.ctx))
+	})
+}
+
 // TestFullBuffer: Put waits for room, as long as its context or the Parent.
 func TestFullBuffer(t *testing.T) {
 	inBubble(t, func(b *bench) {
-		b.cfg.MaxBuffered = 2 * (recordOverhead + 2)
+		b.cfg.MaxBuffered = int(2 * costOf("orders", producer.Record{PartitionKey: "k", Data: []byte("1")}))
 		b.onPut = func(*scripted, kplpipe.Put) {}
 		p := b.started()
 		b.put(p, "1")
@@ -435,7 +461,7 @@ func TestDoneFails(t *testing.T) {
 	for name, fails := range map[string]func(){"panic": func() { panic("of the caller") }, "Goexit": runtime.Goexit} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(b *bench) {
-				b.cfg.MaxBuffered = 3 * (recordOverhead + 4)
+				b.cfg.MaxBuffered = int(3 * costOf("orders", producer.Record{PartitionKey: "k", Data: []byte("100")}))
 				p := b.started()
 				for i := range 30 {
 					r := producer.Record{PartitionKey: "k", Data: fmt.Append(nil, i)}

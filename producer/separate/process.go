@@ -25,8 +25,8 @@ type process interface {
 // launcher starts a child with the credentials of now. Tests have their own.
 type launcher func(credentials *kplpb.Credentials) (process, error)
 
-// kplkit stops reading while its buffer is full, and counts more for a record than the parent does. So that it never has to,
-// its buffer is this many times as large; it is told so where its own default, in bytes, is less.
+// kplkit stops reading while half of its buffer is full, and holds records that have expired here a little longer. So that
+// it never has to, its buffer is this many times as large; it is told so where its own default, in bytes, is less.
 const (
 	childShare  = 4
 	childBuffer = 256 * mebibyte
