@@ -215,7 +215,7 @@ func TestCrashLoop(t *testing.T) {
 		p := b.started()
 		b.answer(func(s *scripted, _ kplpipe.Put) {
 			s.says("++++\n[time] [info] [main.go:1] hello\n----\npanic: out of luck\n\ngoroutine 1 [running]:\n" + strings.Repeat("main.main()\n", 30))
-			s.die(2, "exit status 2")
+			s.die("exit status 2")
 		})
 		b.put(p, "1")
 		waits := make(chan error)
@@ -241,12 +241,13 @@ func TestCrashLoop(t *testing.T) {
 	})
 }
 
-// TestExitCode1: it is said at once, by Start and later.
+// TestExitCode1: of the first child it is the error of Start, at once. Of one that came after a child which had answered it
+// is an end like any other: what is wrong may pass.
 func TestExitCode1(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		exit := func(s *scripted) {
-			s.says("++++\n[time] [error] [x] region is wrong\n----\n")
-			s.die(1, "exit status 1")
+			s.says("++++\n[time] [error] [x] CA_FILE is not there\n----\n")
+			s.die("exit status 1")
 		}
 		b.fates = []fate{{hang: 1}}
 		go func() {
@@ -255,16 +256,28 @@ func TestExitCode1(t *testing.T) {
 		}()
 		begin := time.Now()
 		var child *ChildError
-		if _, err := b.start(); !errors.As(err, &child) || child.Status != "exit status 1" || !strings.Contains(err.Error(), "region is wrong") || time.Since(begin) > time.Second {
-			b.Errorf("%v after %v", err, time.Since(begin))
+		if _, err := b.start(); !errors.As(err, &child) || child.Status != "exit status 1" || !strings.Contains(err.Error(), "CA_FILE") || time.Since(begin) > time.Second || b.count() != 1 {
+			b.Errorf("%v after %v, %d children", err, time.Since(begin), b.count())
 		}
 		p := b.started()
-		b.answer(func(s *scripted, _ kplpipe.Put) { exit(s) })
+		b.answer(func(s *scripted, p kplpipe.Put) {
+			if s.number < 5 || string(p.Data) == "never" {
+				exit(s)
+				return
+			}
+			s.stored(p.ID)
+		})
 		b.put(p, "1")
-		if err := b.result("1").Err; !errors.As(err, &child) || !strings.Contains(err.Error(), "bad setting") || b.count() != 2 {
+		time.Sleep(time.Second)
+		if r := b.result("1"); r.Err != nil || b.count() != 5 {
+			b.Errorf("%v after %d children", r.Err, b.count())
+		}
+		b.put(p, "never")
+		time.Sleep(20 * time.Second)
+		if err := b.result("never").Err; !errors.As(err, &child) || child.Status != "exit status 1" || !strings.Contains(err.Error(), "10 times in a row") {
 			b.Errorf("%v", err)
 		}
-		if !strings.Contains(b.log.String(), `level=ERROR msg="[time] [error] [x] region is wrong" from=child`) {
+		if !strings.Contains(b.log.String(), `level=ERROR msg="[time] [error] [x] CA_FILE is not there" from=child`) {
 			b.Errorf("log: %s", b.log.String())
 		}
 		b.must(p.Close(b.ctx))
@@ -361,7 +374,7 @@ func TestGivenBack(t *testing.T) {
 				return
 			}
 			s.failed(p.ID, "Shutdown")
-			s.die(0, "exit status 0")
+			s.die("exit status 0")
 		})
 		p := b.started()
 		b.put(p, "1")
