@@ -26,6 +26,9 @@ func (p Put) Cost() int64 {
 	return int64(putOverhead + len(p.Stream) + len(p.PartitionKey) + len(p.ExplicitHashKey) + len(p.Data))
 }
 
+// MostBuffered is the largest --max-buffered of the daemon, in bytes: what an int holds everywhere, twice.
+const MostBuffered = 1000 << 20
+
 // ReadPut reads the next message as Read does. A put_record comes as Put, which takes one allocation instead of nine, and
 // other is nil. Every other message is other.
 func (r *Reader) ReadPut() (put Put, other *kplpb.Message, err error) {

@@ -32,7 +32,7 @@ type Config struct {
 	Endpoint    string                  // URL of Kinesis; "" for AWS's own. The native binary takes https only
 	Credentials aws.CredentialsProvider // config.LoadDefaultConfig(ctx) has them. Asked again before they expire
 
-	MaxBuffered int          // bytes of the records without a result, 64 MiB if 0, data, keys, stream name and 512 for each. A slow stream gets a part of it
+	MaxBuffered int          // bytes of the records without a result, 64 MiB if 0, 250 MiB at most: data, keys, stream name and 512 for each. A slow stream gets a part of it
 	Logger      *slog.Logger // the child's log, its ends and restarts; slog.Default() if nil
 
 	AggregationEnabled    *bool // nil: true
@@ -163,8 +163,8 @@ func (c *Config) own() error {
 	if c.Credentials == nil {
 		errs = append(errs, bad("Credentials", nil, "an aws.CredentialsProvider, for example that of config.LoadDefaultConfig"))
 	}
-	if c.MaxBuffered < 2*mebibyte {
-		errs = append(errs, bad("MaxBuffered", c.MaxBuffered, "2 MiB or more"))
+	if c.MaxBuffered < 2*mebibyte || c.MaxBuffered > mostBuffered {
+		errs = append(errs, bad("MaxBuffered", c.MaxBuffered, fmt.Sprintf("2 to %d MiB, in bytes", mostBuffered/mebibyte)))
 	}
 	return errors.Join(errs...)
 }

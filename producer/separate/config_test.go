@@ -1,6 +1,7 @@
 package separate
 
 import (
+	"fmt"
 	"log/slog"
 	"reflect"
 	"strings"
@@ -114,6 +115,18 @@ func TestBadConfig(t *testing.T) {
 	for _, want := range []string{"Command", "Region", "Credentials", "MaxBuffered", "collection_max_count", "connect_timeout", "record_ttl", "ThreadConfig", "metrics_level", "planet"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s is not in: %v", want, err)
+		}
+	}
+}
+
+// TestMaxBuffered: what the child would refuse is refused here, by its own name.
+func TestMaxBuffered(t *testing.T) {
+	for bytes, ok := range map[int]bool{2*mebibyte - 1: false, 2 * mebibyte: true, 250 * mebibyte: true, 250*mebibyte + 1: false} {
+		cfg := valid()
+		cfg.MaxBuffered = bytes
+		cfg = cfg.withDefaults()
+		if _, err := cfg.configuration(); (err == nil) != ok || !ok && !strings.Contains(err.Error(), fmt.Sprintf("MaxBuffered: %d, want 2 to 250 MiB", bytes)) {
+			t.Errorf("%d: %v", bytes, err)
 		}
 	}
 }

@@ -30,6 +30,8 @@ type launcher func(credentials *kplpb.Credentials) (process, error)
 const (
 	childShare  = 4
 	childBuffer = 256 * mebibyte
+
+	mostBuffered = kplpipe.MostBuffered / childShare // of the parent, so that the child can have that
 )
 
 // piped is a real child on its standard input and output.
