@@ -97,8 +97,14 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// longest is what longer times count as: about a century, as with the daemon, since they are added to each other.
+const longest = 100 * 365 * 24 * time.Hour
+
 // patience is how long the parent waits for a result.
-func (c *Config) patience() time.Duration { return c.RecordTTL + min(c.RecordTTL/10, time.Second) }
+func (c *Config) patience() time.Duration { return min(c.RecordTTL, longest) + c.grace() }
+
+// grace is how long the child may take after a record's time to say what became of it.
+func (c *Config) grace() time.Duration { return min(c.RecordTTL/10, time.Second) }
 
 // isKplkit tells whether the child is kplkit, rather than the KPL's native binary.
 func (c *Config) isKplkit() bool { return slices.Contains(c.Command[1:], "daemon") }
@@ -206,5 +212,5 @@ func millis(d time.Duration) *uint64 {
 	if d < 0 {
 		return new(uint64(math.MaxUint64))
 	}
-	return set(uint64((d + time.Millisecond - 1) / time.Millisecond))
+	return set(uint64((min(d, longest) + time.Millisecond - 1) / time.Millisecond))
 }

@@ -3,6 +3,7 @@ package separate
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -159,7 +160,7 @@ func TestWords(t *testing.T) {
 }
 
 func TestMillis(t *testing.T) {
-	for d, want := range map[time.Duration]uint64{1: 1, time.Millisecond: 1, time.Millisecond + 1: 2, time.Second: 1000} {
+	for d, want := range map[time.Duration]uint64{1: 1, time.Millisecond: 1, time.Millisecond + 1: 2, time.Second: 1000, math.MaxInt64: 3_153_600_000_000} {
 		if got := millis(d); *got != want {
 			t.Errorf("%v is %d ms", d, *got)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -327,6 +328,22 @@ func TestExpired(t *testing.T) {
 		b.must(p.Close(b.ctx))
 		if s := p.Stats(); s.Ignored != 1 {
 			b.Errorf("%+v", s)
+		}
+	})
+}
+
+// TestNeverExpire: the longest time to live is long.
+func TestNeverExpire(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.cfg.RecordTTL = math.MaxInt64
+		b.answer(func(s *scripted, p kplpipe.Put) {
+			go func() { time.Sleep(time.Hour); s.stored(p.ID) }()
+		})
+		p := b.started()
+		b.put(p, "1")
+		b.must(p.Close(b.ctx))
+		if r := b.result("1"); r.Err != nil {
+			b.Error(r.Err)
 		}
 	})
 }
