@@ -17,6 +17,9 @@ const largestRecord = 10 * mebibyte
 // hurryInterval is how often the child is told to flush while somebody waits for it: a flush may overtake records.
 const hurryInterval = 500 * time.Millisecond
 
+// shortestGrace keeps a busy machine from looking like one that stood still.
+const shortestGrace = 100 * time.Millisecond
+
 // Parent puts records through a child. It is safe for concurrent use.
 type Parent struct {
 	cfg       Config
@@ -169,15 +172,20 @@ func (p *Parent) Stats() Stats {
 	return s
 }
 
-// keepTime expires records until the Parent is closed.
+// keepTime expires records until the Parent is closed. It wakes once in a grace at least: that it wakes late means that
+// the whole program stood still, so it waits once more, in which the results that lie in the pipe since then are read.
 func (p *Parent) keepTime() {
+	grace := max(p.cfg.grace(), shortestGrace)
 	for {
-		wake := time.NewTimer(time.Until(p.book.expire(p.cfg.patience())))
-		select {
-		case <-wake.C:
-		case <-p.ended:
-			wake.Stop()
-			return
+		wait := min(time.Until(p.book.expire(p.cfg.patience())), grace)
+		for late := true; late; wait = grace {
+			begin := time.Now()
+			select {
+			case <-time.After(wait):
+			case <-p.ended:
+				return
+			}
+			late = time.Since(begin)-wait > grace/4
 		}
 	}
 }
