@@ -2,7 +2,6 @@ package separate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -13,6 +12,9 @@ import (
 
 // largestRecord is the most that any stream takes: data and partition key.
 const largestRecord = 10 * mebibyte
+
+// longestName is what Kinesis takes, in bytes. With it the largest record fits into a frame.
+const longestName = 128
 
 // hurryInterval is how often the child is told to flush while somebody waits for it: a flush may overtake records.
 const hurryInterval = 500 * time.Millisecond
@@ -89,8 +91,8 @@ func start(ctx context.Context, cfg Config, launch launcher) (*Parent, error) {
 // changed until then. The Position of a result is after the whole stored record: the child does not say the
 // sub-sequence number of the user record.
 func (p *Parent) Put(ctx context.Context, stream string, r producer.Record, done func(producer.Record, producer.Result)) error {
-	if stream == "" {
-		return errors.New(`separate: the stream is "", want its name`)
+	if n := len(stream); n < 1 || n > longestName {
+		return fmt.Errorf("separate: the stream's name has %d bytes, want 1 to %d", n, longestName)
 	}
 	if _, err := r.HashKey(); err != nil {
 		return fmt.Errorf("separate: %w", err)

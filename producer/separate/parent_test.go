@@ -412,6 +412,7 @@ func TestBadRecords(t *testing.T) {
 			want   error
 		}{
 			"no stream":    {"", producer.Record{PartitionKey: "k"}, nil},
+			"long stream":  {strings.Repeat("s", 129), producer.Record{PartitionKey: "k"}, nil},
 			"no key":       {"orders", producer.Record{}, aggregator.ErrPartitionKey},
 			"hash key":     {"orders", producer.Record{PartitionKey: "k", ExplicitHashKey: "-1"}, aggregator.ErrExplicitHashKey},
 			"more than 10": {"orders", producer.Record{PartitionKey: "k", Data: make([]byte, 10*mebibyte)}, producer.ErrTooLarge},
