@@ -21,8 +21,11 @@ func (a Arguments) daemon(ctx context.Context, log *slog.Logger) (*Daemon, error
 	if a.Configuration == "" {
 		return nil, setting("the option '--configuration' is required")
 	}
-	if a.Grace < 0 || a.MaxBuffered < minBuffered || a.MaxBuffered > mostBuffered {
-		return nil, setting("--grace %v, --max-buffered %d: want 0s or more, and %d to %d", a.Grace, a.MaxBuffered, minBuffered, mostBuffered)
+	if a.Grace < 0 {
+		return nil, setting("--grace is %v, want 0s or more", a.Grace)
+	}
+	if a.MaxBuffered < minBuffered || a.MaxBuffered > kplpipe.MostBuffered {
+		return nil, setting("--max-buffered is %d, want %d to %d", a.MaxBuffered, minBuffered, kplpipe.MostBuffered)
 	}
 	o := Options{CAPath: a.CAPath, CAFile: a.CAFile, MaxBuffered: a.MaxBuffered, Logger: log}
 	m, err := argument("configuration", a.Configuration)
@@ -55,11 +58,8 @@ func (a Arguments) daemon(ctx context.Context, log *slog.Logger) (*Daemon, error
 	return d, nil
 }
 
-// Limits of --max-buffered: the largest record twice, and what an int holds everywhere, twice.
-const (
-	minBuffered  = 24 << 20
-	mostBuffered = 1000 << 20
-)
+// minBuffered is the least of --max-buffered: the largest record twice. The most is kplpipe.MostBuffered.
+const minBuffered = 24 << 20
 
 func argument(name, text string) (*kplpb.Message, error) {
 	m, err := kplpipe.ParseArgument(text)

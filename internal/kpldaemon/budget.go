@@ -2,9 +2,6 @@ package kpldaemon
 
 import "sync"
 
-// putOverhead is what a put counts besides its bytes: for what is kept beside it, and for its result.
-const putOverhead = 512
-
 // budget bounds the bytes of all puts that have no written result. A client may have no more than is left free, and
 // one put at any rate: one that reads no results can't stop the others.
 type budget struct {

@@ -86,7 +86,7 @@ func (c *conn) read() error {
 // take hands a put to its stream, once there is room for it. It reports false if no more are taken.
 func (c *conn) take(p kplpipe.Put) bool {
 	x := &put{c: c, id: p.ID, read: time.Now(), record: producer.Record{PartitionKey: p.PartitionKey, ExplicitHashKey: p.ExplicitHashKey, Data: p.Data}}
-	x.size = putOverhead + int64(len(p.Stream)+len(p.PartitionKey)+len(p.ExplicitHashKey)+len(p.Data))
+	x.size = p.Cost()
 	if !c.d.budget.take(&c.part, x.size) {
 		return false
 	}

@@ -3,6 +3,7 @@ package kpldaemon
 import (
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -203,4 +204,18 @@ func TestProxy(t *testing.T) {
 
 func basicAuth(header string) (user, password string, ok bool) {
 	return (&http.Request{Header: http.Header{"Authorization": {header}}}).BasicAuth()
+}
+
+// TestLimitsOfFlags: each flag that is out of its limits is named, and no other one.
+func TestLimitsOfFlags(t *testing.T) {
+	for want, a := range map[string]Arguments{
+		"--grace is -1s, want 0s or more":                           {Grace: -time.Second, MaxBuffered: DefaultMaxBuffered},
+		"--max-buffered is 1048576001, want 25165824 to 1048576000": {MaxBuffered: kplpipe.MostBuffered + 1},
+		"--max-buffered is 1, want 25165824 to 1048576000":          {MaxBuffered: 1},
+	} {
+		a.From, a.To, a.Configuration = "-", "-", "00"
+		if _, err := a.daemon(t.Context(), NewLogger(&lines{}, "info")); !errors.Is(err, ErrSetting) || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
 }

@@ -17,6 +17,18 @@ type Put struct {
 	Data                                  []byte
 }
 
+// putOverhead is what a put counts besides its bytes: for what is kept beside it, and for its result.
+const putOverhead = 512
+
+// Cost is what a put counts in bytes, in the windows of both sides. A parent that counted less would send more than the
+// daemon reads, and take it for one that hangs.
+func (p Put) Cost() int64 {
+	return int64(putOverhead + len(p.Stream) + len(p.PartitionKey) + len(p.ExplicitHashKey) + len(p.Data))
+}
+
+// MostBuffered is the largest --max-buffered of the daemon, in bytes: what an int holds everywhere, twice.
+const MostBuffered = 1000 << 20
+
 // ReadPut reads the next message as Read does. A put_record comes as Put, which takes one allocation instead of nine, and
 // other is nil. Every other message is other.
 func (r *Reader) ReadPut() (put Put, other *kplpb.Message, err error) {

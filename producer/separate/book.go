@@ -13,9 +13,6 @@ import (
 	"github.com/kplkit/kplkit/producer"
 )
 
-// recordOverhead is what a record counts besides its own bytes: what is kept beside it.
-const recordOverhead = 256
-
 // fillSize is about how many bytes of frames are made at once: twice what a pipe holds on Linux.
 const fillSize = 128 << 10
 
@@ -30,6 +27,13 @@ type pending struct {
 	deadline   time.Time
 	sent       bool // to one child at least
 	prev, next *pending
+}
+
+// put is what the child gets.
+func (e *pending) put() kplpipe.Put {
+	return kplpipe.Put{
+		ID: e.id, Stream: e.stream, PartitionKey: e.record.PartitionKey, ExplicitHashKey: e.record.ExplicitHashKey, Data: e.record.Data,
+	}
 }
 
 // settlement is a record with its result, or the mark of a Flush: all records before it have been delivered.
@@ -190,9 +194,7 @@ func (b *book) fill(frames []byte) []byte {
 			b.stats.SentAgain++
 		}
 		e.sent = true
-		frames = kplpipe.AppendPut(frames, kplpipe.Put{
-			ID: e.id, Stream: e.stream, PartitionKey: e.record.PartitionKey, ExplicitHashKey: e.record.ExplicitHashKey, Data: e.record.Data,
-		})
+		frames = kplpipe.AppendPut(frames, e.put())
 	}
 	if b.flushTo != 0 && (b.next == nil || b.next.id > b.flushTo) {
 		b.id++

@@ -32,7 +32,7 @@ type Config struct {
 	Endpoint    string                  // URL of Kinesis; "" for AWS's own. The native binary takes https only
 	Credentials aws.CredentialsProvider // config.LoadDefaultConfig(ctx) has them. Asked again before they expire
 
-	MaxBuffered int          // bytes of the records without a result, 64 MiB if 0, as producer.WithMaxBuffered counts them. A slow stream gets a part of it
+	MaxBuffered int          // bytes of the records without a result, 64 MiB if 0, 250 MiB at most: data, keys, stream name and 512 for each. A slow stream gets a part of it
 	Logger      *slog.Logger // the child's log, its ends and restarts; slog.Default() if nil
 
 	AggregationEnabled    *bool // nil: true
@@ -97,8 +97,14 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// longest is what longer times count as: about a century, as with the daemon, since they are added to each other.
+const longest = 100 * 365 * 24 * time.Hour
+
 // patience is how long the parent waits for a result.
-func (c *Config) patience() time.Duration { return c.RecordTTL + min(c.RecordTTL/10, time.Second) }
+func (c *Config) patience() time.Duration { return min(c.RecordTTL, longest) + c.grace() }
+
+// grace is how long the child may take after a record's time to say what became of it.
+func (c *Config) grace() time.Duration { return min(c.RecordTTL/10, time.Second) }
 
 // isKplkit tells whether the child is kplkit, rather than the KPL's native binary.
 func (c *Config) isKplkit() bool { return slices.Contains(c.Command[1:], "daemon") }
@@ -163,8 +169,8 @@ func (c *Config) own() error {
 	if c.Credentials == nil {
 		errs = append(errs, bad("Credentials", nil, "an aws.CredentialsProvider, for example that of config.LoadDefaultConfig"))
 	}
-	if c.MaxBuffered < 2*mebibyte {
-		errs = append(errs, bad("MaxBuffered", c.MaxBuffered, "2 MiB or more"))
+	if c.MaxBuffered < 2*mebibyte || c.MaxBuffered > mostBuffered {
+		errs = append(errs, bad("MaxBuffered", c.MaxBuffered, fmt.Sprintf("2 to %d MiB, in bytes", mostBuffered/mebibyte)))
 	}
 	return errors.Join(errs...)
 }
@@ -206,5 +212,5 @@ func millis(d time.Duration) *uint64 {
 	if d < 0 {
 		return new(uint64(math.MaxUint64))
 	}
-	return set(uint64((d + time.Millisecond - 1) / time.Millisecond))
+	return set(uint64((min(d, longest) + time.Millisecond - 1) / time.Millisecond))
 }

@@ -1,7 +1,9 @@
 package separate
 
 import (
+	"fmt"
 	"log/slog"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -118,6 +120,18 @@ func TestBadConfig(t *testing.T) {
 	}
 }
 
+// TestMaxBuffered: what the child would refuse is refused here, by its own name.
+func TestMaxBuffered(t *testing.T) {
+	for bytes, ok := range map[int]bool{2*mebibyte - 1: false, 2 * mebibyte: true, 250 * mebibyte: true, 250*mebibyte + 1: false} {
+		cfg := valid()
+		cfg.MaxBuffered = bytes
+		cfg = cfg.withDefaults()
+		if _, err := cfg.configuration(); (err == nil) != ok || !ok && !strings.Contains(err.Error(), fmt.Sprintf("MaxBuffered: %d, want 2 to 250 MiB", bytes)) {
+			t.Errorf("%d: %v", bytes, err)
+		}
+	}
+}
+
 // TestWords: the KPL's records become the logger's, with their level; other lines are warnings; a crash is remembered.
 func TestWords(t *testing.T) {
 	var log strings.Builder
@@ -146,7 +160,7 @@ func TestWords(t *testing.T) {
 }
 
 func TestMillis(t *testing.T) {
-	for d, want := range map[time.Duration]uint64{1: 1, time.Millisecond: 1, time.Millisecond + 1: 2, time.Second: 1000} {
+	for d, want := range map[time.Duration]uint64{1: 1, time.Millisecond: 1, time.Millisecond + 1: 2, time.Second: 1000, math.MaxInt64: 3_153_600_000_000} {
 		if got := millis(d); *got != want {
 			t.Errorf("%v is %d ms", d, *got)
 		}

@@ -25,8 +25,9 @@
 //
 // Any frame from the child is a sign of life. A child that sends none for 30 s while a question of the parent is open hangs, and is
 // killed. A child that ended is started again at once, and if that does not help after waits that double from 100 ms to 5 s.
-// Ten ends in a row without a result in between are a crash loop, and so is exit code 1, which means a bad setting, at its
-// first time: all outstanding records get a [ChildError], which says what the child said last, and so does every later Put.
+// Ten ends in a row without a result in between, with whatever exit code, are a crash loop: all outstanding records get a
+// [ChildError], which says what the child said last, and so does every later Put. A first child that ends before it has
+// answered, for example for a bad setting, is not started again: that is the error of Start.
 //
 // The child is in a process group of its own where the platform has them: Ctrl-C at the terminal does not reach it, so the
 // program can still flush. When the program dies, the child sees the end of its input. kplkit then sends what it holds, for 4 s at

@@ -12,8 +12,6 @@ type ChildError struct {
 	Status  string   // how it ended: "exit status 2", "signal: killed"; "" if it never ran
 	Words   []string // the last lines that it wrote to stderr, and the one that says why it crashed
 	Err     error    // why the parent takes it for ended, or does not start it again
-
-	code int
 }
 
 func (e *ChildError) Error() string {

@@ -45,12 +45,12 @@ type life struct {
 }
 
 // run returns when the child has ended and all that it wrote is read: how, and why. ending asks it to end, killing ends it.
-func (l *life) run(ending, killing context.Context) (code int, status string, why error) {
+func (l *life) run(ending, killing context.Context) (status string, why error) {
 	l.book.begin() // before anything is sent
 	died := make(chan struct{})
 	go func() {
 		defer close(died)
-		code, status = l.wait()
+		status = l.wait()
 	}()
 	faults := make(chan error, 3)
 	var readers, others sync.WaitGroup
@@ -72,7 +72,7 @@ func (l *life) run(ending, killing context.Context) (code int, status string, wh
 	l.log().Close()
 	<-rest
 	others.Wait()
-	return code, status, why
+	return status, why
 }
 
 // untilEnd waits for a reason to end.

@@ -2,7 +2,6 @@ package separate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -14,8 +13,14 @@ import (
 // largestRecord is the most that any stream takes: data and partition key.
 const largestRecord = 10 * mebibyte
 
+// longestName is what Kinesis takes, in bytes. With it the largest record fits into a frame.
+const longestName = 128
+
 // hurryInterval is how often the child is told to flush while somebody waits for it: a flush may overtake records.
 const hurryInterval = 500 * time.Millisecond
+
+// shortestGrace keeps a busy machine from looking like one that stood still.
+const shortestGrace = 100 * time.Millisecond
 
 // Parent puts records through a child. It is safe for concurrent use.
 type Parent struct {
@@ -86,8 +91,8 @@ func start(ctx context.Context, cfg Config, launch launcher) (*Parent, error) {
 // changed until then. The Position of a result is after the whole stored record: the child does not say the
 // sub-sequence number of the user record.
 func (p *Parent) Put(ctx context.Context, stream string, r producer.Record, done func(producer.Record, producer.Result)) error {
-	if stream == "" {
-		return errors.New(`separate: the stream is "", want its name`)
+	if n := len(stream); n < 1 || n > longestName {
+		return fmt.Errorf("separate: the stream's name has %d bytes, want 1 to %d", n, longestName)
 	}
 	if _, err := r.HashKey(); err != nil {
 		return fmt.Errorf("separate: %w", err)
@@ -96,7 +101,7 @@ func (p *Parent) Put(ctx context.Context, stream string, r producer.Record, done
 		return fmt.Errorf("separate: %w: %d bytes of data and partition key, the largest stream takes %d", producer.ErrTooLarge, bytes, largestRecord)
 	}
 	e := &pending{stream: stream, record: r, done: done, flow: p.book.flowOf(stream)}
-	if e.cost = int64(len(r.Data) + len(r.PartitionKey) + len(r.ExplicitHashKey) + recordOverhead); e.cost > int64(p.cfg.MaxBuffered) {
+	if e.cost = e.put().Cost(); e.cost > int64(p.cfg.MaxBuffered) {
 		return fmt.Errorf("separate: %w: it counts %d bytes, a buffer of %d takes no such record", producer.ErrTooLarge, e.cost, p.cfg.MaxBuffered)
 	}
 	if err := p.book.enter(ctx, e.flow, e.cost); err != nil {
@@ -169,15 +174,20 @@ func (p *Parent) Stats() Stats {
 	return s
 }
 
-// keepTime expires records until the Parent is closed.
+// keepTime expires records until the Parent is closed. It wakes once in a grace at least: that it wakes late means that
+// the whole program stood still, so it waits once more, in which the results that lie in the pipe since then are read.
 func (p *Parent) keepTime() {
+	grace := max(p.cfg.grace(), shortestGrace)
 	for {
-		wake := time.NewTimer(time.Until(p.book.expire(p.cfg.patience())))
-		select {
-		case <-wake.C:
-		case <-p.ended:
-			wake.Stop()
-			return
+		wait := min(time.Until(p.book.expire(p.cfg.patience())), grace)
+		for late := true; late; wait = grace {
+			begin := time.Now()
+			select {
+			case <-time.After(wait):
+			case <-p.ended:
+				return
+			}
+			late = time.Since(begin)-wait > grace/4
 		}
 	}
 }

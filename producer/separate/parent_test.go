@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -215,7 +216,7 @@ func TestCrashLoop(t *testing.T) {
 		p := b.started()
 		b.answer(func(s *scripted, _ kplpipe.Put) {
 			s.says("++++\n[time] [info] [main.go:1] hello\n----\npanic: out of luck\n\ngoroutine 1 [running]:\n" + strings.Repeat("main.main()\n", 30))
-			s.die(2, "exit status 2")
+			s.die("exit status 2")
 		})
 		b.put(p, "1")
 		waits := make(chan error)
@@ -241,12 +242,13 @@ func TestCrashLoop(t *testing.T) {
 	})
 }
 
-// TestExitCode1: it is said at once, by Start and later.
+// TestExitCode1: of the first child it is the error of Start, at once. Of one that came after a child which had answered it
+// is an end like any other: what is wrong may pass.
 func TestExitCode1(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		exit := func(s *scripted) {
-			s.says("++++\n[time] [error] [x] region is wrong\n----\n")
-			s.die(1, "exit status 1")
+			s.says("++++\n[time] [error] [x] CA_FILE is not there\n----\n")
+			s.die("exit status 1")
 		}
 		b.fates = []fate{{hang: 1}}
 		go func() {
@@ -255,16 +257,28 @@ func TestExitCode1(t *testing.T) {
 		}()
 		begin := time.Now()
 		var child *ChildError
-		if _, err := b.start(); !errors.As(err, &child) || child.Status != "exit status 1" || !strings.Contains(err.Error(), "region is wrong") || time.Since(begin) > time.Second {
-			b.Errorf("%v after %v", err, time.Since(begin))
+		if _, err := b.start(); !errors.As(err, &child) || child.Status != "exit status 1" || !strings.Contains(err.Error(), "CA_FILE") || time.Since(begin) > time.Second || b.count() != 1 {
+			b.Errorf("%v after %v, %d children", err, time.Since(begin), b.count())
 		}
 		p := b.started()
-		b.answer(func(s *scripted, _ kplpipe.Put) { exit(s) })
+		b.answer(func(s *scripted, p kplpipe.Put) {
+			if s.number < 5 || string(p.Data) == "never" {
+				exit(s)
+				return
+			}
+			s.stored(p.ID)
+		})
 		b.put(p, "1")
-		if err := b.result("1").Err; !errors.As(err, &child) || !strings.Contains(err.Error(), "bad setting") || b.count() != 2 {
+		time.Sleep(time.Second)
+		if r := b.result("1"); r.Err != nil || b.count() != 5 {
+			b.Errorf("%v after %d children", r.Err, b.count())
+		}
+		b.put(p, "never")
+		time.Sleep(20 * time.Second)
+		if err := b.result("never").Err; !errors.As(err, &child) || child.Status != "exit status 1" || !strings.Contains(err.Error(), "10 times in a row") {
 			b.Errorf("%v", err)
 		}
-		if !strings.Contains(b.log.String(), `level=ERROR msg="[time] [error] [x] region is wrong" from=child`) {
+		if !strings.Contains(b.log.String(), `level=ERROR msg="[time] [error] [x] CA_FILE is not there" from=child`) {
 			b.Errorf("log: %s", b.log.String())
 		}
 		b.must(p.Close(b.ctx))
@@ -318,6 +332,22 @@ func TestExpired(t *testing.T) {
 	})
 }
 
+// TestNeverExpire: the longest time to live is long.
+func TestNeverExpire(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.cfg.RecordTTL = math.MaxInt64
+		b.answer(func(s *scripted, p kplpipe.Put) {
+			go func() { time.Sleep(time.Hour); s.stored(p.ID) }()
+		})
+		p := b.started()
+		b.put(p, "1")
+		b.must(p.Close(b.ctx))
+		if r := b.result("1"); r.Err != nil {
+			b.Error(r.Err)
+		}
+	})
+}
+
 // failed answers a put that was tried in vain.
 func (s *scripted) failed(id uint64, codes ...string) {
 	r := &kplpb.PutRecordResult{Success: proto.Bool(false)}
@@ -361,7 +391,7 @@ func TestGivenBack(t *testing.T) {
 				return
 			}
 			s.failed(p.ID, "Shutdown")
-			s.die(0, "exit status 0")
+			s.die("exit status 0")
 		})
 		p := b.started()
 		b.put(p, "1")
@@ -382,6 +412,7 @@ func TestBadRecords(t *testing.T) {
 			want   error
 		}{
 			"no stream":    {"", producer.Record{PartitionKey: "k"}, nil},
+			"long stream":  {strings.Repeat("s", 129), producer.Record{PartitionKey: "k"}, nil},
 			"no key":       {"orders", producer.Record{}, aggregator.ErrPartitionKey},
 			"hash key":     {"orders", producer.Record{PartitionKey: "k", ExplicitHashKey: "-1"}, aggregator.ErrExplicitHashKey},
 			"more than 10": {"orders", producer.Record{PartitionKey: "k", Data: make([]byte, 10*mebibyte)}, producer.ErrTooLarge},
@@ -398,10 +429,36 @@ func TestBadRecords(t *testing.T) {
 	})
 }
 
+// costOf is what a record counts, for the daemon too.
+func costOf(stream string, r producer.Record) int64 {
+	return (&pending{stream: stream, record: r}).put().Cost()
+}
+
+// TestSameCount: what the daemon counts never exceeds the parent's window, so it reads on: tiny records with a long name.
+func TestSameCount(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.cfg.MaxBuffered = 2 * mebibyte
+		var held int64
+		b.answer(func(_ *scripted, p kplpipe.Put) { held += p.Cost() })
+		p := b.started()
+		ctx, cancel := context.WithTimeout(b.ctx, time.Second)
+		defer cancel()
+		for p.Put(ctx, strings.Repeat("s", 128), producer.Record{PartitionKey: "k"}, nil) == nil {
+		}
+		synctest.Wait()
+		if most := int64(b.cfg.MaxBuffered); held > most || held < most-1024 {
+			b.Errorf("the child holds %d bytes of %d", held, most)
+		}
+		b.child(1).kill()
+		b.answer(func(s *scripted, p kplpipe.Put) { s.stored(p.ID) })
+		b.must(p.Close(b.ctx))
+	})
+}
+
 // TestFullBuffer: Put waits for room, as long as its context or the Parent.
 func TestFullBuffer(t *testing.T) {
 	inBubble(t, func(b *bench) {
-		b.cfg.MaxBuffered = 2 * (recordOverhead + 2)
+		b.cfg.MaxBuffered = int(2 * costOf("orders", producer.Record{PartitionKey: "k", Data: []byte("1")}))
 		b.onPut = func(*scripted, kplpipe.Put) {}
 		p := b.started()
 		b.put(p, "1")
@@ -435,7 +492,7 @@ func TestDoneFails(t *testing.T) {
 	for name, fails := range map[string]func(){"panic": func() { panic("of the caller") }, "Goexit": runtime.Goexit} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(b *bench) {
-				b.cfg.MaxBuffered = 3 * (recordOverhead + 4)
+				b.cfg.MaxBuffered = int(3 * costOf("orders", producer.Record{PartitionKey: "k", Data: []byte("100")}))
 				p := b.started()
 				for i := range 30 {
 					r := producer.Record{PartitionKey: "k", Data: fmt.Append(nil, i)}

@@ -15,21 +15,23 @@ import (
 // process is a child that runs, as the supervisor sees it.
 type process interface {
 	pid() int
-	in() io.WriteCloser  // what it reads; closing it asks the child to end
-	out() io.ReadCloser  // the frames that it writes
-	log() io.ReadCloser  // its stderr
-	wait() (int, string) // returns when it has ended: its exit code, -1 for a signal, and that in words. Called once
-	kill()               // ends it at once; harmless when it has ended
+	in() io.WriteCloser // what it reads; closing it asks the child to end
+	out() io.ReadCloser // the frames that it writes
+	log() io.ReadCloser // its stderr
+	wait() string       // returns when it has ended: how, in words. Called once
+	kill()              // ends it at once; harmless when it has ended
 }
 
 // launcher starts a child with the credentials of now. Tests have their own.
 type launcher func(credentials *kplpb.Credentials) (process, error)
 
-// kplkit stops reading while its buffer is full, and counts more for a record than the parent does. So that it never has to,
-// its buffer is this many times as large; it is told so where its own default, in bytes, is less.
+// kplkit stops reading while half of its buffer is full, and holds records that have expired here a little longer. So that
+// it never has to, its buffer is this many times as large; it is told so where its own default, in bytes, is less.
 const (
 	childShare  = 4
 	childBuffer = 256 * mebibyte
+
+	mostBuffered = kplpipe.MostBuffered / childShare // of the parent, so that the child can have that
 )
 
 // piped is a real child on its standard input and output.
@@ -45,9 +47,9 @@ func (p *piped) out() io.ReadCloser { return p.stdout }
 func (p *piped) log() io.ReadCloser { return p.stderr }
 func (p *piped) kill()              { killGroup(p.cmd.Process) }
 
-func (p *piped) wait() (int, string) {
+func (p *piped) wait() string {
 	p.cmd.Wait() // its error says the same
-	return p.cmd.ProcessState.ExitCode(), p.cmd.ProcessState.String()
+	return p.cmd.ProcessState.String()
 }
 
 // newLauncher returns what starts the child that the Config names.

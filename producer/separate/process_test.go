@@ -40,6 +40,8 @@ func TestMain(m *testing.M) {
 		os.Exit(code)
 	case "parent":
 		playParent()
+	case "stopped":
+		playStopped()
 	default:
 		playChild(role)
 	}
@@ -89,6 +91,10 @@ func playChild(role string) {
 			}}
 		}
 		frame, _ := kplpipe.AppendFrame(nil, m)
+		if role == "slow" && other == nil {
+			time.AfterFunc(500*time.Millisecond, func() { out.Write(frame) })
+			continue
+		}
 		out.Write(frame)
 	}
 }
@@ -215,6 +221,58 @@ func TestInterrupt(t *testing.T) {
 	if theirs, err := syscall.Getpgid(p.PID()); err != nil || theirs == ours {
 		t.Errorf("group %d, ours is %d (%v)", theirs, ours, err)
 	}
+}
+
+// stoppedRecords are put by the parent that is stopped. Their results fit into a pipe.
+const stoppedRecords = 500
+
+// playStopped puts records, and says so, and then how many of them were stored.
+func playStopped() {
+	os.Setenv(roleVariable, "slow")
+	cfg := childConfig("daemon", io.Discard)
+	cfg.RecordTTL = time.Second
+	p, err := Start(context.Background(), cfg)
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	stored := 0
+	for range stoppedRecords {
+		p.Put(context.Background(), "orders", producer.Record{PartitionKey: "k"}, func(_ producer.Record, r producer.Result) {
+			if r.Err == nil {
+				stored++
+			}
+		})
+	}
+	fmt.Println("put")
+	p.Close(context.Background())
+	fmt.Println(stored, "stored")
+}
+
+// TestParentStopped: a parent that is stopped for longer than its records live reads the results that have come meanwhile.
+func TestParentStopped(t *testing.T) {
+	parent := exec.Command(os.Args[0])
+	parent.Env = append(os.Environ(), roleVariable+"=stopped")
+	out, err := parent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer parent.Process.Kill()
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() || lines.Text() != "put" {
+		t.Fatal(lines.Text())
+	}
+	time.Sleep(100 * time.Millisecond) // the child has them
+	parent.Process.Signal(syscall.SIGSTOP)
+	time.Sleep(2 * time.Second)
+	parent.Process.Signal(syscall.SIGCONT)
+	if want := fmt.Sprint(stoppedRecords, " stored"); !lines.Scan() || lines.Text() != want {
+		t.Errorf("%q, want %q", lines.Text(), want)
+	}
+	parent.Wait()
 }
 
 // playParent puts through the command in its arguments until it is killed; it says the child's process id first.

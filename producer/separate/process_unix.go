@@ -35,12 +35,12 @@ type native struct {
 func (n *native) in() io.WriteCloser { return nativeInput{&n.written, &n.piped} }
 func (n *native) out() io.ReadCloser { return &n.read }
 
-func (n *native) wait() (int, string) {
-	code, text := n.piped.wait()
+func (n *native) wait() string {
+	text := n.piped.wait()
 	n.read.release()
 	n.written.release()
 	<-n.opened
-	return code, text
+	return text
 }
 
 // nativeInput: the binary aborts at the end of its input, so it is ended by SIGTERM, as its own wrapper does.

@@ -21,7 +21,6 @@ type scripted struct {
 	rand                  *rand.Rand // of the one that reads
 	ends                  sync.Once
 	died                  chan struct{}
-	code                  int
 	status                string
 	asked, flushes        atomic.Int64 // questions and flushes that it got
 	keys                  []string     // credentials, as it got them
@@ -52,17 +51,17 @@ func (s *scripted) pid() int           { return s.number }
 func (s *scripted) in() io.WriteCloser { return writeEnd{s.input} }
 func (s *scripted) out() io.ReadCloser { return readEnd{s.output} }
 func (s *scripted) log() io.ReadCloser { return readEnd{s.stderr} }
-func (s *scripted) kill()              { s.die(-1, "signal: killed") }
+func (s *scripted) kill()              { s.die("signal: killed") }
 
-func (s *scripted) wait() (int, string) {
+func (s *scripted) wait() string {
 	<-s.died
-	return s.code, s.status
+	return s.status
 }
 
 // die closes its ends, as the end of a process does.
-func (s *scripted) die(code int, status string) {
+func (s *scripted) die(status string) {
 	s.ends.Do(func() {
-		s.code, s.status = code, status
+		s.status = status
 		readEnd{s.input}.Close()
 		writeEnd{s.output}.Close()
 		writeEnd{s.stderr}.Close()
@@ -88,7 +87,7 @@ type counting struct {
 func (c *counting) Read(b []byte) (int, error) {
 	if c.dieRead > 0 {
 		if c.read >= c.dieRead {
-			c.die(2, "exit status 2")
+			c.die("exit status 2")
 			return 0, io.EOF
 		}
 		b = b[:min(len(b), c.dieRead-c.read)]
@@ -105,7 +104,7 @@ func (s *scripted) play(put func(kplpipe.Put)) {
 		p, other, err := in.ReadPut()
 		if err != nil {
 			if !s.stays {
-				s.die(0, "exit status 0")
+				s.die("exit status 0")
 			}
 			return
 		}
@@ -154,7 +153,7 @@ func (s *scripted) write(frame []byte) {
 	defer s.writing.Unlock()
 	if s.dieWritten > 0 && s.written+len(frame) > s.dieWritten {
 		writeEnd{s.output}.Write(frame[:max(0, s.dieWritten-s.written)])
-		s.die(-1, "signal: aborted")
+		s.die("signal: aborted")
 	}
 	s.written += len(frame)
 	writeEnd{s.output}.Write(frame)

@@ -51,27 +51,24 @@ func (p *Parent) live(first func()) (fruitful bool, end *ChildError) {
 	}
 	l := &life{process: child, book: p.book, words: words{log: p.cfg.Logger}, born: time.Now(), alive: first, tick: p.cfg.tick, over: make(chan struct{})}
 	p.pid.Store(int64(l.pid()))
-	code, status, why := l.run(p.ending, p.killing)
+	status, why := l.run(p.ending, p.killing)
 	p.pid.Store(0)
-	end.Err, end.Status, end.Words, end.code = why, status, l.words.quote(), code
+	end.Err, end.Status, end.Words = why, status, l.words.quote()
 	return l.results.Load() > 0 || why != errHang && l.frames.Load() > 0 && time.Since(l.born) >= longLife, end
 }
 
-// isOver tells whether no child is to be started after this end, and says so in it.
+// isOver tells whether no child is to be started after this end, and says so in it. Exit code 1 means a bad setting only
+// until a child has answered: later one has run with the same, and what is wrong may pass, such as a CA_FILE that is being replaced.
 func (p *Parent) isOver(end *ChildError, bad int) bool {
 	select {
 	case <-p.alive:
 	default:
 		return true // Start says it
 	}
-	switch {
-	case end.code == 1:
-		end.Err = fmt.Errorf("%w, and its exit code means a bad setting, so it is not started again", end.Err)
-	case bad >= mostEnds:
-		end.Err = fmt.Errorf("%w, %d times in a row without a result, so it is not started again", end.Err, bad)
-	default:
+	if bad < mostEnds {
 		return false
 	}
+	end.Err = fmt.Errorf("%w, %d times in a row without a result, so it is not started again", end.Err, bad)
 	return true
 }
 

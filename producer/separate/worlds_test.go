@@ -210,8 +210,9 @@ func (w *world) close(p *Parent) Stats {
 func (w *world) putAll(ctx context.Context, p *Parent, putter int, r *rand.Rand) {
 	for i := range w.records {
 		payload := fmt.Sprintf("%d/%-*d", putter, 1+r.IntN(500), i)
-		cost := int64(len(payload) + 1 + recordOverhead)
-		err := p.Put(ctx, "orders", producer.Record{PartitionKey: "k", Data: []byte(payload)}, func(rec producer.Record, res producer.Result) {
+		record := producer.Record{PartitionKey: "k", Data: []byte(payload)}
+		cost := costOf("orders", record)
+		err := p.Put(ctx, "orders", record, func(rec producer.Record, res producer.Result) {
 			w.result(payload, cost, rec, res)
 		})
 		if err != nil {
