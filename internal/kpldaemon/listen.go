@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/kplkit/kplkit/internal/kplpipe"
@@ -58,45 +56,6 @@ func listenTCP(port, token string) (*listener, error) {
 
 // TokenVariable is the environment variable that holds the token.
 const TokenVariable = "KPLKIT_DAEMON_TOKEN"
-
-// longestPath is what a socket's address holds, on all systems.
-const longestPath = 103
-
-// listenUnix makes a socket that only this user can connect to. One that nobody listens on is replaced.
-func listenUnix(path string) (net.Listener, error) {
-	if len(path) > longestPath {
-		return nil, fmt.Errorf("the path is too long: %d bytes, a socket's may have %d", len(path), longestPath)
-	}
-	defer privately()()
-	l, err := net.Listen("unix", path)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		if err := removeStale(path); err != nil {
-			return nil, err
-		}
-		l, err = net.Listen("unix", path)
-	}
-	return l, err
-}
-
-// removeStale removes a socket that nobody listens on.
-func removeStale(path string) error {
-	at, err := os.Lstat(path)
-	switch {
-	case err != nil:
-		return err
-	case at.Mode()&os.ModeSocket == 0:
-		return errors.New("there is a file that is not a socket: give another path")
-	}
-	c, err := net.DialTimeout("unix", path, time.Second)
-	switch {
-	case err == nil:
-		c.Close()
-		return errors.New("the socket is in use: another process listens on it")
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return os.Remove(path)
-	}
-	return err
-}
 
 func (l *listener) address() string {
 	if l.token != "" {
