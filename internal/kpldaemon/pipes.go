@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"os"
 	"time"
+
+	"github.com/kplkit/kplkit/internal/kpldaemon/parentpid"
 )
 
 // checkPipes reports what is no FIFO.
@@ -127,8 +129,9 @@ func (a Arguments) pipesGone() bool {
 	return false
 }
 
-// parent is who started this process, read first of all: later it may be dead, and another process stand in for it.
-var parent = os.Getppid()
+// parent is who started this process: later it may be dead, and another process stand in for it. A variable for the test
+// only.
+var parent = parentpid.AtStart
 
 // openPatience is how long the parent may take to open the FIFOs. A variable for the test only.
 var openPatience = 60 * time.Second
