@@ -27,6 +27,7 @@ const memoryOfWire = 8
 func (c *conn) done(p *put, r producer.Result) {
 	if p.stream != nil {
 		c.d.counters.resulted(p.stream.name, len(p.record.Data), r, time.Now())
+		p.stream.resulted(r.Err)
 	}
 	p.record = producer.Record{} // the result may wait for long
 	c.mu.Lock()

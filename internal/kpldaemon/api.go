@@ -23,8 +23,11 @@ type api struct {
 	ids map[string]string // by the stream's name
 }
 
-// maxIDs bounds what a client can make by naming ever new streams.
-const maxIDs = 10 * maxStreams
+// Limits of what a client can make by naming ever new streams: how many ids, and their bytes.
+const (
+	maxIDs = 10 * maxStreams
+	maxID  = 1024
+)
 
 func newAPI(s *settings, transport http.RoundTripper, keys aws.CredentialsProvider, counters *counters) *api {
 	client := kinesis.New(kinesis.Options{
@@ -60,6 +63,9 @@ func newTransport(s *settings) (*http.Transport, error) {
 }
 
 func (a *api) setStreamID(stream, id string) {
+	if !streamName.MatchString(stream) || len(id) > maxID {
+		return
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if _, known := a.ids[stream]; known || len(a.ids) < maxIDs {

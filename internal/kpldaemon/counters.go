@@ -156,6 +156,15 @@ func (c *counters) resulted(stream string, size int, r producer.Result, now time
 	}
 }
 
+// forget drops what was counted of a stream that has no puts any more. What was counted for all stays.
+func (c *counters) forget(stream string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l := c.all.within[stream]; l != nil && l.pending == 0 {
+		delete(c.all.within, stream)
+	}
+}
+
 func milli(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // requested counts a PutRecords request.

@@ -362,6 +362,35 @@ func TestAttempts(t *testing.T) {
 	})
 }
 
+// TestManyAttempts: of very many attempts a result has the first and the last.
+func TestManyAttempts(t *testing.T) {
+	inBubble(t, func(b *bench) { b.config.RecordTtl = proto.Uint64(10 * 60_000) }, func(b *bench) {
+		c := b.connect()
+		n := 0
+		b.setFault(func(r kinesisfake.Request) kinesisfake.Fault {
+			if r.Operation != "PutRecords" {
+				return kinesisfake.Fault{}
+			}
+			n++
+			return kinesisfake.Fault{ErrorCode: "ProvisionedThroughputExceededException", Delay: time.Duration(n) * time.Millisecond}
+		})
+		c.put(1, "a")
+		time.Sleep(9 * time.Minute)
+		r := c.result(1)
+		if len(r.Attempts) != 2*keptAttempts || n < 3*keptAttempts {
+			t.Fatalf("%d attempts of %d", len(r.Attempts), n)
+		}
+		for i, a := range r.Attempts[:keptAttempts] {
+			if a.GetDuration() != uint32(i+1) {
+				t.Errorf("attempt %d is %v", i, a)
+			}
+		}
+		if last, before := r.Attempts[2*keptAttempts-1], r.Attempts[2*keptAttempts-2]; last.GetErrorCode() != codeExpired || before.GetDuration() != uint32(n) {
+			t.Errorf("the last are %v, %v; %d were sent", before, last, n)
+		}
+	})
+}
+
 // TestFlush: a flush of one stream sends what is held for it, and nothing else; one of all sends the rest.
 func TestFlush(t *testing.T) {
 	inBubble(t, func(b *bench) { b.config.RecordMaxBufferedTime = proto.Uint64(20_000) }, func(b *bench) {

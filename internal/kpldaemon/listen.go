@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/kplkit/kplkit/internal/kplpipe"
@@ -19,6 +17,7 @@ import (
 type listener struct {
 	net.Listener
 	token string // "": none
+	most  int    // clients at a time
 }
 
 // minToken is how long a token has to be, in bytes: it must not be guessed.
@@ -27,8 +26,11 @@ const minToken = 16
 // tokenTime is how long a connection has for its token.
 const tokenTime = 5 * time.Second
 
-// maxConnections is how many clients are served at a time.
-const maxConnections = 1000
+// Limits of connections: how many clients are served at a time, and how many more may be on their way in.
+const (
+	maxConnections = 1000
+	maxEntering    = 1000
+)
 
 // listen listens on a Unix socket, or on tcp:PORT.
 func listen(where, token string) (*listener, error) {
@@ -39,7 +41,7 @@ func listen(where, token string) (*listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--listen %s: %w", where, err)
 	}
-	return &listener{Listener: l}, nil
+	return &listener{Listener: l, most: maxConnections}, nil
 }
 
 func listenTCP(port, token string) (*listener, error) {
@@ -53,50 +55,11 @@ func listenTCP(port, token string) (*listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--listen tcp:%s: %w", port, err)
 	}
-	return &listener{l, token}, nil
+	return &listener{l, token, maxConnections}, nil
 }
 
 // TokenVariable is the environment variable that holds the token.
 const TokenVariable = "KPLKIT_DAEMON_TOKEN"
-
-// longestPath is what a socket's address holds, on all systems.
-const longestPath = 103
-
-// listenUnix makes a socket that only this user can connect to. One that nobody listens on is replaced.
-func listenUnix(path string) (net.Listener, error) {
-	if len(path) > longestPath {
-		return nil, fmt.Errorf("the path is too long: %d bytes, a socket's may have %d", len(path), longestPath)
-	}
-	defer privately()()
-	l, err := net.Listen("unix", path)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		if err := removeStale(path); err != nil {
-			return nil, err
-		}
-		l, err = net.Listen("unix", path)
-	}
-	return l, err
-}
-
-// removeStale removes a socket that nobody listens on.
-func removeStale(path string) error {
-	at, err := os.Lstat(path)
-	switch {
-	case err != nil:
-		return err
-	case at.Mode()&os.ModeSocket == 0:
-		return errors.New("there is a file that is not a socket: give another path")
-	}
-	c, err := net.DialTimeout("unix", path, time.Second)
-	switch {
-	case err == nil:
-		c.Close()
-		return errors.New("the socket is in use: another process listens on it")
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return os.Remove(path)
-	}
-	return err
-}
 
 func (l *listener) address() string {
 	if l.token != "" {
@@ -105,11 +68,11 @@ func (l *listener) address() string {
 	return l.Addr().String()
 }
 
-// serve serves connections until the listener is closed.
+// serve serves connections until the listener is closed. Only those whose token is right take a client's place.
 func (l *listener) serve(d *Daemon) {
-	slots := make(chan struct{}, maxConnections)
+	entering, slots := make(chan struct{}, maxEntering), make(chan struct{}, l.most)
 	for n := 1; ; n++ {
-		slots <- struct{}{}
+		entering <- struct{}{}
 		c, err := l.Accept()
 		switch {
 		case errors.Is(err, net.ErrClosed):
@@ -117,29 +80,30 @@ func (l *listener) serve(d *Daemon) {
 		case err != nil: // too many open files, most likely
 			d.log.Error("A connection could not be taken", slog.Any("error", err))
 			time.Sleep(acceptPause)
-			<-slots
+			<-entering
 			continue
 		}
 		go func() {
-			defer func() { <-slots }()
 			defer c.Close()
-			l.client(d, fmt.Sprintf("connection %d", n), c)
+			err := l.admit(c)
+			if err == nil {
+				slots <- struct{}{}
+				defer func() { <-slots }()
+			}
+			<-entering
+			name := fmt.Sprintf("connection %d", n)
+			if err == nil {
+				err = d.Serve(name, c, c)
+			}
+			if err != nil {
+				d.log.Error("A client is cut off", slog.String("client", name), slog.Any("error", err))
+			}
 		}()
 	}
 }
 
 // acceptPause keeps a machine that is short of something from more work.
 const acceptPause = 100 * time.Millisecond
-
-func (l *listener) client(d *Daemon, name string, c net.Conn) {
-	if err := l.admit(c); err != nil {
-		d.log.Error("A client is cut off", slog.String("client", name), slog.Any("error", err))
-		return
-	}
-	if err := d.Serve(name, c, c); err != nil {
-		d.log.Error("A client is cut off", slog.String("client", name), slog.Any("error", err))
-	}
-}
 
 var errToken = errors.New("its first frame is not the token")
 

@@ -222,6 +222,36 @@ func TestTCP(t *testing.T) {
 	}
 }
 
+// TestStrangers: connections without the token take no client's place.
+func TestStrangers(t *testing.T) {
+	const token = "0123456789abcdef"
+	l, err := listen("tcp:0", token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	l.most = 2
+	var log lines
+	d, err := New(t.Context(), Options{Configuration: &kplpb.Configuration{Region: proto.String("us-east-1"), MetricsLevel: proto.String("none")}, Logger: NewLogger(&log, "info")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go l.serve(d)
+	for range 2 * l.most {
+		dial(t, "tcp", l.Addr().String())
+	}
+	c := dial(t, "tcp", l.Addr().String())
+	c.SetDeadline(time.Now().Add(tokenTime / 2))
+	_, _ = c.Write(framed([]byte(token)))
+	request, _ := proto.Marshal(&kplpb.Message{Id: proto.Uint64(7), ActualMessage: &kplpb.Message_MetricsRequest{MetricsRequest: &kplpb.MetricsRequest{}}})
+	_, _ = c.Write(framed(request))
+	if m, err := kplpipe.NewReader(c, kplpipe.WrapperLimit).Read(); err != nil || m.GetSourceId() != 7 {
+		t.Errorf("%v, %v", m, err)
+	}
+	c.Close()
+	d.Close(t.Context())
+}
+
 // TestFIFOs: both are opened at once, so the parent may open them in any order; the daemon ends with its input.
 func TestFIFOs(t *testing.T) {
 	for _, readFirst := range []bool{true, false} {

@@ -60,6 +60,9 @@ func (e *encoder) of(a answer, now time.Time) *kplpb.Message {
 // noID is the id of all answers: it means nothing.
 var noID uint64
 
+// keptAttempts is how many attempts a result has of the first, and of the last: one that waits for days is tried very often.
+const keptAttempts = 24
+
 // attempt notes the tries, and for a put that ended otherwise an attempt that was no request.
 func (e *encoder) attempt(p *put, r producer.Result, now time.Time) {
 	e.result.Attempts = e.result.Attempts[:0]
@@ -79,6 +82,10 @@ func (e *encoder) add(delay, took time.Duration, err error) {
 	a := &kplpb.Attempt{Delay: millis(delay), Duration: millis(took), Success: proto.Bool(err == nil)}
 	if err != nil {
 		a.ErrorCode, a.ErrorMessage = proto.String(codeOf(err)), proto.String(textOf(err))
+	}
+	if all := e.result.Attempts; len(all) == 2*keptAttempts {
+		copy(all[keptAttempts:], all[keptAttempts+1:])
+		e.result.Attempts = all[:len(all)-1]
 	}
 	e.result.Attempts = append(e.result.Attempts, a)
 }

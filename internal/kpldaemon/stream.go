@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kplkit/kplkit/producer"
@@ -26,8 +27,11 @@ func (x *put) fail(err error) { x.c.done(x, producer.Result{Err: err}) }
 
 // stream is a stream's producer, made when there are credentials.
 type stream struct {
-	d    *Daemon
-	name string
+	d      *Daemon
+	name   string
+	used   time.Time    // by the last put; of the daemon's lock
+	held   atomic.Int64 // puts without a result; more come with the daemon's lock only
+	stored atomic.Bool  // one was stored
 
 	mu        sync.Mutex
 	p         *producer.Producer
@@ -41,35 +45,9 @@ type stream struct {
 	cancel    context.CancelFunc
 }
 
-// maxStreams bounds what a client can make by putting to ever new names.
-const maxStreams = 1000
-
-var errStream = errors.New("there can be no such stream")
-
-var errTooManyStreams = fmt.Errorf("this process puts into %d streams already: start another one", maxStreams)
-
-// stream returns the stream of a name.
-func (d *Daemon) stream(name string) (*stream, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	s := d.streams[name]
-	switch {
-	case s != nil:
-		return s, nil
-	case d.closed:
-		return nil, errClosing
-	case len(d.streams) == maxStreams:
-		return nil, errTooManyStreams
-	}
-	s = &stream{d: d, name: name}
-	s.cancelled, s.cancel = context.WithCancel(context.Background())
-	d.streams[name] = s
-	return s, nil
-}
-
 // put puts a record. It never waits.
 func (d *Daemon) put(name string, x *put) {
-	s, err := d.stream(name)
+	s, err := d.stream(name, x.read)
 	if err != nil {
 		x.fail(err)
 		return

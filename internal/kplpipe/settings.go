@@ -1,6 +1,7 @@
 package kplpipe
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -28,6 +29,7 @@ type limit struct {
 	min, max uint64
 	pattern  string
 	matches  func(string) bool
+	want     string // where it is not what the pattern says
 }
 
 // anyNumber is the largest number where the KPL wants any: Java's are signed.
@@ -56,6 +58,7 @@ var limits = map[string]limit{
 	"record_ttl":               {min: 100, max: anyNumber},
 	"region":                   pattern("^([a-z]+-([a-z]+-)?[a-z]+-[0-9])?$"),
 	"request_timeout":          {min: 100, max: 600_000},
+	"proxy_host":               {matches: isProxy, want: "a host name or a URL, without user and password: those are proxy_user_name and proxy_password"},
 	"proxy_port":               {min: 1, max: 65535},
 	"thread_pool_size":         {min: 0, max: math.MaxUint32},
 }
@@ -66,14 +69,19 @@ func pattern(p string) limit {
 }
 
 // endpoint also takes a URL with its scheme, which the KPL does not: its own endpoints always mean https.
+// A user in it would mean nothing, and its password would show up in messages.
 func endpoint(host limit) limit {
 	matchesHost := host.matches
 	host.matches = func(text string) bool {
 		u, err := url.Parse(text)
-		return matchesHost(text) || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+		return matchesHost(text) || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil
 	}
+	host.want = "a text that matches " + host.pattern + ", or a URL with http or https, without user and password"
 	return host
 }
+
+// isProxy refuses a user in the host: it is never used, and errors that name the host would show the password.
+func isProxy(text string) bool { return !strings.Contains(text, "@") }
 
 func isNamespace(text string) bool {
 	return !strings.HasPrefix(text, "AWS/") && len(text) >= 1 && len(text) <= 255 && !strings.ContainsAny(text, "\r\n")
@@ -143,10 +151,18 @@ func Validate(c *kplpb.Configuration) error {
 	return errors.Join(faults...)
 }
 
+// hidden is a text as messages show it: without what may be a user and a password.
+func hidden(text string) string {
+	if at := strings.LastIndexByte(text, '@'); at >= 0 {
+		return "…" + text[at:]
+	}
+	return text
+}
+
 func (l limit) check(name string, value protoreflect.Value) error {
 	if l.matches != nil {
 		if !l.matches(value.String()) {
-			return &SettingError{name, value.String(), "a text that matches " + l.pattern}
+			return &SettingError{name, hidden(value.String()), cmp.Or(l.want, "a text that matches "+l.pattern)}
 		}
 		return nil
 	}

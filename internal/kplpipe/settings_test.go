@@ -57,6 +57,28 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+// TestPasswords: a message about a host or a URL never has the password in it, and says that URLs are taken.
+func TestPasswords(t *testing.T) {
+	for _, url := range []string{"http://u:PWSECRET@127.0.0.1:9", "http://u:PWSECRET@bad host:9", "https://u:PWSECRET@127.0.0.1:bad", "u:PWSECRET@host", "http://u:PWSE@CRET@host"} {
+		for name, c := range map[string]*kplpb.Configuration{
+			"kinesis_endpoint": {KinesisEndpoint: &url}, "cloudwatch_endpoint": {CloudwatchEndpoint: &url}, "proxy_host": {ProxyHost: &url},
+		} {
+			err := Validate(c)
+			if faults(err) != name || strings.Contains(err.Error(), "CRET") {
+				t.Errorf("%s %s: %v", name, url, err)
+			}
+			if name != "cloudwatch_endpoint" && !strings.Contains(err.Error(), "a URL") {
+				t.Errorf("%s: it does not say that URLs are taken: %v", name, err)
+			}
+		}
+	}
+	for _, host := range []string{"", "proxy", "http://proxy:3128"} {
+		if err := Validate(&kplpb.Configuration{ProxyHost: &host}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // faults returns the names of the settings that an error of Validate is about.
 func faults(err error) string {
 	if err == nil {
