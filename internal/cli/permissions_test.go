@@ -83,7 +83,7 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		a.Error(err)
+		return // the client has given up in the middle
 	}
 	if a.repeats(action, body) {
 		again := r.Clone(r.Context())
