@@ -6,10 +6,9 @@ import atexit
 import logging
 import os
 import threading
-import weakref
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple, Type
 
 from . import _child, _messages, _settings
 from ._credentials import Credentials, CredentialsSource, ask, find_credentials, find_region, search
@@ -212,8 +211,9 @@ def _check_hash_key(text: str) -> None:
         raise ValueError(f"the explicit hash key is {text!r}, want a number from 0 to 2**128 - 1, in decimal digits")
 
 
-# What the whole process has to know: all producers that are open.
-_producers: weakref.WeakSet[Producer] = weakref.WeakSet()
+# What the whole process has to know: all producers that are open. It keeps them, also when the user holds none any more:
+# one that nobody closed is closed at the end of the program.
+_producers: Set[Producer] = set()
 
 
 def _close_all() -> None:

@@ -174,7 +174,8 @@ class Program(FakeTest):
             import os, signal, sys, threading, time
             from kplkit import *
             signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where these tests run in the background
-            p = Producer({command!r}, region="us-east-1", credentials=Credentials("AKID", "SECRET"))
+            make = lambda: Producer({command!r}, region="us-east-1", credentials=Credentials("AKID", "SECRET"))
+            p = make()
         """
         source = textwrap.dedent(head) + textwrap.dedent(body)
         return subprocess.Popen(
@@ -198,6 +199,17 @@ class Program(FakeTest):
         code, out, err = self.done(self.run_program(body, {"delay": 0.3}))
         self.assertEqual((code, len(out.split())), (0, 100), err)
         self.assertIn("was not closed", err)
+
+    def test_a_producer_that_nobody_holds_any_more_loses_nothing(self):
+        body = """
+            import gc
+            for i in range(100):
+                p.put("s", f"k{i}", b"x").add_done_callback(lambda f: print(f.result().sequence_number))
+            del p
+            gc.collect()
+        """
+        code, out, err = self.done(self.run_program(body, {"delay": 0.3}))
+        self.assertEqual((code, len(out.split())), (0, 100), err)
 
     def test_the_child_dies_while_a_program_that_forgot_to_close_ends(self):
         body = """
