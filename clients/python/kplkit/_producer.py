@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import sys
 import threading
 from concurrent.futures import Future
 from types import TracebackType
@@ -77,6 +78,7 @@ class Producer:
         self._closed = False
         self._process = os.getpid()
         _producers.add(self)
+        _close_in_workers()
         try:
             self._supervisor.start()
         except BaseException:
@@ -222,6 +224,19 @@ def _close_all() -> None:
         if producer.outstanding:
             log.warning("kplkit: a producer was not closed: waiting for its %d records", producer.outstanding)
         producer.close()
+
+
+_finalized = 0  # the process in which multiprocessing knows of _close_all
+
+
+def _close_in_workers() -> None:
+    """A worker of multiprocessing that was forked ends without atexit. It has an end of its own, in each process anew."""
+    global _finalized
+    if "multiprocessing" in sys.modules and _finalized != os.getpid():
+        from multiprocessing import util
+
+        _finalized = os.getpid()
+        util.Finalize(None, _close_all, exitpriority=100)  # before its queues, which callbacks may use, at 10 and less
 
 
 def _forked() -> ProducerClosed:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -209,6 +210,22 @@ class Program(FakeTest):
             gc.collect()
         """
         code, out, err = self.done(self.run_program(body, {"delay": 0.3}))
+        self.assertEqual((code, len(out.split())), (0, 100), err)
+
+    def test_a_worker_of_multiprocessing_that_forgets_to_close_loses_nothing(self):
+        body = """
+            import multiprocessing
+            def work():
+                p = make()
+                for i in range(100):
+                    p.put("s", f"k{i}", b"x").add_done_callback(lambda f: print(f.result().sequence_number))
+            worker = multiprocessing.get_context("fork").Process(target=work)
+            worker.start()
+            worker.join()
+        """
+        if "fork" not in multiprocessing.get_all_start_methods():
+            self.skipTest("this system has no fork")
+        code, out, err = self.done(self.run_program(body, {}, {"delay": 0.3}))
         self.assertEqual((code, len(out.split())), (0, 100), err)
 
     def test_the_child_dies_while_a_program_that_forgot_to_close_ends(self):
