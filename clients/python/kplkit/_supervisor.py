@@ -55,6 +55,7 @@ class Supervisor:
         self.restarts = 0
         self._wake = threading.Event()
         self._ready = threading.Event()  # the first child has spoken, or there will be none
+        self._taken = False  # a child has taken the settings, which are the same for all
         self._failure: Optional[Callable[[], ChildFailed]] = None
         self._stopping = threading.Event()
         self._threads: List[OwnThread] = []  # the supervisor's, then the child's
@@ -133,7 +134,8 @@ class Supervisor:
             return None, False
         worked = bool(child.results) or child.spoke and time.monotonic() - child.started > _WORKED
         what, words = f"the child {child.pid} ended: {why}, exit status {status}", tuple(child.last_words)
-        if status == 1 and child.ended:
+        self._taken = self._taken or child.spoke
+        if status == 1 and child.ended and not self._taken:
             self._fail(lambda: SettingRefused(f"{what}, a bad setting", status, words))
             return None, False
         return (lambda: ChildFailed(what, status, words)), worked

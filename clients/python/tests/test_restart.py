@@ -143,6 +143,11 @@ class Restart(FakeTest):
         self.assertIn("rate_limit is out of its limits", str(caught.exception))
         self.assertEqual(self.children(), 1)
 
+    def test_exit_code_1_is_an_end_like_any_other_once_the_settings_were_taken(self):
+        with self.producer({"die_at_put": 5, "hold": 100}, {"exit": 1}, {"exit": 1}, {}) as p:
+            self.put_all(p, 10)
+            self.assertEqual(p.stats.restarts, 3)
+
     def test_a_crash_loop_ends_in_an_exception_for_all_that_is_outstanding(self):
         with self.producer({"die_at_put": 5, "hold": 100}, {"exit": 7, "say": ["panic: no memory"]}) as p:
             futures = [p.put("s", f"k{i}", b"x") for i in range(5)]
