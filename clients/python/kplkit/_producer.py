@@ -246,12 +246,10 @@ def _forked() -> ProducerClosed:
 
 def _after_fork() -> None:
     """In the new process: it has no threads of a producer, and must not hold the child's pipes open."""
-    _child.spawning.release()
+    _child.abandon_all()
     for producer in list(_producers):
         producer._window = Window(2 << 20, 1)  # the old one's lock may be held by a thread that is not here
         producer._window.refuse(_forked)
-        if producer._supervisor.child:
-            producer._supervisor.child.abandon()
     _producers.clear()
 
 

@@ -260,6 +260,27 @@ class Program(FakeTest):
         self.assertEqual(out.count("made before a fork"), 2)
         self.assertIn("closed", out)
 
+    @unittest.skipUnless(hasattr(os, "fork"), "this system has no fork")
+    def test_a_fork_while_a_child_is_being_started(self):
+        body = """
+            from kplkit import _window
+            begin, forked = _window.Window.begin, []
+            def forking(window, greeting):  # the process runs, and nobody has been given it yet
+                pid = os.fork()
+                if pid == 0:
+                    time.sleep(60)
+                forked.append(pid)
+                return begin(window, greeting)
+            _window.Window.begin = forking
+            p.put("s", "k", b"x").result(5)
+            t = time.monotonic()
+            p.close()
+            print("closed" if time.monotonic() - t < 2 else "late", len(forked))
+            os.kill(forked[0], signal.SIGKILL)
+        """
+        code, out, err = self.done(self.run_program(body, {"die_at_put": 1}, {}))
+        self.assertEqual((code, out.split()), (0, ["closed", "1"]), err)
+
     @unittest.skipUnless(hasattr(os, "kill"), "this system has no signals")
     def test_ctrl_c_reaches_the_program_and_not_the_child(self):
         body = """
