@@ -270,7 +270,8 @@ class Producer {
   #fatal(child, end) {
     const what = describe(child, end);
     const words = end.lastWords ? `; its last words:\n${end.lastWords}` : "; it said nothing";
-    if (end.code === 1) {
+    // Once a child has answered, its settings are good: what the next one misses, such as the file in CA_FILE, may come back.
+    if (end.code === 1 && this.#started) {
       return new ProducerError("BAD_SETTING", `${what}, which means that a setting is wrong${words}`);
     }
     if (end.error && this.#started) {

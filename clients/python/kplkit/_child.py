@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import deque
-from typing import Callable, Deque, IO, List, Optional, Sequence
+from typing import Callable, Deque, IO, List, Optional, Sequence, Set
 
 from . import _messages
 from ._errors import outcome
@@ -20,8 +20,9 @@ from ._window import Put, Window, settle
 
 log = logging.getLogger("kplkit")
 
-# Held while a process is started: a fork of the user's at that moment would keep the pipes open for ever.
+# Held while a process is started and noted: a fork of the user's at that moment would keep the pipes open for ever.
 spawning = threading.Lock()
+_running: Set[subprocess.Popen[bytes]] = set()
 
 _JOIN = 5.0  # seconds that the threads get to end once the process has: they have little left to read
 _LAST_WORDS = 20  # lines
@@ -98,15 +99,10 @@ class Child:
         except subprocess.TimeoutExpired:
             _kill(self.process)
         status = self.process.wait()
+        _running.discard(self.process)
         for thread in self._threads:
             thread.wait(_JOIN)
         return status
-
-    def abandon(self) -> None:
-        """In a process that was forked off: closes the pipes, so that the child sees when its real parent ends."""
-        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
-            if pipe:
-                pipe.close()
 
     def _failed(self, why: str, ended: bool) -> None:
         if not self.why:
@@ -195,25 +191,40 @@ def _given_back(result: _messages.Fields) -> bool:
     return not result.get("success") and bool(attempts) and attempts[-1].get("error_code") == "Shutdown"
 
 
+def abandon_all() -> None:
+    """In a process that was forked off: closes the pipes, so that the children see when their real parent ends."""
+    spawning.release()
+    for process in _running:
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            _pipe(pipe).close()
+    _running.clear()
+
+
 def _spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
     with spawning:
-        if sys.platform == "win32":
-            return subprocess.Popen(
-                command,
-                bufsize=0,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                creationflags=subprocess.CREATE_NEW_PROCESS_GROUP,
-            )
+        process = _popen(command)
+        _running.add(process)
+        return process
+
+
+def _popen(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    if sys.platform == "win32":
         return subprocess.Popen(
             command,
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            start_new_session=True,  # a process group of its own: Ctrl-C is for the user's program
+            creationflags=subprocess.CREATE_NEW_PROCESS_GROUP,
         )
+    return subprocess.Popen(
+        command,
+        bufsize=0,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # a process group of its own: Ctrl-C is for the user's program
+    )
 
 
 def _pipe(pipe: Optional[IO[bytes]]) -> IO[bytes]:

@@ -97,7 +97,7 @@ class ChildFailed(KplkitError):
 
 
 class SettingRefused(ChildFailed):
-    """The child ended with exit code 1: one of its settings is bad. Its last words say which."""
+    """The first child ended with exit code 1: one of its settings is bad. Its last words say which."""
 
 
 class FlushTimeout(KplkitError, TimeoutError):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import sys
 import threading
-import weakref
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple, Type
 
 from . import _child, _messages, _settings
 from ._credentials import Credentials, CredentialsSource, ask, find_credentials, find_region, search
@@ -23,6 +23,7 @@ log = logging.getLogger("kplkit")
 _FLUSH = 0.5  # between the flush frames of one flush, as in the KPL
 _EXPIRY = 0.25  # after record_ttl, so that the child says first that a put expired, and why
 
+_MOST_BUFFERED = 250 << 20  # the child has to hold four times as much, and takes 1000 MiB at most
 _CHILD_HOLDS = 64 << 20  # bytes that fit into the child unless told: it must always go on reading, or it seems to hang
 
 
@@ -60,8 +61,8 @@ class Producer:
     ) -> None:
         if isinstance(command, (str, bytes)) or not command:
             raise SettingError("command", command, 'a list of the program and its arguments: ["kplkit", "daemon"]')
-        if not isinstance(max_buffered, int) or max_buffered < 2 << 20:
-            raise SettingError("max_buffered", max_buffered, "a number of bytes, 2 MiB or more")
+        if not isinstance(max_buffered, int) or not 2 << 20 <= max_buffered <= _MOST_BUFFERED:
+            raise SettingError("max_buffered", max_buffered, "a number of bytes, 2 MiB to 250 MiB")
         if endpoint and "kinesis_endpoint" in kpl_settings:
             raise SettingError("endpoint", endpoint, "one of endpoint and kinesis_endpoint, not both")
         if endpoint:
@@ -78,6 +79,7 @@ class Producer:
         self._closed = False
         self._process = os.getpid()
         _producers.add(self)
+        _close_in_workers()
         try:
             self._supervisor.start()
         except BaseException:
@@ -98,13 +100,12 @@ class Producer:
             raise ValueError(f"the stream is {stream!r}, want its name")
         if not partition_key or len(partition_key) > 256:
             raise ValueError(f"the partition key has {len(partition_key)} characters, want 1 to 256")
-        if explicit_hash_key is not None:
-            _check_hash_key(explicit_hash_key)
+        hash_key = "" if explicit_hash_key is None else _hash_key(explicit_hash_key)
         record = _messages.put_record(
             stream.encode(),
             partition_key.encode(),
             data if isinstance(data, bytes) else bytes(memoryview(data)),
-            (explicit_hash_key or "").encode(),
+            hash_key.encode(),
         )
         if len(record) + 16 > _messages.CHILD_LIMIT:
             raise ValueError(
@@ -206,14 +207,16 @@ def _arguments(fields: Dict[str, Any], max_buffered: int) -> List[str]:
     return arguments
 
 
-def _check_hash_key(text: str) -> None:
+def _hash_key(text: str) -> str:
     # The KPL's own process crashes at what is not a number.
     if not (isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= 39 and int(text) < 1 << 128):
         raise ValueError(f"the explicit hash key is {text!r}, want a number from 0 to 2**128 - 1, in decimal digits")
+    return str(int(text))  # Kinesis takes no leading zeros
 
 
-# What the whole process has to know: all producers that are open.
-_producers: weakref.WeakSet[Producer] = weakref.WeakSet()
+# What the whole process has to know: all producers that are open. It keeps them, also when the user holds none any more:
+# one that nobody closed is closed at the end of the program.
+_producers: Set[Producer] = set()
 
 
 def _close_all() -> None:
@@ -224,18 +227,29 @@ def _close_all() -> None:
         producer.close()
 
 
+_finalized = 0  # the process in which multiprocessing knows of _close_all
+
+
+def _close_in_workers() -> None:
+    """A worker of multiprocessing that was forked ends without atexit. It has an end of its own, in each process anew."""
+    global _finalized
+    if "multiprocessing" in sys.modules and _finalized != os.getpid():
+        from multiprocessing import util
+
+        _finalized = os.getpid()
+        util.Finalize(None, _close_all, exitpriority=100)  # before its queues, which callbacks may use, at 10 and less
+
+
 def _forked() -> ProducerClosed:
     return ProducerClosed("the producer was made before a fork: make one in each process")
 
 
 def _after_fork() -> None:
     """In the new process: it has no threads of a producer, and must not hold the child's pipes open."""
-    _child.spawning.release()
+    _child.abandon_all()
     for producer in list(_producers):
         producer._window = Window(2 << 20, 1)  # the old one's lock may be held by a thread that is not here
         producer._window.refuse(_forked)
-        if producer._supervisor.child:
-            producer._supervisor.child.abandon()
     _producers.clear()
 
 

@@ -29,6 +29,7 @@ _FRESH = 300.0  # credentials are asked for anew this long before they expire, a
 _FRESH_AGAIN = 10.0  # and when that failed
 
 
+_LATE = 0.25  # a timer that is later than this means that the program stood still: what lies in the pipe is read first
 _JOIN = 5.0  # seconds that a thread gets to end, which it does at once unless a pipe is held open
 _THREADS = "supervisor", "reader", "writer", "stderr"
 _TRIES = 10  # children in a row that did not work: a crash loop, after about 16 s
@@ -55,8 +56,10 @@ class Supervisor:
         self.restarts = 0
         self._wake = threading.Event()
         self._ready = threading.Event()  # the first child has spoken, or there will be none
+        self._taken = False  # a child has taken the settings, which are the same for all
         self._failure: Optional[Callable[[], ChildFailed]] = None
         self._stopping = threading.Event()
+        self._patience = 0.0  # until then nothing is judged by its time
         self._threads: List[OwnThread] = []  # the supervisor's, then the child's
 
     def start(self) -> None:
@@ -133,7 +136,8 @@ class Supervisor:
             return None, False
         worked = bool(child.results) or child.spoke and time.monotonic() - child.started > _WORKED
         what, words = f"the child {child.pid} ended: {why}, exit status {status}", tuple(child.last_words)
-        if status == 1 and child.ended:
+        self._taken = self._taken or child.spoke
+        if status == 1 and child.ended and not self._taken:
             self._fail(lambda: SettingRefused(f"{what}, a bad setting", status, words))
             return None, False
         return (lambda: ChildFailed(what, status, words)), worked
@@ -156,7 +160,7 @@ class Supervisor:
             now = time.monotonic()
             if asked and child.heard > asked:
                 asked = 0.0
-            if asked and child.reading and now - max(asked, child.heard) > _HANG:
+            if asked and child.reading and now > self._patience and now - max(asked, child.heard) > _HANG:
                 return f"it hangs: no frame for {_HANG} s"
             if not asked and now - child.heard >= _PING:
                 asked = now
@@ -166,15 +170,19 @@ class Supervisor:
         return child.why
 
     def _sleep(self, until: float) -> None:
-        """Sleeps until something has to be done. Fails the puts whose time is up."""
+        """Sleeps until something has to be done. Fails the puts whose time is up, a bit later where the program stood still."""
         starts = f"the child was started {self.restarts + 1} times so far"
         if not self._credentials:
             starts += "; no keys were found here, and the child looked for credentials itself, maybe in vain"
-        self._window.expire(f"no result within {self._ttl} s ({starts}); the record may be stored all the same")
-        until = min(until, self._window.next_expiry())
+        if time.monotonic() >= self._patience:
+            self._window.expire(f"no result within {self._ttl} s ({starts}); the record may be stored all the same")
         # Not less than 10 ms: while a hang is judged with its reader busy, there is nothing to do until it is not.
-        self._wake.wait(max(until - time.monotonic(), 0.01))
+        now = time.monotonic()
+        until = max(min(until, self._window.next_expiry()), self._patience, now + 0.01)
+        self._wake.wait(until - now)
         self._wake.clear()
+        if time.monotonic() - until > _LATE:
+            self._patience = time.monotonic() + _LATE
 
     def _pause(self, seconds: float) -> None:
         until = time.monotonic() + seconds

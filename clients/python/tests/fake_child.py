@@ -82,7 +82,8 @@ class Fake:
 
     def put(self, message):
         self.puts += 1
-        print(message["id"], message["put_record"]["partition_key"], file=self.received)
+        put = message["put_record"]
+        print(message["id"], put["partition_key"], *put.get("explicit_hash_key", "").split(), file=self.received)
         plan = self.plan
         if self.puts == plan.get("hang_at_put"):
             self.hang()

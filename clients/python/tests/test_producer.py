@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -174,7 +175,8 @@ class Program(FakeTest):
             import os, signal, sys, threading, time
             from kplkit import *
             signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where these tests run in the background
-            p = Producer({command!r}, region="us-east-1", credentials=Credentials("AKID", "SECRET"))
+            make = lambda: Producer({command!r}, region="us-east-1", credentials=Credentials("AKID", "SECRET"))
+            p = make()
         """
         source = textwrap.dedent(head) + textwrap.dedent(body)
         return subprocess.Popen(
@@ -198,6 +200,33 @@ class Program(FakeTest):
         code, out, err = self.done(self.run_program(body, {"delay": 0.3}))
         self.assertEqual((code, len(out.split())), (0, 100), err)
         self.assertIn("was not closed", err)
+
+    def test_a_producer_that_nobody_holds_any_more_loses_nothing(self):
+        body = """
+            import gc
+            for i in range(100):
+                p.put("s", f"k{i}", b"x").add_done_callback(lambda f: print(f.result().sequence_number))
+            del p
+            gc.collect()
+        """
+        code, out, err = self.done(self.run_program(body, {"delay": 0.3}))
+        self.assertEqual((code, len(out.split())), (0, 100), err)
+
+    def test_a_worker_of_multiprocessing_that_forgets_to_close_loses_nothing(self):
+        body = """
+            import multiprocessing
+            def work():
+                p = make()
+                for i in range(100):
+                    p.put("s", f"k{i}", b"x").add_done_callback(lambda f: print(f.result().sequence_number))
+            worker = multiprocessing.get_context("fork").Process(target=work)
+            worker.start()
+            worker.join()
+        """
+        if "fork" not in multiprocessing.get_all_start_methods():
+            self.skipTest("this system has no fork")
+        code, out, err = self.done(self.run_program(body, {}, {"delay": 0.3}))
+        self.assertEqual((code, len(out.split())), (0, 100), err)
 
     def test_the_child_dies_while_a_program_that_forgot_to_close_ends(self):
         body = """
@@ -234,6 +263,27 @@ class Program(FakeTest):
         self.assertEqual(code, 0, err)
         self.assertEqual(out.count("made before a fork"), 2)
         self.assertIn("closed", out)
+
+    @unittest.skipUnless(hasattr(os, "fork"), "this system has no fork")
+    def test_a_fork_while_a_child_is_being_started(self):
+        body = """
+            from kplkit import _window
+            begin, forked = _window.Window.begin, []
+            def forking(window, greeting):  # the process runs, and nobody has been given it yet
+                pid = os.fork()
+                if pid == 0:
+                    time.sleep(60)
+                forked.append(pid)
+                return begin(window, greeting)
+            _window.Window.begin = forking
+            p.put("s", "k", b"x").result(5)
+            t = time.monotonic()
+            p.close()
+            print("closed" if time.monotonic() - t < 2 else "late", len(forked))
+            os.kill(forked[0], signal.SIGKILL)
+        """
+        code, out, err = self.done(self.run_program(body, {"die_at_put": 1}, {}))
+        self.assertEqual((code, out.split()), (0, ["closed", "1"]), err)
 
     @unittest.skipUnless(hasattr(os, "kill"), "this system has no signals")
     def test_ctrl_c_reaches_the_program_and_not_the_child(self):

@@ -128,6 +128,26 @@ class Restart(FakeTest):
             self.assertIsNone(p.put("s", "in time", b"x").exception(20))
             self.assertEqual((p.stats.ignored, p.outstanding), (1, 0))
 
+    def test_an_answer_that_came_while_the_program_stood_still_is_read(self):
+        self.set(_LATE=1.0)
+        with self.producer({"hold": 2, "answer_at_flush": True}, record_ttl=200) as p:
+            wake, puts, entered, back = p._supervisor._wake, [], threading.Event(), threading.Event()
+            real = wake.wait
+
+            def late(timeout):
+                entered.set()
+                if not real(timeout) and puts and not back.is_set():
+                    time.sleep(1.2)
+                    back.set()
+
+            wake.wait = late
+            wake.set()
+            entered.wait()
+            puts.append(p.put("s", "k", b"x"))
+            back.wait()  # its time is up now
+            p.flush(5)
+            puts[0].result(0)
+
     def test_time_to_live_is_counted_from_the_put_over_restarts(self):
         self.set(_TRIES=1000, _BACKOFF=0.01, _BACKOFF_LIMIT=0.05)
         with self.producer({"die_at_put": 1}, record_ttl=500) as p:
@@ -142,6 +162,11 @@ class Restart(FakeTest):
         self.assertEqual(caught.exception.exit_status, 1)
         self.assertIn("rate_limit is out of its limits", str(caught.exception))
         self.assertEqual(self.children(), 1)
+
+    def test_exit_code_1_is_an_end_like_any_other_once_the_settings_were_taken(self):
+        with self.producer({"die_at_put": 5, "hold": 100}, {"exit": 1}, {"exit": 1}, {}) as p:
+            self.put_all(p, 10)
+            self.assertEqual(p.stats.restarts, 3)
 
     def test_a_crash_loop_ends_in_an_exception_for_all_that_is_outstanding(self):
         with self.producer({"die_at_put": 5, "hold": 100}, {"exit": 7, "say": ["panic: no memory"]}) as p:

@@ -60,6 +60,7 @@ class Settings(unittest.TestCase):
             ({"command": "kplkit daemon"}, "command"),
             ({"command": []}, "command"),
             ({"max_buffered": 1}, "max_buffered"),
+            ({"max_buffered": (250 << 20) + 1}, "max_buffered.*250 MiB"),
             ({"endpoint": "https://a", "kinesis_endpoint": "b"}, "endpoint"),
         ):
             with self.subTest(parameters), self.assertRaisesRegex(SettingError, what):
@@ -196,6 +197,12 @@ class Puts(FakeTest):
                 p.put("s", "k", "text")
             self.assertEqual(p.outstanding, 0)
             p.put("s", "k" * 256, memoryview(bytearray(b"x")), str(2**128 - 1)).result(5)
+
+    def test_leading_zeros_of_a_hash_key_are_dropped(self):
+        with self.producer({}) as p:
+            for key in "007", "000", "7":
+                p.put("s", "k", b"x", key).result(5)
+        self.assertEqual([line.split()[2] for line in self.received(0) if line[0].isdigit()], ["7", "0", "7"])
 
     def test_errors_are_of_one_family(self):
         self.assertTrue(issubclass(SettingError, KplkitError) and issubclass(SettingError, ValueError))
