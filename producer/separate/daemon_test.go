@@ -200,16 +200,20 @@ func TestKills(t *testing.T) {
 	putting.Go(func() { records = l.putUntil(stop) })
 	r := rand.New(rand.NewPCG(14, uint64(*kills)))
 	var took []time.Duration
+	last := 0 // the child that was killed
+	another := func() bool { return p.PID() != 0 && p.PID() != last }
 	begin := time.Now()
 	for range *kills {
 		time.Sleep(time.Duration(r.Int64N(int64(150 * time.Millisecond))))
-		waitFor(t, "a child", func() bool { return p.PID() != 0 })
+		waitFor(t, "another child", another)
+		last = p.PID()
 		at := time.Now()
-		syscall.Kill(p.PID(), syscall.SIGKILL)
+		syscall.Kill(last, syscall.SIGKILL)
 		time.Sleep(5 * time.Millisecond) // results that were read just now are not what is waited for
 		took = append(took, l.waitForResult(at.Add(5*time.Millisecond))+5*time.Millisecond)
 	}
 	elapsed := time.Since(begin)
+	waitFor(t, "another child", another)
 	close(stop)
 	putting.Wait()
 	if err := p.Close(t.Context()); err != nil {
