@@ -32,6 +32,7 @@ var mayImport = map[string][]string{
 	"internal/kpldaemon/parentpid": {},
 	"internal/kplpipe":             {"internal/kplpipe/kplpb"},
 	"internal/kplpipe/kplpb":       {},
+	"internal/pbgen":               {},
 	"internal/scale":               {},
 	"internal/sim":                 {"internal/dynamofake", "internal/kinesisfake"},
 	"internal/vectors":             {},

@@ -29,8 +29,7 @@ type candidate struct {
 // The caller holds c.mu.
 func (c *Checkpointer) choose(v *view) (next time.Time) {
 	now := time.Now()
-	free, held, available, watch := c.candidates(v, now)
-	wake := watch
+	free, held, available, wake := c.candidates(v, now)
 	live := c.live(v, now)
 	share := (available + live - 1) / live
 	settled := now.Sub(c.loop.began) > c.settling()
