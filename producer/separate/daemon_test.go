@@ -113,10 +113,13 @@ func (s *service) stored() map[string][]string {
 	return found
 }
 
-// load puts records and keeps their results.
+// load puts records and keeps their results, from startLoad to end.
 type load struct {
 	*testing.T
-	p *Parent
+	p       *Parent
+	stop    chan struct{}
+	putting sync.WaitGroup
+	records int // that were put; after end
 
 	mu      sync.Mutex
 	results map[string][]producer.Result
@@ -124,20 +127,40 @@ type load struct {
 	failed  int
 }
 
-// putUntil puts about 5,000 records of 100 bytes a second until stop is closed.
-func (l *load) putUntil(stop chan struct{}) (records int) {
-	for ; ; records++ {
+// startLoad starts a parent, and puts through it until end.
+func startLoad(t *testing.T, cfg Config) *load {
+	p, err := Start(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &load{T: t, p: p, stop: make(chan struct{}), results: map[string][]producer.Result{}}
+	l.putting.Go(l.putUntilStop)
+	return l
+}
+
+// end puts no more, and closes the parent.
+func (l *load) end() {
+	close(l.stop)
+	l.putting.Wait()
+	if err := l.p.Close(l.Context()); err != nil {
+		l.Error(err)
+	}
+}
+
+// putUntilStop puts about 5,000 records of 100 bytes a second.
+func (l *load) putUntilStop() {
+	for ; ; l.records++ {
 		select {
-		case <-stop:
-			return records
+		case <-l.stop:
+			return
 		default:
 		}
-		key := strconv.Itoa(records)
+		key := strconv.Itoa(l.records)
 		if err := l.p.Put(context.Background(), "orders", producer.Record{PartitionKey: key, Data: fmt.Appendf(nil, "%-100s", key)}, l.done); err != nil {
 			l.Error(err)
-			return records
+			return
 		}
-		if records%10 == 0 {
+		if l.records%10 == 0 {
 			time.Sleep(2 * time.Millisecond)
 		}
 	}
@@ -169,8 +192,8 @@ func (l *load) waitForResult(since time.Time) time.Duration {
 
 // check holds each result to what is stored, and returns how many acknowledged records are not, and how often others are
 // there once more.
-func (l *load) check(records int, stored map[string][]string) (lost, again int) {
-	for i := range records {
+func (l *load) check(stored map[string][]string) (lost, again int) {
+	for i := range l.records {
 		key := strconv.Itoa(i)
 		if len(l.results[key]) != 1 {
 			l.Errorf("%s has %d results", key, len(l.results[key]))
@@ -190,14 +213,8 @@ func (l *load) check(records int, stored map[string][]string) (lost, again int) 
 // TestKills: the daemon is killed under load again and again. No record is lost or fails.
 func TestKills(t *testing.T) {
 	s := newService(t)
-	p, err := Start(t.Context(), s.config(io.Discard))
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &load{T: t, p: p, results: map[string][]producer.Result{}}
-	stop, records := make(chan struct{}), 0
-	var putting sync.WaitGroup
-	putting.Go(func() { records = l.putUntil(stop) })
+	l := startLoad(t, s.config(io.Discard))
+	p := l.p
 	r := rand.New(rand.NewPCG(14, uint64(*kills)))
 	var took []time.Duration
 	last := 0 // the child that was killed
@@ -214,17 +231,13 @@ func TestKills(t *testing.T) {
 	}
 	elapsed := time.Since(begin)
 	waitFor(t, "another child", another)
-	close(stop)
-	putting.Wait()
-	if err := p.Close(t.Context()); err != nil {
-		t.Error(err)
-	}
-	lost, again := l.check(records, s.stored())
+	l.end()
+	lost, again := l.check(s.stored())
 	slices.Sort(took)
 	stats := p.Stats()
 	t.Logf("%d kills in %v: %d records, %d lost, %d failed, %d stored again, %d sent again; to the next result: median %v, longest %v",
-		*kills, elapsed.Round(time.Millisecond), records, lost, l.failed, again, stats.SentAgain, took[len(took)/2].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond))
-	if stats.Restarts < int64(*kills) || stats.Results != int64(records) || stats.Outstanding != 0 {
+		*kills, elapsed.Round(time.Millisecond), l.records, lost, l.failed, again, stats.SentAgain, took[len(took)/2].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond))
+	if stats.Restarts < int64(*kills) || stats.Results != int64(l.records) || stats.Outstanding != 0 {
 		t.Errorf("%+v", stats)
 	}
 }
@@ -232,27 +245,17 @@ func TestKills(t *testing.T) {
 // TestTerminated: somebody else ends the daemon, which sends what it holds. No record fails.
 func TestTerminated(t *testing.T) {
 	s := newService(t)
-	p, err := Start(t.Context(), s.config(io.Discard))
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &load{T: t, p: p, results: map[string][]producer.Result{}}
-	stop, records := make(chan struct{}), 0
-	var putting sync.WaitGroup
-	putting.Go(func() { records = l.putUntil(stop) })
+	l := startLoad(t, s.config(io.Discard))
+	p := l.p
 	for range 3 {
 		l.waitForResult(time.Now())
 		first := p.PID()
 		syscall.Kill(first, syscall.SIGTERM)
 		waitFor(t, "another child", func() bool { return p.PID() != first && p.PID() != 0 })
 	}
-	close(stop)
-	putting.Wait()
-	if err := p.Close(t.Context()); err != nil {
-		t.Error(err)
-	}
-	lost, again := l.check(records, s.stored())
-	t.Logf("%d records, %d lost, %d stored again, %+v", records, lost, again, p.Stats())
+	l.end()
+	lost, again := l.check(s.stored())
+	t.Logf("%d records, %d lost, %d stored again, %+v", l.records, lost, again, p.Stats())
 }
 
 // TestParentKilled: the daemon ends with its parent, and what was acknowledged is stored.
@@ -300,28 +303,18 @@ func TestStopped(t *testing.T) {
 	s := newService(t)
 	cfg := s.config(io.Discard)
 	cfg.tick = 20 * time.Millisecond
-	p, err := Start(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &load{T: t, p: p, results: map[string][]producer.Result{}}
-	stop, records := make(chan struct{}), 0
-	var putting sync.WaitGroup
-	putting.Go(func() { records = l.putUntil(stop) })
+	l := startLoad(t, cfg)
+	p := l.p
 	l.waitForResult(time.Now())
 	first := p.PID()
 	syscall.Kill(first, syscall.SIGSTOP)
 	waitFor(t, "another child", func() bool { return p.PID() != first && p.PID() != 0 })
-	close(stop)
-	putting.Wait()
-	if err := p.Close(t.Context()); err != nil {
-		t.Error(err)
-	}
+	l.end()
 	if syscall.Kill(first, 0) == nil {
 		t.Error("the stopped child is still there")
 	}
-	lost, again := l.check(records, s.stored())
-	t.Logf("%d records, %d lost, %d stored again", records, lost, again)
+	lost, again := l.check(s.stored())
+	t.Logf("%d records, %d lost, %d stored again", l.records, lost, again)
 }
 
 // TestNative: the KPL's own native binary is a child, too, and is killed.
@@ -339,14 +332,8 @@ func TestNative(t *testing.T) {
 	var log lockedBuffer
 	cfg := s.config(&log)
 	cfg.VerifyCertificate = new(false)
-	p, err := Start(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &load{T: t, p: p, results: map[string][]producer.Result{}}
-	stop, records := make(chan struct{}), 0
-	var putting sync.WaitGroup
-	putting.Go(func() { records = l.putUntil(stop) })
+	l := startLoad(t, cfg)
+	p := l.p
 	var took []time.Duration
 	for range 5 {
 		l.waitForResult(time.Now())
@@ -355,14 +342,10 @@ func TestNative(t *testing.T) {
 		time.Sleep(5 * time.Millisecond)
 		took = append(took, l.waitForResult(at.Add(5*time.Millisecond))+5*time.Millisecond)
 	}
-	close(stop)
-	putting.Wait()
 	begin := time.Now()
-	if err := p.Close(t.Context()); err != nil {
-		t.Error(err)
-	}
-	lost, again := l.check(records, s.stored())
-	t.Logf("%d records, %d lost, %d failed, %d stored again, %+v; to the next result %v; Close took %v", records, lost, l.failed, again, p.Stats(), took, time.Since(begin))
+	l.end()
+	lost, again := l.check(s.stored())
+	t.Logf("%d records, %d lost, %d failed, %d stored again, %+v; to the next result %v; the end took %v", l.records, lost, l.failed, again, p.Stats(), took, time.Since(begin))
 	if left, _ := os.ReadDir(folder); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
