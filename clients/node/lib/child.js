@@ -5,7 +5,7 @@ const { performance } = require("node:perf_hooks");
 const { StringDecoder } = require("node:string_decoder");
 const { MalformedError, decode } = require("./protobuf");
 const { FrameReader } = require("./frames");
-const { Stderr } = require("./stderr");
+const { Stderr } = require("./log");
 
 const STREAMS_AFTER_EXIT = 500; // ms to read what a child wrote before it ended
 const GOING = 1000; // ms that a child may live on after it closed a stream

@@ -45,4 +45,17 @@ function putFailed(stream, attempts) {
   );
 }
 
-module.exports = { ProducerError, putFailed };
+/** The error of a put that has no result in time. */
+function putExpired({ stream, sentTo }, ttl) {
+  const where = sentTo
+    ? "the child has sent no result: it may be stored all the same"
+    : "it waited for room (maxBuffered) or for a child: put less at a time, or await ready() before each put";
+  return new ProducerError("EXPIRED", `put into ${stream} has no result within recordTtl (${ttl} ms): ${where}`);
+}
+
+/** A producer that failed says the same at each later put. */
+function again(failure) {
+  return new ProducerError(failure.code, `${failure.message}\nNothing goes on after this: start another producer.`, { cause: failure });
+}
+
+module.exports = { ProducerError, again, putExpired, putFailed };

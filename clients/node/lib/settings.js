@@ -2,6 +2,10 @@
 // The KPL's settings by the Java wrapper's names, with the limits that its native binary has.
 const { inspect } = require("node:util");
 const { ProducerError } = require("./errors");
+const { encode } = require("./protobuf");
+
+const DEFAULT_MAX_BUFFERED = 64 << 20;
+const CHILD_FACTOR = 4; // kplkit daemon gives a parent half of its own bound, and reckons more for a put than we do
 
 const any = Number.MAX_SAFE_INTEGER; // where the KPL takes any number: JavaScript's last exact one
 const number = (min, max) => ({ min, max });
@@ -45,7 +49,7 @@ const limits = {
   additionalMetricDims: kind("an array of {key, value, granularity}", Array.isArray),
 };
 
-// The options that are ours, by their limits; `start` in producer.js and index.d.ts say what they mean.
+// The options that are ours, by their limits; index.d.ts says what they mean.
 const own = {
   command: kind('an array of texts like ["kplkit", "daemon"]', (v) => Array.isArray(v) && v.length > 0 && v.every((word) => typeof word === "string")),
   endpoint: text("https?://[^/?#]+/?"),
@@ -95,7 +99,7 @@ function unknown(name) {
  * KPL's settings among them for the message to the child. Throws a ProducerError that names the setting and its limits.
  */
 function parse(given) {
-  const options = {};
+  const options = { command: ["kplkit", "daemon"], maxBuffered: DEFAULT_MAX_BUFFERED };
   const configuration = {};
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue;
@@ -118,4 +122,15 @@ function parse(given) {
   return { options, configuration };
 }
 
-module.exports = { limits, parse };
+/** The arguments that a child gets after its command, with all settings for it. */
+function childArguments(configuration, { credentials, log, maxBuffered }) {
+  const level = configuration.logLevel ?? (log ? "info" : "warning");
+  const message = encode("Message", { id: 0, configuration });
+  const words = ["-i", "-", "-o", "-", "-c", message.toString("hex").toUpperCase(), "-l", level];
+  if (credentials === "child") words.push("--default-credentials");
+  // The child's own bound must be above ours: at it the child reads no more, and could not even say that it lives.
+  if (maxBuffered > DEFAULT_MAX_BUFFERED) words.push("--max-buffered", `${maxBuffered * CHILD_FACTOR}`);
+  return words;
+}
+
+module.exports = { childArguments, limits, parse };

@@ -9,7 +9,8 @@ const GRACE = 250; // ms after the time to live for the child's own answer, whic
  * The puts that have no result, in their order: those that the present child has got, and those that it has not. A put
  * is {id, stream, bytes, resolve, reject}; the rest of its fields are kept here.
  */
-class Outstanding {
+class Window {
+  nextId = 1; // of all messages to a child, over all children
   bytes = 0; // of memory that they take
   resent = 0; // how many were given to a further child
   #puts = new Map(); // by id, in the order of the puts
@@ -123,4 +124,4 @@ class Outstanding {
   }
 }
 
-module.exports = { Outstanding, WRITE };
+module.exports = { Window, WRITE };

@@ -1,5 +1,5 @@
 "use strict";
-// What a child logs: records between ++++ and ----, as the KPL's, and plain lines.
+// What a child logs, records between ++++ and ----, as the KPL's, and plain lines, and where that goes.
 
 const KEEP = 10; // last messages, for the error that quotes them
 const LONGEST = 16 << 10; // of one message; the rest of it is dropped
@@ -63,4 +63,16 @@ class Stderr {
   }
 }
 
-module.exports = { Stderr };
+/** The function that gets (level, message): the caller's, whose errors change nothing here, or console.warn from warnings on. */
+function logger(log) {
+  return (level, message) => {
+    try {
+      if (log) log(level, message);
+      else if (level === "warning" || level === "error") console.warn(`kplkit: ${message}`);
+    } catch {
+      // A fault of a log function must not cost records.
+    }
+  };
+}
+
+module.exports = { Stderr, logger };
