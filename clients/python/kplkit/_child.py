@@ -12,7 +12,8 @@ import sys
 import threading
 import time
 from collections import deque
-from typing import Callable, Deque, IO, List, Optional, Sequence, Set
+from contextlib import contextmanager
+from typing import Callable, Deque, IO, Iterator, List, Optional, Sequence, Set
 
 from . import _messages
 from ._errors import outcome
@@ -20,7 +21,8 @@ from ._window import Put, Window, settle
 
 log = logging.getLogger("kplkit")
 
-# Held while a process is started and noted: a fork of the user's at that moment would keep the pipes open for ever.
+# Held while a process is started and noted, and while a pipe is closed: a fork of the user's at that moment would keep
+# it open as long as the new process lives.
 spawning = threading.Lock()
 _running: Set[subprocess.Popen[bytes]] = set()
 
@@ -99,9 +101,9 @@ class Child:
         except subprocess.TimeoutExpired:
             _kill(self.process)
         status = self.process.wait()
-        _running.discard(self.process)
         for thread in self._threads:
             thread.wait(_JOIN)
+        _running.discard(self.process)
         return status
 
     def _failed(self, why: str, ended: bool) -> None:
@@ -114,8 +116,7 @@ class Child:
 
     def _write(self) -> None:
         _block_sigpipe()
-        pipe = _pipe(self.process.stdin)
-        with pipe:
+        with _closing(self.process.stdin) as pipe:
             try:
                 while True:
                     rest = memoryview(self._window.take(self._epoch))
@@ -128,7 +129,7 @@ class Child:
 
     def _read(self) -> None:
         buffer = bytearray()
-        with _pipe(self.process.stdout) as pipe:
+        with _closing(self.process.stdout) as pipe:
             try:
                 while True:
                     data = os.read(pipe.fileno(), 64 << 10)
@@ -176,7 +177,7 @@ class Child:
             self._window.finish(done)
 
     def _log(self) -> None:
-        with _pipe(self.process.stderr) as pipe:
+        with _closing(self.process.stderr) as pipe:
             with open(pipe.fileno(), "rb", closefd=False) as lines:
                 for raw in iter(lambda: lines.readline(_LONGEST_LINE), b""):
                     line = raw.decode("utf-8", "replace").rstrip()
@@ -193,7 +194,8 @@ def _given_back(result: _messages.Fields) -> bool:
 
 def abandon_all() -> None:
     """In a process that was forked off: closes the pipes, so that the children see when their real parent ends."""
-    spawning.release()
+    global spawning
+    spawning = threading.Lock()  # the old one may be held by a thread that is not here
     for process in _running:
         for pipe in (process.stdin, process.stdout, process.stderr):
             _pipe(pipe).close()
@@ -230,6 +232,16 @@ def _popen(command: Sequence[str]) -> subprocess.Popen[bytes]:
 def _pipe(pipe: Optional[IO[bytes]]) -> IO[bytes]:
     assert pipe is not None  # as _spawn asked for all three
     return pipe
+
+
+@contextmanager
+def _closing(pipe: Optional[IO[bytes]]) -> Iterator[IO[bytes]]:
+    """Closes a pipe at the end, and not while a fork is under way."""
+    try:
+        yield _pipe(pipe)
+    finally:
+        with spawning:
+            _pipe(pipe).close()
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

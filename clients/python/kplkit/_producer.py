@@ -9,7 +9,7 @@ import sys
 import threading
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple, Type
+from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, Sequence, Set, Tuple, Type
 
 from . import _child, _messages, _settings
 from ._credentials import Credentials, CredentialsSource, ask, find_credentials, find_region, search
@@ -78,6 +78,7 @@ class Producer:
         self._closing = threading.Lock()
         self._closed = False
         self._process = os.getpid()
+        _is_copy(self._process)  # closes the pipes of producers from before a fork
         _producers.add(self)
         _close_in_workers()
         try:
@@ -96,6 +97,8 @@ class Producer:
         The future raises PutFailed, PutExpired after record_ttl, or ChildFailed in a crash loop, and it always ends. Its
         callbacks run in the producer's thread: they must be short, and neither flush nor close.
         """
+        if _is_copy(self._process):
+            raise _forked()
         if not isinstance(stream, str) or not stream:
             raise ValueError(f"the stream is {stream!r}, want its name")
         if not partition_key or len(partition_key) > 256:
@@ -119,14 +122,14 @@ class Producer:
         A FlushTimeout, which is a TimeoutError, says how many have none after timeout seconds. Progress: outstanding.
         """
         self._not_inside("flush")
-        if self._process != os.getpid():
+        if _is_copy(self._process):
             raise _forked()
         self._window.flush(timeout, _FLUSH)
 
     def close(self) -> None:
         """Flushes, and ends the child. Takes record_ttl at most, and a while for the child. May be called twice."""
         self._not_inside("close")
-        if self._process != os.getpid():
+        if _is_copy(self._process):
             return  # a copy in a process that was forked off: the producer is not here
         with self._closing:
             if self._closed:
@@ -147,6 +150,9 @@ class Producer:
         traceback: Optional[TracebackType],
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Producer can't be sent to another process: make one in each process")
 
     @property
     def pid(self) -> Optional[int]:
@@ -244,17 +250,28 @@ def _forked() -> ProducerClosed:
     return ProducerClosed("the producer was made before a fork: make one in each process")
 
 
+_here = os.getpid()  # the process that _after_fork ran in last
+
+
+def _is_copy(process: int) -> bool:
+    """Whether this is another process. C code, uWSGI's for example, may fork without Python's hooks: done here then."""
+    if _here != os.getpid():
+        _after_fork()
+    return process != _here
+
+
 def _after_fork() -> None:
     """In the new process: it has no threads of a producer, and must not hold the child's pipes open."""
+    global _here
+    _here = os.getpid()
     _child.abandon_all()
-    for producer in list(_producers):
-        producer._window = Window(2 << 20, 1)  # the old one's lock may be held by a thread that is not here
-        producer._window.refuse(_forked)
     _producers.clear()
 
 
 atexit.register(_close_all)
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # the lock is another one after each fork
     os.register_at_fork(
-        before=_child.spawning.acquire, after_in_parent=_child.spawning.release, after_in_child=_after_fork
+        before=lambda: _child.spawning.acquire(),
+        after_in_parent=lambda: _child.spawning.release(),
+        after_in_child=_after_fork,
     )

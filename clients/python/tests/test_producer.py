@@ -4,6 +4,8 @@ import asyncio
 import logging
 import multiprocessing
 import os
+import pickle
+import signal
 import subprocess
 import sys
 import textwrap
@@ -75,6 +77,10 @@ class Results(FakeTest):
             self.assertEqual(len(told), 3)
             told[2].result(20)
             self.assertEqual(p.stats.restarts, 0)
+
+    def test_a_producer_cannot_be_sent_to_another_process(self):
+        with self.producer({}) as p, self.assertRaisesRegex(TypeError, "make one in each process"):
+            pickle.dumps(p)
 
 
 class Buffer(FakeTest):
@@ -285,6 +291,55 @@ class Program(FakeTest):
         code, out, err = self.done(self.run_program(body, {"die_at_put": 1}, {}))
         self.assertEqual((code, out.split()), (0, ["closed", "1"]), err)
 
+    @unittest.skipUnless(hasattr(os, "fork"), "this system has no fork")
+    def test_a_fork_by_c_code_that_calls_not_all_of_pythons_hooks(self):
+        body = """
+            import ctypes
+            ready, done = os.pipe()
+            copy = ctypes.PyDLL(None).fork()
+            if copy == 0:
+                HOOK
+                try:
+                    p.put("s", "k", b"x")
+                except ProducerClosed as error:
+                    print(error, flush=True)
+                with make() as mine:
+                    print(mine.put("s", "k", b"x").result(20).shard_id, flush=True)
+                os.write(done, b"x")
+                time.sleep(60)
+            os.read(ready, 1)
+            t = time.monotonic()
+            p.close()
+            print("closed" if time.monotonic() - t < 9 else "late: killed after 10 s", flush=True)
+            os.kill(copy, 9)
+        """
+        for hook in "pass", "ctypes.pythonapi.PyOS_AfterFork_Child()":
+            with self.subTest(hook):
+                code, out, err = self.done(self.run_program(body.replace("HOOK", hook)))
+                self.assertEqual((code, err), (0, ""))
+                self.assertRegex(out, "^the producer was made before a fork.*\nshardId-000000000000\nclosed")
+
+    @unittest.skipUnless(hasattr(os, "fork"), "this system has no fork")
+    def test_the_child_ends_with_its_parent_whatever_other_processes_live_on(self):
+        body = """
+            import multiprocessing, subprocess
+            worker = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,), daemon=True)
+            worker.start()
+            other = subprocess.Popen(["sleep", "60"], close_fds=False)
+            print(p.pid, worker.pid, other.pid, flush=True)
+            p.put("s", "k", b"x").result(20)
+            os.kill(os.getpid(), signal.SIGKILL)
+        """
+        program = self.run_program(body)
+        child, *others = map(int, program.stdout.readline().split())
+        try:
+            program.wait(60)
+            self.wait_for_end(child)
+        finally:
+            for pid in others:
+                os.kill(pid, signal.SIGKILL)
+            self.done(program)
+
     @unittest.skipUnless(hasattr(os, "kill"), "this system has no signals")
     def test_ctrl_c_reaches_the_program_and_not_the_child(self):
         body = """
@@ -311,6 +366,9 @@ class Program(FakeTest):
         child = int(program.stdout.readline())
         program.kill()
         self.done(program)
+        self.wait_for_end(child)
+
+    def wait_for_end(self, child):
         for _ in range(1000):
             if not alive(child):
                 return

@@ -1,5 +1,6 @@
 """What happens when the child dies, hangs or talks nonsense."""
 
+import io
 import os
 import random
 import signal
@@ -7,8 +8,9 @@ import threading
 import time
 import unittest
 
-from kplkit import ChildFailed, Producer, ProducerClosed, PutExpired, SettingRefused
+from kplkit import ChildFailed, Producer, ProducerClosed, PutExpired, SettingRefused, _child
 
+from . import fake
 from .fake import KEYS, FakeTest
 
 
@@ -66,6 +68,30 @@ class Restart(FakeTest):
         with self.producer(*plans, {}) as p:
             while p.stats.restarts < len(plans):
                 self.put_all(p, 1)
+
+    def test_the_pipes_of_a_dead_child_are_closed_and_no_fork_comes_between(self):
+        locked, close = [], io.FileIO.close
+
+        class File(io.FileIO):
+            def close(self):
+                if not self.closed:
+                    locked.append(_child.spawning.locked())
+                close(self)
+
+        self.in_threads()
+        self.set(_TRIES=1000)
+        self.patch(fake.io, FileIO=File)
+        with self.producer(*[{"die_at_put": 2}] * 10, {}) as p:
+            self.put_all(p, 2)
+        self.assertEqual(locked, [True] * 3 * 11)
+
+    @unittest.skipUnless(os.path.isdir("/proc/self/fd"), "this system does not list open files")
+    def test_dead_children_leave_no_open_file(self):
+        self.set(_TRIES=1000)
+        with self.producer(*[{"die_at_put": 2}] * 10, {}) as p:
+            before = len(os.listdir("/proc/self/fd"))
+            self.put_all(p, 2)
+            self.assertEqual((p.stats.restarts, len(os.listdir("/proc/self/fd"))), (10, before))
 
     def test_a_hang(self):
         self.set(_PING=0.1, _HANG=1.5)
