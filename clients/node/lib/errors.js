@@ -49,7 +49,7 @@ function putFailed(stream, attempts) {
 function putExpired({ stream, sentTo }, ttl) {
   const where = sentTo
     ? "the child has sent no result: it may be stored all the same"
-    : "it waited for room (maxBuffered) or for a child: put less at a time, or await ready() before each put";
+    : "it waited for room (maxBuffered), for a child, or for this program, which was busy: put less at a time, or await ready() before each put";
   return new ProducerError("EXPIRED", `put into ${stream} has no result within recordTtl (${ttl} ms): ${where}`);
 }
 

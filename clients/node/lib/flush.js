@@ -1,5 +1,6 @@
 "use strict";
 const { ProducerError } = require("./errors");
+const { checkTimeout } = require("./settings");
 
 const AGAIN = 500; // ms: a flush may overtake puts, and a new child has not seen it
 
@@ -60,10 +61,11 @@ class Flushes {
 
   /** Resolves when the puts before it have their results; rejects with TIMEOUT. */
   async flush({ timeout, onProgress } = {}) {
+    const pause = checkTimeout(timeout);
     const flush = new Flush(this.#window.nextId, this.#window.size, onProgress);
     this.#begin(flush);
     let timer;
-    if (timeout !== undefined) timer = setTimeout(() => flush.finish(), timeout).unref();
+    if (pause !== undefined) timer = setTimeout(() => flush.finish(), pause).unref();
     try {
       const result = await flush.done;
       if (flush.left === 0) return result;

@@ -6,7 +6,7 @@ const { Flushes } = require("./flush");
 const { putFrame } = require("./frames");
 const { MalformedError } = require("./protobuf");
 const { checkRecord } = require("./record");
-const { childArguments, parse } = require("./settings");
+const { checkTimeout, childArguments, parse } = require("./settings");
 const { logger } = require("./log");
 const { Supervisor } = require("./supervisor");
 const { Window } = require("./window");
@@ -107,6 +107,11 @@ class Producer {
   }
 
   close(options) {
+    try {
+      checkTimeout(options?.timeout);
+    } catch (error) {
+      return Promise.reject(error); // and nothing is closed
+    }
     this.#closing ??= this.#hold(() => this.#close(options));
     return this.#closing;
   }

@@ -122,6 +122,13 @@ function parse(given) {
   return { options, configuration };
 }
 
+/** Checks the timeout of flush and close; undefined is none. Returns what setTimeout takes: a longer one would be 1 ms there. */
+function checkTimeout(timeout) {
+  if (timeout === undefined) return undefined;
+  if (typeof timeout === "number" && timeout >= 0) return Math.min(timeout, 2 ** 31 - 1);
+  throw new ProducerError("BAD_SETTING", `timeout is ${inspect(timeout)}, want milliseconds, 0 or more`);
+}
+
 /** The arguments that a child gets after its command, with all settings for it. */
 function childArguments(configuration, { credentials, log, maxBuffered }) {
   const level = configuration.logLevel ?? (log ? "info" : "warning");
@@ -133,4 +140,4 @@ function childArguments(configuration, { credentials, log, maxBuffered }) {
   return words;
 }
 
-module.exports = { childArguments, limits, parse };
+module.exports = { checkTimeout, childArguments, limits, parse };

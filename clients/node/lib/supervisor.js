@@ -147,7 +147,8 @@ class Supervisor {
       return new ProducerError("NO_CHILD", `${what}: is the option command the right one?${words}`);
     }
     if (this.#deaths >= MAX_DEATHS) {
-      return new ProducerError("CRASH_LOOP", `${this.#deaths} children in a row ended before they stored a record: ${what}${words}`);
+      const hint = this.#started ? "; none of them said a word: is the option command the right program, built for this system and processor?" : "";
+      return new ProducerError("CRASH_LOOP", `${this.#deaths} children in a row ended before they stored a record: ${what}${hint}${words}`);
     }
     return undefined;
   }

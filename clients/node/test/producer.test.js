@@ -195,6 +195,11 @@ test("a command that is not there, and one that is not a child, are said so", as
   await assert.rejects(start(["sh", "-c", "sleep 100"]), code("NO_CHILD", /no sign of life.*is the option command the right one/));
 });
 
+test("a program that is none of ours is said so", async (t) => {
+  const w = await world(t, [{ exit: 127, stderr: "kplkit: 1: ELF: not found\n" }], { start: false });
+  await assert.rejects(w.start(), code("CRASH_LOOP", /exit code 127; none of them said a word: is the option command.*ELF: not found/s));
+});
+
 test("a child that can't be started for a while is tried again", async (t) => {
   const w = await world(t, [{}, { exit: 2 }, { exit: 2 }, {}]);
   process.kill(w.p.pid, "SIGKILL");
@@ -244,6 +249,19 @@ test("flush counts the puts before it, shows progress, and has a timeout", async
   w.release();
   await after;
   assert.deepEqual(await w.p.flush(), { succeeded: 0, failed: 0 });
+});
+
+test("a timeout may be long or infinite; one that is none changes nothing", async (t) => {
+  const w = await world(t, [{ every: 300 }]);
+  for (const timeout of [-1, NaN, "soon", null]) {
+    await assert.rejects(w.p.flush({ timeout }), code("BAD_SETTING", /timeout is .*, want milliseconds/));
+    await assert.rejects(w.p.close({ timeout }), code("BAD_SETTING", /timeout is .*, want milliseconds/));
+  }
+  w.p.put("s", "k", "x");
+  assert.deepEqual(await w.p.flush({ timeout: 1e12 }), { succeeded: 1, failed: 0 });
+  const last = w.p.put("s", "k", "x");
+  await w.p.close({ timeout: Infinity });
+  await last;
 });
 
 test("close waits for results, ends the child, may be called twice, and gives up when told to", async (t) => {

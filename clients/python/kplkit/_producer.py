@@ -59,7 +59,7 @@ class Producer:
         max_buffered: int = 64 << 20,
         **kpl_settings: Any,
     ) -> None:
-        if isinstance(command, (str, bytes)) or not command:
+        if isinstance(command, (str, bytes)) or not command or not all(map(_is_word, command)):
             raise SettingError("command", command, 'a list of the program and its arguments: ["kplkit", "daemon"]')
         if not isinstance(max_buffered, int) or not 2 << 20 <= max_buffered <= _MOST_BUFFERED:
             raise SettingError("max_buffered", max_buffered, "a number of bytes, 2 MiB to 250 MiB")
@@ -101,13 +101,15 @@ class Producer:
             raise _forked()
         if not isinstance(stream, str) or not stream:
             raise ValueError(f"the stream is {stream!r}, want its name")
+        if not isinstance(partition_key, str):
+            raise TypeError(f"the partition key is {partition_key!r}, want a str")
         if not partition_key or len(partition_key) > 256:
             raise ValueError(f"the partition key has {len(partition_key)} characters, want 1 to 256")
         hash_key = "" if explicit_hash_key is None else _hash_key(explicit_hash_key)
         record = _messages.put_record(
             stream.encode(),
             partition_key.encode(),
-            data if isinstance(data, bytes) else bytes(memoryview(data)),
+            data if isinstance(data, bytes) else _bytes(data),
             hash_key.encode(),
         )
         if len(record) + 16 > _messages.CHILD_LIMIT:
@@ -211,6 +213,17 @@ def _arguments(fields: Dict[str, Any], max_buffered: int) -> List[str]:
     if max_buffered > _CHILD_HOLDS:
         arguments += ["--max-buffered", str(4 * max_buffered)]
     return arguments
+
+
+def _is_word(word: object) -> bool:
+    return isinstance(word, (str, os.PathLike)) and "\0" not in str(word)
+
+
+def _bytes(data: object) -> bytes:
+    try:
+        return bytes(memoryview(data))  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f'the data is a {type(data).__name__}, want bytes: "text".encode() for example') from None
 
 
 def _hash_key(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 import time
@@ -34,6 +35,11 @@ _JOIN = 5.0  # seconds that a thread gets to end, which it does at once unless a
 _THREADS = "supervisor", "reader", "writer", "stderr"
 _TRIES = 10  # children in a row that did not work: a crash loop, after about 16 s
 
+
+_ADVICE = {  # for a command that can't be started
+    errno.EACCES: "is it a program, and may this user run it (chmod +x)?",
+    errno.ENOEXEC: "take the kplkit that is built for this system and processor",
+}
 
 _SIGN_OF_LIFE = {"metrics_request": {"name": "UserRecordsPut", "seconds": 1}}
 
@@ -84,7 +90,8 @@ class Supervisor:
             thread.quit()
             thread.join(_JOIN if i else None)
         # After a close that was interrupted; otherwise nothing is outstanding.
-        self._window.fail(lambda: ProducerClosed("the producer is closed: make a new one"))
+        why = "the producer was closed before there was a result: the record may be stored all the same"
+        self._window.fail(lambda: ProducerClosed(why))
 
     def _supervise(self) -> None:
         try:
@@ -105,7 +112,8 @@ class Supervisor:
             unwell = 0 if worked else unwell + 1
             if unwell >= _TRIES:
                 last = why()
-                what = f"a crash loop, {unwell} children in a row did no work; the last one: {last.what}"
+                hint = "" if self._taken else "; none of them said a word: is command= the right program?"
+                what = f"a crash loop, {unwell} children in a row did no work; the last one: {last.what}{hint}"
                 return self._fail(lambda: ChildFailed(what, last.exit_status, last.last_words))
             pause = min(_BACKOFF * 2 ** (unwell - 1), _BACKOFF_LIMIT) if unwell else _SOON
             log.warning(
@@ -122,7 +130,8 @@ class Supervisor:
         try:
             child = Child(self._command, self._window, self._threads[1:], self._greeting, self._wake.set)
         except OSError as error:
-            what = f"{self._command[0]} can't be started: {error.strerror}: install it, or give its path in command="
+            advice = _ADVICE.get(error.errno or 0, "install it, or give its path in command=")
+            what = f"{self._command[0]} can't be started: {error.strerror}: {advice}"
             if not self._ready.is_set():
                 self._fail(lambda: ChildFailed(what))
                 return None, False

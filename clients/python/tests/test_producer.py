@@ -357,6 +357,29 @@ class Program(FakeTest):
         self.assertEqual((code, out.split("\n")[-2:]), (0, ["shardId-000000000000 0", ""]), (out, err))
 
     @unittest.skipUnless(hasattr(os, "kill"), "this system has no signals")
+    def test_what_a_close_that_was_interrupted_gave_up_says_so(self):
+        body = """
+            from kplkit import _supervisor
+            _supervisor._GRACE = 0.2
+            os.kill(p.pid, signal.SIGSTOP)
+            future = p.put("s", "k", b"x")
+            threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+            try:
+                p.close()
+            except KeyboardInterrupt:
+                print(future.exception(5))
+            try:
+                p.put("s", "k", b"x")
+            except ProducerClosed as error:
+                print(error)
+        """
+        code, out, err = self.done(self.run_program(body))
+        self.assertEqual(code, 0, err)
+        self.assertRegex(
+            out, "closed before there was a result.*stored all the same\nthe producer is closed: make a new one"
+        )
+
+    @unittest.skipUnless(hasattr(os, "kill"), "this system has no signals")
     def test_the_child_ends_with_its_parent(self):
         body = """
             print(p.pid, flush=True)

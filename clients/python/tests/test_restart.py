@@ -211,6 +211,20 @@ class Restart(FakeTest):
         with self.assertRaisesRegex(ChildFailed, "no-such-program.*install it"):
             Producer(["no-such-program"], region="us-east-1", credentials=KEYS)
 
+    @unittest.skipIf(os.name == "nt", "Windows has other errors")
+    def test_a_program_that_cannot_run_here(self):
+        path = os.path.join(self.folder, "kplkit")
+        with open(path, "wb") as file:
+            file.write(b"\x7fELF\0")
+        for mode, what in (0o600, "chmod"), (0o700, "built for this system and processor"):
+            os.chmod(path, mode)
+            with self.subTest(what), self.assertRaisesRegex(ChildFailed, what):
+                Producer([path], region="us-east-1", credentials=KEYS)
+
+    def test_a_program_that_is_none_of_ours(self):
+        with self.assertRaisesRegex(ChildFailed, "exit status 2; none of them said a word: is command= the right"):
+            self.producer({"exit": 2})
+
     def test_a_child_that_says_nothing(self):
         self.set(_START=0.3, _GRACE=0.1)
         with self.assertRaisesRegex(ChildFailed, "said nothing"):

@@ -59,6 +59,8 @@ class Settings(unittest.TestCase):
         for parameters, what in (
             ({"command": "kplkit daemon"}, "command"),
             ({"command": []}, "command"),
+            ({"command": ["kplkit", None]}, "command"),
+            ({"command": ["kpl\0kit"]}, "command"),
             ({"max_buffered": 1}, "max_buffered"),
             ({"max_buffered": (250 << 20) + 1}, "max_buffered.*250 MiB"),
             ({"endpoint": "https://a", "kinesis_endpoint": "b"}, "endpoint"),
@@ -193,8 +195,13 @@ class Puts(FakeTest):
             ):
                 with self.subTest(what), self.assertRaisesRegex(ValueError, what):
                     p.put(*args)
-            with self.assertRaises(TypeError):
-                p.put("s", "k", "text")
+            for args, what in (
+                (("s", "k", "text"), "the data is a str, want bytes.*encode"),
+                (("s", "k", None), "the data is a NoneType"),
+                (("s", b"k", b"x"), "the partition key is b'k', want a str"),
+            ):
+                with self.subTest(what), self.assertRaisesRegex(TypeError, what):
+                    p.put(*args)
             self.assertEqual(p.outstanding, 0)
             p.put("s", "k" * 256, memoryview(bytearray(b"x")), str(2**128 - 1)).result(5)
 
