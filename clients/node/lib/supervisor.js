@@ -12,6 +12,12 @@ const MAX_DEATHS = 8; // children in a row that stored nothing and lived less th
 const LIVED = 10_000;
 const BACKOFF = [100, 5000]; // ms before the third child, doubled for each later one
 
+// What helps where a command can't be started.
+const advice = {
+  ENOENT: ": install kplkit, or give its path as the option command",
+  EACCES: ": is the option command a program, and may this user run it (chmod +x)?",
+};
+
 /**
  * Starts the child, and starts it again when it has ended. It calls:
  *   on.result(id, result), which returns whether a record was stored; it may throw a MalformedError;
@@ -141,7 +147,7 @@ class Supervisor {
       return new ProducerError("BAD_SETTING", `${what}, which means that a setting is wrong${words}`);
     }
     if (end.error && this.#started) {
-      return new ProducerError("NO_CHILD", `${what}: install kplkit, or give its path as the option command`, { cause: end.error });
+      return new ProducerError("NO_CHILD", `${what}${advice[end.error.code] ?? ""}`, { cause: end.error });
     }
     if (end.why && this.#started) {
       return new ProducerError("NO_CHILD", `${what}: is the option command the right one?${words}`);

@@ -191,8 +191,22 @@ test("a crash loop ends in an error that all outstanding puts get", async (t) =>
 test("a command that is not there, and one that is not a child, are said so", async () => {
   const start = (command) => Producer.start({ command, region: "us-east-1", credentials, hangTimeout: 1000, log() {} });
   await assert.rejects(start(["/nowhere/kplkit", "daemon"]), code("NO_CHILD", /could not be started: .*ENOENT: install kplkit/));
-  await assert.rejects(start([__dirname]), code("NO_CHILD", /EACCES/));
+  await assert.rejects(start([__dirname]), code("NO_CHILD", /EACCES.*chmod/));
   await assert.rejects(start(["sh", "-c", "sleep 100"]), code("NO_CHILD", /no sign of life.*is the option command the right one/));
+});
+
+test("a system that has no room for a child is not told to install one", { skip: process.platform === "win32" && "no ulimit" }, async (t) => {
+  const w = await world(t, [{}], { start: false });
+  const text = `
+    const { Producer } = require(${JSON.stringify(path.join(__dirname, ".."))});
+    const files = [];
+    try { for (;;) files.push(require("node:fs").openSync("/dev/null")); } catch {}
+    Producer.start(${JSON.stringify(optionsOf(w, [{}]))}).catch((error) => console.log(error.message));`;
+  const child = spawn("sh", ["-c", 'ulimit -n 200; exec "$0" -e "$1"', process.execPath, text], { stdio: ["ignore", "pipe", "inherit"] });
+  let out = "";
+  child.stdout.on("data", (chunk) => (out += chunk));
+  await new Promise((resolve) => child.on("close", resolve));
+  assert.match(out, /could not be started: .*EMFILE\n$/);
 });
 
 test("a program that is none of ours is said so", async (t) => {

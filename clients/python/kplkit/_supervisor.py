@@ -37,8 +37,9 @@ _TRIES = 10  # children in a row that did not work: a crash loop, after about 16
 
 
 _ADVICE = {  # for a command that can't be started
-    errno.EACCES: "is it a program, and may this user run it (chmod +x)?",
-    errno.ENOEXEC: "take the kplkit that is built for this system and processor",
+    errno.ENOENT: ": install it, or give its path in command=",
+    errno.EACCES: ": is it a program, and may this user run it (chmod +x)?",
+    errno.ENOEXEC: ": take the kplkit that is built for this system and processor",
 }
 
 _SIGN_OF_LIFE = {"metrics_request": {"name": "UserRecordsPut", "seconds": 1}}
@@ -130,8 +131,8 @@ class Supervisor:
         try:
             child = Child(self._command, self._window, self._threads[1:], self._greeting, self._wake.set)
         except OSError as error:
-            advice = _ADVICE.get(error.errno or 0, "install it, or give its path in command=")
-            what = f"{self._command[0]} can't be started: {error.strerror}: {advice}"
+            advice = _ADVICE.get(error.errno or 0, "")
+            what = f"{self._command[0]} can't be started: {error.strerror}{advice}"
             if not self._ready.is_set():
                 self._fail(lambda: ChildFailed(what))
                 return None, False

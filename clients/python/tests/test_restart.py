@@ -1,5 +1,6 @@
 """What happens when the child dies, hangs or talks nonsense."""
 
+import errno
 import io
 import os
 import random
@@ -7,6 +8,7 @@ import signal
 import threading
 import time
 import unittest
+from unittest import mock
 
 from kplkit import ChildFailed, Producer, ProducerClosed, PutExpired, SettingRefused, _child
 
@@ -210,6 +212,11 @@ class Restart(FakeTest):
     def test_a_program_that_is_not_there(self):
         with self.assertRaisesRegex(ChildFailed, "no-such-program.*install it"):
             Producer(["no-such-program"], region="us-east-1", credentials=KEYS)
+
+    def test_the_system_has_no_room_for_a_child(self):
+        error = OSError(errno.EMFILE, "Too many open files")
+        with mock.patch.object(_child, "_spawn", side_effect=error), self.assertRaisesRegex(ChildFailed, "open files$"):
+            self.producer({})
 
     @unittest.skipIf(os.name == "nt", "Windows has other errors")
     def test_a_program_that_cannot_run_here(self):
