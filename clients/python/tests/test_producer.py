@@ -313,7 +313,10 @@ class Program(FakeTest):
             print("closed" if time.monotonic() - t < 9 else "late: killed after 10 s", flush=True)
             os.kill(copy, 9)
         """
-        for hook in "pass", "ctypes.pythonapi.PyOS_AfterFork_Child()":
+        hooks = ["pass"]
+        if sys.version_info < (3, 13):  # since then Python itself aborts in this one where no other was called
+            hooks.append("ctypes.pythonapi.PyOS_AfterFork_Child()")
+        for hook in hooks:
             with self.subTest(hook):
                 code, out, err = self.done(self.run_program(body.replace("HOOK", hook)))
                 self.assertEqual((code, err), (0, ""))
