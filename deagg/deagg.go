@@ -50,8 +50,8 @@ type UserRecord struct {
 	Aggregated        bool      // it came out of an aggregate
 	Last              bool      // nothing more of this stored record follows
 
-	// Malformed tells what was wrong, as a *FormatError, or is nil. Data is then the whole stored record or,
-	// if Aggregated, the user record's own, and only its key is lost.
+	// Malformed says what is wrong. It is nil or a *FormatError, never another error. Where it is set, Data is the
+	// whole stored record or, if Aggregated, the user record's own, and only its key is lost.
 	Malformed error
 }
 

@@ -88,15 +88,29 @@ func (d *Decoder) Stats() Stats { return d.stats }
 // MD5s side by side, on all processors, before the first user record comes. With one stored record it allocates
 // nothing once the Decoder has met an aggregate as large.
 func (d *Decoder) UserRecords(rs ...StoredRecord) iter.Seq[UserRecord] {
-	return func(yield func(UserRecord) bool) { d.run(rs, yield) }
+	return func(yield func(UserRecord) bool) {
+		var at int
+		d.run(rs, &at, yield)
+	}
 }
 
-func (d *Decoder) run(rs []StoredRecord, yield func(UserRecord) bool) {
+// All is UserRecords that also gives the index in rs of the stored record that each user record came out of. An index
+// does not come if nothing of its stored record is delivered.
+func (d *Decoder) All(rs []StoredRecord) iter.Seq2[int, UserRecord] {
+	return func(yield func(int, UserRecord) bool) {
+		var at int
+		d.run(rs, &at, func(u UserRecord) bool { return yield(at, u) })
+	}
+}
+
+// run delivers the user records of rs. While yield runs, at is the index of the stored record.
+func (d *Decoder) run(rs []StoredRecord, at *int, yield func(UserRecord) bool) {
 	verdicts := checksums(rs, d.verdicts)
 	if verdicts != nil {
 		d.verdicts = verdicts
 	}
 	for i := range rs {
+		*at = i
 		sum := unchecked
 		if verdicts != nil {
 			sum = verdicts[i]

@@ -22,7 +22,7 @@ var (
 type FormatError struct {
 	SequenceNumber    string // of the stored record, "" where it has none
 	SubSequenceNumber int64  // the user record that is hit, -1 if it is the whole aggregate
-	Offset            int    // in the stored record's Data, in bytes
+	Offset            int    // in the stored record's Data, in bytes; -1 where it is not known
 	Err               error  // wraps one of the sentinels above
 }
 
@@ -34,7 +34,10 @@ func (e *FormatError) Error() string {
 	if e.SubSequenceNumber >= 0 {
 		record += fmt.Sprintf(", user record %d", e.SubSequenceNumber)
 	}
-	return fmt.Sprintf("deagg: %s, byte %d: %v", record, e.Offset, e.Err)
+	if e.Offset >= 0 {
+		record += fmt.Sprintf(", byte %d", e.Offset)
+	}
+	return fmt.Sprintf("deagg: %s: %v", record, e.Err)
 }
 
 // Unwrap returns the kind of the error.

@@ -99,6 +99,19 @@ func checkUser(t rapid.TB, u deagg.UserRecord, want *aggpb.AggregatedRecord, i i
 	}
 }
 
+// checkMarks: what is malformed says so by a *FormatError that names it.
+func checkMarks(t rapid.TB, us []deagg.UserRecord) {
+	for _, u := range us {
+		if u.Malformed == nil {
+			continue
+		}
+		e, ok := u.Malformed.(*deagg.FormatError)
+		if !ok || e.SequenceNumber != u.SequenceNumber || u.Aggregated != (e.SubSequenceNumber == u.SubSequenceNumber) {
+			t.Fatalf("%+v is marked by a %T: %v", u, u.Malformed, u.Malformed)
+		}
+	}
+}
+
 func at(table []string, index uint64) (string, bool) {
 	if index >= uint64(len(table)) {
 		return "", false
@@ -110,6 +123,7 @@ func at(table []string, index uint64) (string, bool) {
 func checkLossless(t rapid.TB, data []byte, r hashkey.Range, ancestors []hashkey.Range) {
 	d := deagg.Decoder{HashRange: r, Ancestors: ancestors}
 	us := collect(&d, deagg.StoredRecord{SequenceNumber: "7", PartitionKey: "outer", Data: data})
+	checkMarks(t, us)
 	s := d.Stats()
 	if s.Stored != 1 || s.User != int64(len(us)) || s.Dropped != 0 || s.Skipped != 0 {
 		t.Fatalf("data %x: %d user records, %+v", data, len(us), s)
@@ -176,6 +190,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		checkLossless(t, data, hashkey.Equal(2)[1], nil)
 		for u := range (&deagg.Decoder{Policy: deagg.KCL}).UserRecords(deagg.StoredRecord{Data: data}) {
+			checkMarks(t, []deagg.UserRecord{u})
 			if cap(u.Data) != len(u.Data) {
 				t.Fatalf("%d bytes with capacity %d", len(u.Data), cap(u.Data))
 			}

@@ -42,6 +42,7 @@ func checkVector(t *testing.T, v vectors.Vector, want vectors.Outcome, policy de
 		d.Ancestors = append(d.Ancestors, rangeOf(t, a))
 	}
 	us := collect(&d, deagg.StoredRecord{SequenceNumber: v.SequenceNumber, PartitionKey: v.PartitionKey, Data: v.Data})
+	checkMarks(t, us)
 	var got []string
 	for _, u := range us {
 		sum := sha256.Sum256(u.Data)
