@@ -15,7 +15,7 @@ import (
 	"github.com/kplkit/kplkit/seqnum"
 )
 
-var halves, whole = hashkey.Equal(2), hashkey.Equal(1)
+var halves, whole = hashkey.Whole().Split(2), []hashkey.Range{hashkey.Whole()}
 
 // Two explicit hash keys, one in each half.
 const inside, outside = "5", "340282366920938463463374607431768211450"

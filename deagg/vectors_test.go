@@ -78,13 +78,8 @@ func checkExpectation(t *testing.T, expect string, us []deagg.UserRecord, s deag
 	}
 }
 
-func rangeOf(t *testing.T, text string) hashkey.Range {
-	if text == "" {
-		return hashkey.Range{}
-	}
-	start, end, _ := strings.Cut(text, "-")
-	r, err := hashkey.ParseRange(start, end)
-	if err != nil {
+func rangeOf(t *testing.T, text string) (r hashkey.Range) {
+	if err := r.UnmarshalText([]byte(text)); err != nil {
 		t.Fatal(err)
 	}
 	return r
