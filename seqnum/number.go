@@ -25,12 +25,11 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
-	"strconv"
 	"strings"
 	"time"
 )
 
-// ErrSyntax is wrapped by every error about a text or binary form.
+// ErrSyntax is wrapped by every error about a text, or a binary form.
 var ErrSyntax = errors.New("not a sequence number")
 
 // MaxDigits is the length of the longest sequence number that the Kinesis API's pattern allows.
@@ -165,30 +164,4 @@ func (n *Number) UnmarshalText(text []byte) (err error) {
 	}
 	*n, err = Parse(string(text))
 	return err
-}
-
-// AppendBinary appends a form whose bytes compare as the numbers do: the count of digits, then the digits.
-// The zero Number is nothing.
-func (n Number) AppendBinary(b []byte) ([]byte, error) {
-	if !n.IsValid() {
-		return b, nil
-	}
-	return append(append(b, byte(len(n.digits))), n.digits...), nil
-}
-
-// MarshalBinary returns the form of AppendBinary.
-func (n Number) MarshalBinary() ([]byte, error) { return n.AppendBinary(nil) }
-
-// UnmarshalBinary reads what MarshalBinary wrote, and nothing else.
-func (n *Number) UnmarshalBinary(data []byte) error {
-	if len(data) == 0 {
-		*n = Number{}
-		return nil
-	}
-	m, err := Parse(string(data[1:]))
-	if err != nil || int(data[0]) != len(m.digits) || len(data) != 1+len(m.digits) {
-		return syntaxError(strconv.Quote(string(data)), "is not the binary form of a number")
-	}
-	*n = m
-	return nil
 }
