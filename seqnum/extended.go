@@ -40,19 +40,19 @@ func At(n Number, sub int64) Extended {
 	return Extended{number, n, sub}
 }
 
-// After returns the position behind all of stored record n, (n, math.MaxInt64). It is invalid if n is.
+// After returns the position after all of stored record n, (n, math.MaxInt64). It is invalid if n is.
 func After(n Number) Extended { return At(n, math.MaxInt64) }
 
 // TrimHorizon is the position before the oldest record that the stream still holds.
 func TrimHorizon() Extended { return Extended{kind: trimHorizon} }
 
-// Latest is the position behind the newest record, whichever that is when it is asked for.
+// Latest is the position after the newest record, whichever that is when it is asked for.
 func Latest() Extended { return Extended{kind: latest} }
 
 // AtTimestamp is the position at a time that is kept elsewhere.
 func AtTimestamp() Extended { return Extended{kind: atTimestamp} }
 
-// ShardEnd is the position behind the last record of a closed shard.
+// ShardEnd is the position after the last record of a closed shard.
 func ShardEnd() Extended { return Extended{kind: shardEnd} }
 
 func sentinel(text string) (Extended, bool) {
@@ -142,7 +142,7 @@ func (e Extended) Number() (Number, bool) { return e.n, e.kind == number }
 // SubSequenceNumber returns the sub-sequence number: math.MaxInt64 for all of a stored record, 0 for a sentinel.
 func (e Extended) SubSequenceNumber() int64 { return e.sub }
 
-// Whole reports whether e lies behind all of a stored record, as After makes it.
+// Whole reports whether e lies after all of a stored record, as After makes it.
 func (e Extended) Whole() bool { return e.kind == number && e.sub == math.MaxInt64 }
 
 // String returns the text form, or "invalid" for the zero Extended.
@@ -172,7 +172,7 @@ func (e Extended) AppendText(b []byte) ([]byte, error) {
 // MarshalText returns the text form, nothing for the zero Extended. JSON holds it as a string.
 func (e Extended) MarshalText() ([]byte, error) { return e.AppendText(nil) }
 
-// UnmarshalText reads what MarshalText wrote.
+// UnmarshalText reads what MarshalText wrote: nothing is the zero Extended, all else is read as by ParseExtended.
 func (e *Extended) UnmarshalText(text []byte) (err error) {
 	if len(text) == 0 {
 		*e = Extended{}

@@ -16,9 +16,11 @@
 //	SEQ           done with all of stored record SEQ
 //	TRIM_HORIZON  and the other sentinels, by name
 //
+// JSON has them as strings. An extended sequence number also has a binary form, whose bytes compare as positions do.
+//
 // # Compatibility
 //
-// The text and binary forms, and the order, stay as they are for as long as this module exists.
+// The text forms, the binary form and the order stay as they are for as long as this module exists.
 package seqnum
 
 import (
@@ -29,7 +31,7 @@ import (
 	"time"
 )
 
-// ErrSyntax is wrapped by every error about a text, or a binary form.
+// ErrSyntax is wrapped by every error about a text or a binary form.
 var ErrSyntax = errors.New("not a sequence number")
 
 // MaxDigits is the length of the longest sequence number that the Kinesis API's pattern allows.
@@ -156,7 +158,7 @@ func (n Number) AppendText(b []byte) ([]byte, error) { return append(b, n.digits
 // MarshalText returns the decimal digits of n, nothing for the zero Number. JSON holds them as a string.
 func (n Number) MarshalText() ([]byte, error) { return n.AppendText(nil) }
 
-// UnmarshalText reads what MarshalText wrote.
+// UnmarshalText reads what MarshalText wrote: nothing is the zero Number, all else is read as by Parse.
 func (n *Number) UnmarshalText(text []byte) (err error) {
 	if len(text) == 0 {
 		*n = Number{}

@@ -6,7 +6,8 @@
 //
 // # Compatibility
 //
-// Keys and ranges are comparable values with the meaning they have today for as long as this module exists.
+// Keys and ranges are comparable values. Their meaning and their text forms stay as they are for as long as this module
+// exists.
 package hashkey
 
 import (
@@ -19,7 +20,7 @@ import (
 	"unsafe"
 )
 
-// ErrSyntax is wrapped by every error about a text that is not a hash key, or not a range of them.
+// ErrSyntax is wrapped by every error about a text that is not a hash key, or that should be START-END and is not.
 var ErrSyntax = errors.New("not a hash key")
 
 // Key is a hash key. It is comparable; its zero value is the hash key 0.
@@ -34,7 +35,8 @@ func Of(partitionKey string) Key {
 	return Key{binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:])}
 }
 
-// Parse reads a decimal number of 0…2^128−1. A sign, a blank or any other character is an error.
+// Parse reads a decimal number of 0…2^128−1, leading zeros not counted. A sign, a blank or any other character is an
+// error.
 func Parse(s string) (Key, error) {
 	if s == "" {
 		return Key{}, fmt.Errorf("hashkey: %w: empty", ErrSyntax)
