@@ -96,7 +96,7 @@ func (d *Decoder) UserRecords(rs ...StoredRecord) iter.Seq[UserRecord] {
 }
 
 // All returns what UserRecords does, each user record with the index in rs of the stored record that it came out of.
-// Indexes come in order; one of which nothing is delivered does not come.
+// Indexes come in order; that of a stored record of which nothing is delivered is left out.
 func (d *Decoder) All(rs []StoredRecord) iter.Seq2[int, UserRecord] {
 	return func(yield func(int, UserRecord) bool) {
 		var at int
