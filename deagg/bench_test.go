@@ -26,7 +26,7 @@ func BenchmarkUserRecords(b *testing.B) {
 		})
 		for name, d := range map[string]*deagg.Decoder{
 			"no-range": {},
-			"range":    {HashRange: hashkey.Equal(1)[0], Ancestors: hashkey.Equal(1)},
+			"range":    {HashRange: hashkey.Whole(), Ancestors: []hashkey.Range{hashkey.Whole()}},
 		} {
 			b.Run(fmt.Sprintf("%d-bytes/%s", size, name), func(b *testing.B) {
 				b.SetBytes(int64(len(data)))

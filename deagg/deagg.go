@@ -6,8 +6,9 @@
 //
 //	F3 89 9A C2 | protobuf AggregatedRecord | MD5 of the protobuf bytes (16 bytes)
 //
-// [Decoder] turns stored records into user records and is what a consumer wants; it passes plain stored records
-// through, damaged ones too, and counts everything. [Parse] takes one aggregated record apart.
+// [Decoder] turns stored records into user records and is what a consumer wants. Stored records that are plain, or
+// damaged, pass through it whole, as one user record each, and it counts everything. [Parse] takes one aggregated record
+// apart.
 //
 // # Memory
 //
@@ -36,27 +37,27 @@ type StoredRecord struct {
 	SequenceNumber string // decimal; SEQUENCE:SUB marks a user record that was taken out of its aggregate before
 	PartitionKey   string // "" where there is none, as on service-managed streams
 	Data           []byte
-	ArrivalTime    time.Time // approximate, as Kinesis tells it
+	ArrivalTime    time.Time // approximate, as Kinesis gives it
 }
 
 // UserRecord is a record as a producer's user put it.
 type UserRecord struct {
 	SequenceNumber    string // of the stored record
-	SubSequenceNumber int64  // the index on the wire, 0 for a plain record
+	SubSequenceNumber int64  // its index in the aggregate, 0 for a plain record
 	PartitionKey      string // "" when absent
-	ExplicitHashKey   string // as it is on the wire, "" when absent: it always is for a plain record
+	ExplicitHashKey   string // as its producer wrote it, "" when absent: Kinesis does not hand out a plain record's
 	Data              []byte
 	ArrivalTime       time.Time // of the stored record
 	Aggregated        bool      // it came out of an aggregate
 	Last              bool      // nothing more of this stored record follows
 
-	// Malformed tells what was wrong, as a *FormatError, or is nil. Data is then the whole stored record or,
-	// if Aggregated, the user record's own, and only its key is lost.
+	// Malformed says what is wrong. It is nil or a *FormatError, never another error. Where it is set, Data is the
+	// whole stored record or, if Aggregated, the user record's own, and only its key is lost.
 	Malformed error
 }
 
-// Position returns the extended sequence number that means: this user record and all before it are done.
-// It fails where the sequence number is none.
+// Position returns the extended sequence number that means: this user record and all before it are done. It is an error
+// if SequenceNumber is not one.
 func (u UserRecord) Position() (seqnum.Extended, error) {
 	n, err := seqnum.Parse(u.SequenceNumber)
 	if err != nil {
@@ -79,7 +80,7 @@ func (u UserRecord) Clone() UserRecord {
 	return u
 }
 
-// HasMagic reports whether data starts as an aggregated record does. It does not look at the checksum.
+// HasMagic reports whether data starts with the four bytes of an aggregated record. It does not look at the checksum.
 func HasMagic(data []byte) bool {
 	return len(data) >= len(wire.Magic) && string(data[:len(wire.Magic)]) == wire.Magic
 }

@@ -18,7 +18,8 @@ const (
 	Lossless Policy = iota
 
 	// KCL does what the Java KCL's AggregatorUtil (2.7.2) does, its losses included: a stray makes the whole
-	// aggregate vanish, a bad index or an explicit hash key that is no number the rest of it. It serves comparison.
+	// aggregate vanish, a bad index or an explicit hash key that is not a number the rest of it. It is there to compare
+	// with a Java consumer, not to consume with.
 	KCL
 )
 
@@ -59,7 +60,7 @@ type Decoder struct {
 	Policy    Policy
 	HashRange hashkey.Range   // the shard's; zero: unknown, nothing is dropped
 	Ancestors []hashkey.Range // of the shards it came from; none: unknown, nothing is dropped
-	After     seqnum.Extended // skip what is done; zero: nothing is. See above
+	After     seqnum.Extended // skip what is done; zero: nothing is
 
 	stats     Stats
 	agg       AggregatedRecord
@@ -84,19 +85,33 @@ type Stats struct {
 // Stats returns the counts of all iterations so far.
 func (d *Decoder) Stats() Stats { return d.stats }
 
-// UserRecords returns the user records of stored records, in order. It can't fail. Of many aggregates it checks the
-// MD5s side by side, on all processors, before the first user record comes. With one stored record it allocates
-// nothing once the Decoder has met an aggregate as large.
+// UserRecords returns the user records of stored records, in order. It can't fail: what is damaged comes marked as
+// Malformed. Of many aggregates it checks the MD5s side by side, on all processors, before the first user record comes.
+// With one stored record it allocates nothing once the Decoder has met an aggregate as large.
 func (d *Decoder) UserRecords(rs ...StoredRecord) iter.Seq[UserRecord] {
-	return func(yield func(UserRecord) bool) { d.run(rs, yield) }
+	return func(yield func(UserRecord) bool) {
+		var at int
+		d.run(rs, &at, yield)
+	}
 }
 
-func (d *Decoder) run(rs []StoredRecord, yield func(UserRecord) bool) {
+// All returns what UserRecords does, each user record with the index in rs of the stored record that it came out of.
+// Indexes come in order; that of a stored record of which nothing is delivered is left out.
+func (d *Decoder) All(rs []StoredRecord) iter.Seq2[int, UserRecord] {
+	return func(yield func(int, UserRecord) bool) {
+		var at int
+		d.run(rs, &at, func(u UserRecord) bool { return yield(at, u) })
+	}
+}
+
+// run delivers the user records of rs. While yield runs, at is the index of the stored record.
+func (d *Decoder) run(rs []StoredRecord, at *int, yield func(UserRecord) bool) {
 	verdicts := checksums(rs, d.verdicts)
 	if verdicts != nil {
 		d.verdicts = verdicts
 	}
 	for i := range rs {
+		*at = i
 		sum := unchecked
 		if verdicts != nil {
 			sum = verdicts[i]

@@ -15,7 +15,7 @@ import (
 	"github.com/kplkit/kplkit/seqnum"
 )
 
-var halves, whole = hashkey.Equal(2), hashkey.Equal(1)
+var halves, whole = hashkey.Whole().Split(2), []hashkey.Range{hashkey.Whole()}
 
 // Two explicit hash keys, one in each half.
 const inside, outside = "5", "340282366920938463463374607431768211450"
@@ -240,6 +240,7 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 	}
 	r := deagg.StoredRecord{SequenceNumber: "49680523304536297513748243888185500536114644917201928194", PartitionKey: "a", Data: aggregateOf(t, m)}
 	plain := deagg.StoredRecord{SequenceNumber: r.SequenceNumber, Data: []byte("plain")}
+	both := []deagg.StoredRecord{r, plain}
 	after := seqnum.At(seqnum.MustParse(r.SequenceNumber), 3)
 	for name, d := range map[string]*deagg.Decoder{
 		"lossless":  {},
@@ -255,6 +256,9 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 			}
 			for u := range d.UserRecords(plain) {
 				count += len(u.Data)
+			}
+			for i, u := range d.All(both) {
+				count += i + len(u.Data)
 			}
 			if a.Reset(r) != nil {
 				t.Error("Reset failed")
@@ -334,5 +338,53 @@ func TestManyAtOnce(t *testing.T) {
 	}
 	if one.Stats().Malformed != 6 || many.Stats().Malformed != 12 {
 		t.Errorf("%+v, %+v", one.Stats(), many.Stats())
+	}
+}
+
+// TestAll: each user record comes with the index of its own stored record, also where sequence numbers repeat, are
+// empty, or stored records before it deliver nothing.
+func TestAll(t *testing.T) {
+	two := aggregateOf(t, message([]string{"k"}, nil, user(0, "b"), user(0, "b")))
+	damaged := seal([]byte{0x1a})
+	stored := []deagg.StoredRecord{
+		{SequenceNumber: "1", Data: []byte("done")},
+		{SequenceNumber: "3", PartitionKey: "kplkit", Data: mixed(t, inside, outside)}, // all of it is dropped
+		{SequenceNumber: "3", PartitionKey: "a", Data: mixed(t, inside, outside, inside)},
+		{SequenceNumber: "3", Data: aggregateOf(t, message([]string{"k"}, nil))}, // empty
+		{SequenceNumber: "3", Data: two},
+		{SequenceNumber: "3", Data: two},
+		{SequenceNumber: "3:0", Data: []byte("finished")},
+		{SequenceNumber: "3", Data: []byte("plain")},
+		{SequenceNumber: "", Data: []byte("without a number")},
+		{SequenceNumber: "", Data: damaged},
+		{SequenceNumber: "", Data: two},
+	}
+	want := []int{2, 2, 4, 4, 5, 5, 6, 7, 8, 9, 10, 10}
+	newDecoder := func() *deagg.Decoder {
+		return &deagg.Decoder{HashRange: halves[0], Ancestors: whole, After: seqnum.After(seqnum.MustParse("2"))}
+	}
+	d := newDecoder()
+	var got []int
+	var us []deagg.UserRecord
+	for i, u := range d.All(stored) {
+		got, us = append(got, i), append(us, u)
+	}
+	plain := newDecoder()
+	if !slices.Equal(got, want) || !reflect.DeepEqual(us, collect(plain, stored...)) || d.Stats() != plain.Stats() {
+		t.Errorf("from %v, want %v; %+v", got, want, us)
+	}
+	for stop := range want { // an iteration that ends early counts what it has delivered, and no more
+		d, n := newDecoder(), 0
+		for i := range d.All(stored) {
+			if i != want[n] {
+				t.Errorf("user record %d comes from %d, want %d", n, i, want[n])
+			}
+			if n++; n > stop {
+				break
+			}
+		}
+		if s := d.Stats(); s.User != int64(stop+1) || s.Stored != int64(want[stop]+1) {
+			t.Errorf("ended at user record %d: %+v", stop, s)
+		}
 	}
 }

@@ -5,25 +5,26 @@ import (
 	"fmt"
 )
 
-// ErrNotAggregated is returned by Parse for a stored record that is no aggregate: it does not start with the magic,
-// or it was taken out of its aggregate before.
+// ErrNotAggregated is returned by Parse and Reset for a stored record that is not an aggregate: its data does not start
+// with the magic, or its sequence number says that it was taken out of its aggregate before.
 var ErrNotAggregated = errors.New("deagg: not an aggregated record")
 
-// What can be wrong with an aggregated record.
+// What can be wrong with an aggregated record. No user record is marked with ErrHashKey: only the KCL policy cares, and
+// it drops such a user record and counts it.
 var (
 	ErrTruncated = errors.New("truncated")                      // it ends too early
 	ErrChecksum  = errors.New("checksum mismatch")              // the MD5 at its end is not that of its protobuf bytes
 	ErrWire      = errors.New("not a valid protobuf message")   // its protobuf bytes are damaged, or a required field is missing
 	ErrIndex     = errors.New("index out of its key table")     // a user record refers to a key that is not there
-	ErrHashKey   = errors.New("explicit hash key is no number") // only under the KCL policy, which has no use for it
+	ErrHashKey   = errors.New("explicit hash key is no number") // under the KCL policy
 )
 
-// FormatError tells what is wrong with an aggregated record, and where.
+// FormatError says what is wrong with an aggregated record, and where.
 type FormatError struct {
 	SequenceNumber    string // of the stored record, "" where it has none
-	SubSequenceNumber int64  // the user record that is hit, -1 if it is the whole aggregate
-	Offset            int    // in the stored record's Data, in bytes
-	Err               error  // wraps one of the sentinels above
+	SubSequenceNumber int64  // of the user record that is hit, -1 if it is the whole aggregate
+	Offset            int    // in the stored record's Data, in bytes; -1 where it is not known
+	Err               error  // wraps one of the errors above
 }
 
 func (e *FormatError) Error() string {
@@ -34,7 +35,10 @@ func (e *FormatError) Error() string {
 	if e.SubSequenceNumber >= 0 {
 		record += fmt.Sprintf(", user record %d", e.SubSequenceNumber)
 	}
-	return fmt.Sprintf("deagg: %s, byte %d: %v", record, e.Offset, e.Err)
+	if e.Offset >= 0 {
+		record += fmt.Sprintf(", byte %d", e.Offset)
+	}
+	return fmt.Sprintf("deagg: %s: %v", record, e.Err)
 }
 
 // Unwrap returns the kind of the error.

@@ -33,7 +33,20 @@ func Example() {
 	// {Stored:2 Aggregated:1 User:3 Strays:0 Dropped:0 Skipped:0 Malformed:0}
 }
 
-// A consumer stores the Position of what it has processed and goes on behind it, also inside an aggregate.
+// All is for what belongs to a stored record as a whole: to say which one failed, or to find what else is known of it.
+func ExampleDecoder_All() {
+	stored := exampleRecords()
+	var decoder deagg.Decoder
+	for i, u := range decoder.All(stored) {
+		fmt.Printf("stored record %d of %d bytes: %q\n", i, len(stored[i].Data), u.Data)
+	}
+	// Output:
+	// stored record 0 of 58 bytes: "hello"
+	// stored record 0 of 58 bytes: "world"
+	// stored record 1 of 5 bytes: "alone"
+}
+
+// A consumer stores the Position of what it has processed and goes on after it, also inside an aggregate.
 func ExampleDecoder_after() {
 	var first deagg.Decoder
 	for u := range first.UserRecords(exampleRecords()...) {

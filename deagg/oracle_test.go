@@ -99,6 +99,19 @@ func checkUser(t rapid.TB, u deagg.UserRecord, want *aggpb.AggregatedRecord, i i
 	}
 }
 
+// checkMarks: what is malformed says so by a *FormatError that names it.
+func checkMarks(t rapid.TB, us []deagg.UserRecord) {
+	for _, u := range us {
+		if u.Malformed == nil {
+			continue
+		}
+		e, ok := u.Malformed.(*deagg.FormatError)
+		if !ok || e.SequenceNumber != u.SequenceNumber || u.Aggregated != (e.SubSequenceNumber == u.SubSequenceNumber) {
+			t.Fatalf("%+v is marked by a %T: %v", u, u.Malformed, u.Malformed)
+		}
+	}
+}
+
 func at(table []string, index uint64) (string, bool) {
 	if index >= uint64(len(table)) {
 		return "", false
@@ -110,6 +123,7 @@ func at(table []string, index uint64) (string, bool) {
 func checkLossless(t rapid.TB, data []byte, r hashkey.Range, ancestors []hashkey.Range) {
 	d := deagg.Decoder{HashRange: r, Ancestors: ancestors}
 	us := collect(&d, deagg.StoredRecord{SequenceNumber: "7", PartitionKey: "outer", Data: data})
+	checkMarks(t, us)
 	s := d.Stats()
 	if s.Stored != 1 || s.User != int64(len(us)) || s.Dropped != 0 || s.Skipped != 0 {
 		t.Fatalf("data %x: %d user records, %+v", data, len(us), s)
@@ -133,7 +147,7 @@ func TestAgainstOracle(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkAgainstOracle(t, body)
-		checkLossless(t, seal(body), hashkey.Equal(2)[0], nil)
+		checkLossless(t, seal(body), hashkey.Whole().Split(2)[0], nil)
 		// Damage, with a checksum that fits it and with one that does not.
 		if len(body) > 0 {
 			i := rapid.IntRange(0, len(body)-1).Draw(t, "at")
@@ -174,14 +188,15 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(wire.Magic + "0123456789abcdef"))
 	f.Add(seal([]byte{0x0b, 0x13, 0x14, 0x0c})) // unknown groups
 	f.Fuzz(func(t *testing.T, data []byte) {
-		checkLossless(t, data, hashkey.Equal(2)[1], nil)
+		checkLossless(t, data, hashkey.Whole().Split(2)[1], nil)
 		for u := range (&deagg.Decoder{Policy: deagg.KCL}).UserRecords(deagg.StoredRecord{Data: data}) {
+			checkMarks(t, []deagg.UserRecord{u})
 			if cap(u.Data) != len(u.Data) {
 				t.Fatalf("%d bytes with capacity %d", len(u.Data), cap(u.Data))
 			}
 		}
 		// The same bytes as a body: a fuzzer does not find checksums.
-		checkLossless(t, seal(data), hashkey.Equal(2)[1], nil)
+		checkLossless(t, seal(data), hashkey.Whole().Split(2)[1], nil)
 		if deagg.HasMagic(data) && len(data) > wire.Overhead {
 			data = data[len(wire.Magic) : len(data)-wire.DigestSize]
 		}

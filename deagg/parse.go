@@ -35,8 +35,8 @@ const (
 	maxLen         = math.MaxInt32 // of a stored record: far more than Kinesis takes
 )
 
-// Parse takes r apart. It returns ErrNotAggregated if r is no aggregate and a *FormatError if its structure is
-// damaged. An index out of its key table is no such damage: that user record alone comes without the key, marked as
+// Parse takes r apart. It returns ErrNotAggregated if r is not an aggregate, and a *FormatError if its structure is
+// damaged. An index out of its key table is not such damage: that user record alone comes without the key, marked as
 // Malformed.
 func Parse(r StoredRecord) (*AggregatedRecord, error) {
 	a := new(AggregatedRecord)

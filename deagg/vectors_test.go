@@ -42,6 +42,7 @@ func checkVector(t *testing.T, v vectors.Vector, want vectors.Outcome, policy de
 		d.Ancestors = append(d.Ancestors, rangeOf(t, a))
 	}
 	us := collect(&d, deagg.StoredRecord{SequenceNumber: v.SequenceNumber, PartitionKey: v.PartitionKey, Data: v.Data})
+	checkMarks(t, us)
 	var got []string
 	for _, u := range us {
 		sum := sha256.Sum256(u.Data)
@@ -77,13 +78,8 @@ func checkExpectation(t *testing.T, expect string, us []deagg.UserRecord, s deag
 	}
 }
 
-func rangeOf(t *testing.T, text string) hashkey.Range {
-	if text == "" {
-		return hashkey.Range{}
-	}
-	start, end, _ := strings.Cut(text, "-")
-	r, err := hashkey.ParseRange(start, end)
-	if err != nil {
+func rangeOf(t *testing.T, text string) (r hashkey.Range) {
+	if err := r.UnmarshalText([]byte(text)); err != nil {
 		t.Fatal(err)
 	}
 	return r

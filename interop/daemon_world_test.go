@@ -57,7 +57,7 @@ func (w *daemonWorld) remove(t *testing.T, stream string) {
 // split splits all shards in halves.
 func (w *daemonWorld) split(t *testing.T, stream string) {
 	shards := w.shards(t, stream)
-	parts := hashkey.Equal(2 * len(shards))
+	parts := hashkey.Whole().Split(2 * len(shards))
 	for i, s := range shards {
 		at := aws.String(parts[2*i+1].Start().String())
 		in := &kinesis.SplitShardInput{StreamName: &stream, ShardToSplit: s.ShardId, NewStartingHashKey: at}

@@ -84,7 +84,7 @@ func putByProducer(t *testing.T, client *kinesis.Client, random *rand.Rand) map[
 // readShards returns all that is stored, with the range of its shard.
 func readShards(server *kinesisfake.Server) (stored []storedRecord) {
 	records := server.Records("s")
-	for i, keys := range hashkey.Equal(producerShards) {
+	for i, keys := range hashkey.Whole().Split(producerShards) {
 		for _, r := range records[fmt.Sprintf("shardId-%012d", i)] {
 			stored = append(stored, storedRecord{
 				SequenceNumber: r.SequenceNumber, PartitionKey: r.PartitionKey, Data: r.Data,

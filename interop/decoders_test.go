@@ -145,7 +145,7 @@ func aggregate(t *testing.T, program string, users []userLine, shards int) (stor
 	if err != nil {
 		t.Fatalf("kplkit agg: %v", err)
 	}
-	ranges := hashkey.Equal(shards)
+	ranges := hashkey.Whole().Split(shards)
 	for answers := json.NewDecoder(bytes.NewReader(out)); ; {
 		var line storedLine
 		if err := answers.Decode(&line); errors.Is(err, io.EOF) {
@@ -173,7 +173,7 @@ func checkPut(t *testing.T, put []userLine, stored []storedLine, shards int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		i := slices.IndexFunc(hashkey.Equal(shards), func(r hashkey.Range) bool { return r.Contains(key) })
+		i := slices.IndexFunc(hashkey.Whole().Split(shards), func(r hashkey.Range) bool { return r.Contains(key) })
 		want[i] = append(want[i], u)
 	}
 	for _, line := range stored {

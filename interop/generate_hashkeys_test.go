@@ -68,7 +68,7 @@ func (g *generator) hashRange(keys, explicit []string) (start, end string) {
 		return "0", maxHashKey.String()
 	case 3:
 		n := g.IntN(4)
-		half := hashkey.Equal(4)[n]
+		half := hashkey.Whole().Split(4)[n]
 		return half.Start().String(), half.End().String()
 	case 4:
 		return edge.String(), edge.String()

@@ -60,7 +60,7 @@ func TestLandedBeforeTheEnd(t *testing.T) {
 		b.split(0)
 		r, n := &results{}, 0
 		for i := 10; n < 300; i++ {
-			if rec := record(i); hashkey.Equal(2)[1].Contains(hashkey.Of(rec.PartitionKey)) { // all of it belongs in the child
+			if rec := record(i); hashkey.Whole().Split(2)[1].Contains(hashkey.Of(rec.PartitionKey)) { // all of it belongs in the child
 				b.must(nil, p.Put(b.ctx, rec, r.done))
 				n++
 			}

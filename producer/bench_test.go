@@ -19,7 +19,7 @@ type instant struct{}
 
 func (instant) ListShards(context.Context, *kinesis.ListShardsInput, ...func(*kinesis.Options)) (*kinesis.ListShardsOutput, error) {
 	out := &kinesis.ListShardsOutput{}
-	for i, r := range hashkey.Equal(4) {
+	for i, r := range hashkey.Whole().Split(4) {
 		out.Shards = append(out.Shards, types.Shard{
 			ShardId:      aws.String(fmt.Sprint(i)),
 			HashKeyRange: &types.HashKeyRange{StartingHashKey: aws.String(r.Start().String()), EndingHashKey: aws.String(r.End().String())},
@@ -40,7 +40,7 @@ func (instant) PutRecords(_ context.Context, in *kinesis.PutRecordsInput, _ ...f
 		if r.ExplicitHashKey != nil {
 			key, _ = hashkey.Parse(*r.ExplicitHashKey)
 		}
-		for shard, keys := range hashkey.Equal(4) {
+		for shard, keys := range hashkey.Whole().Split(4) {
 			if keys.Contains(key) {
 				out.Records[i] = types.PutRecordsResultEntry{ShardId: aws.String(fmt.Sprint(shard)), SequenceNumber: number}
 			}

@@ -76,7 +76,7 @@ func TestHotShard(t *testing.T) {
 		defer cancel()
 		var stored [4]atomic.Int64
 		put := func(shard int) error {
-			key := hashkey.Equal(4)[shard].Start().String()
+			key := hashkey.Whole().Split(4)[shard].Start().String()
 			return p.Put(ctx, producer.Record{PartitionKey: "k", ExplicitHashKey: key, Data: make([]byte, size)}, func(_ producer.Record, r producer.Result) {
 				if r.Err == nil && ctx.Err() == nil {
 					stored[shard].Add(size)
@@ -129,7 +129,7 @@ func TestWouldBlock(t *testing.T) {
 				p := b.producer(producer.WithMaxBuffered(2*mebibyte), producer.WithTimeToLive(c.ttl), producer.WithAggregation(producer.AggregateNever))
 				synctest.Wait() // the shards are listed
 				put := func(shard int) error {
-					key := hashkey.Equal(c.shards)[shard].Start().String()
+					key := hashkey.Whole().Split(c.shards)[shard].Start().String()
 					return p.TryPut(producer.Record{PartitionKey: "k", ExplicitHashKey: key, Data: make([]byte, c.size)}, nil)
 				}
 				for range c.puts {
@@ -143,7 +143,7 @@ func TestWouldBlock(t *testing.T) {
 				}
 				ctx, cancel := context.WithTimeout(b.ctx, time.Millisecond)
 				defer cancel()
-				key := hashkey.Equal(c.shards)[0].Start().String()
+				key := hashkey.Whole().Split(c.shards)[0].Start().String()
 				if err := p.Put(ctx, producer.Record{PartitionKey: "k", ExplicitHashKey: key, Data: make([]byte, c.size)}, nil); !errors.Is(err, context.DeadlineExceeded) {
 					b.Errorf("Put: %v", err)
 				}
@@ -231,7 +231,7 @@ func TestTryPutDoesNotOvertake(t *testing.T) {
 		ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
 		defer cancel()
 		for shard := 1; shard < 4; shard++ {
-			key := hashkey.Equal(4)[shard].Start().String()
+			key := hashkey.Whole().Split(4)[shard].Start().String()
 			go func() {
 				for ctx.Err() == nil {
 					if p.TryPut(producer.Record{PartitionKey: "k", ExplicitHashKey: key, Data: make([]byte, 1000)}, nil) != nil {

@@ -72,7 +72,7 @@ func (n *lane) overlaps(m *lane) bool {
 const roomForKey = kibibyte
 
 // allKeys is the range of a lane for the whole stream.
-var allKeys = hashkey.Equal(1)[0]
+var allKeys = hashkey.Whole()
 
 // add puts a record behind the others. What is full begins to wait.
 func (n *lane) add(e *pending, linger time.Duration) {

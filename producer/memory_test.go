@@ -69,7 +69,7 @@ func heap() int {
 func TestManyShards(t *testing.T) {
 	const n = 256
 	shards, stored := make([]types.Shard, n), map[string]*string{}
-	for i, r := range hashkey.Equal(n) {
+	for i, r := range hashkey.Whole().Split(n) {
 		shards[i] = types.Shard{ShardId: aws.String(fmt.Sprint("shard-", i)), HashKeyRange: &types.HashKeyRange{
 			StartingHashKey: aws.String(r.Start().String()), EndingHashKey: aws.String(r.End().String()),
 		}}

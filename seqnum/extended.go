@@ -40,19 +40,19 @@ func At(n Number, sub int64) Extended {
 	return Extended{number, n, sub}
 }
 
-// After returns the position behind all of stored record n, (n, math.MaxInt64). It is invalid if n is.
+// After returns the position after all of stored record n, (n, math.MaxInt64). It is invalid if n is.
 func After(n Number) Extended { return At(n, math.MaxInt64) }
 
 // TrimHorizon is the position before the oldest record that the stream still holds.
 func TrimHorizon() Extended { return Extended{kind: trimHorizon} }
 
-// Latest is the position behind the newest record, whichever that is when it is asked for.
+// Latest is the position after the newest record, whichever that is when it is asked for.
 func Latest() Extended { return Extended{kind: latest} }
 
 // AtTimestamp is the position at a time that is kept elsewhere.
 func AtTimestamp() Extended { return Extended{kind: atTimestamp} }
 
-// ShardEnd is the position behind the last record of a closed shard.
+// ShardEnd is the position after the last record of a closed shard.
 func ShardEnd() Extended { return Extended{kind: shardEnd} }
 
 func sentinel(text string) (Extended, bool) {
@@ -142,7 +142,7 @@ func (e Extended) Number() (Number, bool) { return e.n, e.kind == number }
 // SubSequenceNumber returns the sub-sequence number: math.MaxInt64 for all of a stored record, 0 for a sentinel.
 func (e Extended) SubSequenceNumber() int64 { return e.sub }
 
-// Whole reports whether e lies behind all of a stored record, as After makes it.
+// Whole reports whether e lies after all of a stored record, as After makes it.
 func (e Extended) Whole() bool { return e.kind == number && e.sub == math.MaxInt64 }
 
 // String returns the text form, or "invalid" for the zero Extended.
@@ -172,7 +172,7 @@ func (e Extended) AppendText(b []byte) ([]byte, error) {
 // MarshalText returns the text form, nothing for the zero Extended. JSON holds it as a string.
 func (e Extended) MarshalText() ([]byte, error) { return e.AppendText(nil) }
 
-// UnmarshalText reads what MarshalText wrote.
+// UnmarshalText reads what MarshalText wrote: nothing is the zero Extended, all else is read as by ParseExtended.
 func (e *Extended) UnmarshalText(text []byte) (err error) {
 	if len(text) == 0 {
 		*e = Extended{}
@@ -182,15 +182,16 @@ func (e *Extended) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// AppendBinary appends a form whose bytes compare as the positions do: a byte for the kind and, for numbers, the
-// binary form of the number and the sub-sequence number in eight bytes. The zero Extended is nothing.
+// AppendBinary appends a form whose bytes compare as the positions do, for the keys of an ordered store: a byte for the
+// kind and, for numbers, the count of digits in a byte, the digits, and the sub-sequence number in eight bytes, highest
+// first. It never fails. The zero Extended is nothing.
 func (e Extended) AppendBinary(b []byte) ([]byte, error) {
 	if e.kind == invalid {
 		return b, nil
 	}
 	b = append(b, byte(e.kind))
 	if e.kind == number {
-		b, _ = e.n.AppendBinary(b)
+		b = append(append(b, byte(len(e.n.digits))), e.n.digits...)
 		b = binary.BigEndian.AppendUint64(b, uint64(e.sub))
 	}
 	return b, nil
@@ -201,20 +202,32 @@ func (e Extended) MarshalBinary() ([]byte, error) { return e.AppendBinary(nil) }
 
 // UnmarshalBinary reads what MarshalBinary wrote, and nothing else.
 func (e *Extended) UnmarshalBinary(data []byte) error {
-	if len(data) == 0 {
-		*e = Extended{}
-		return nil
+	f, ok := Extended{}, len(data) == 0
+	switch {
+	case ok:
+	case kind(data[0]) == number:
+		f, ok = numberFromBinary(data[1:])
+	default:
+		f.kind = kind(data[0])
+		ok = len(data) == 1 && f.kind > invalid && f.kind <= shardEnd
 	}
-	f := Extended{kind: kind(data[0])}
-	rest := data[1:]
-	if f.kind == number && len(rest) > 8 {
-		f.sub = int64(binary.BigEndian.Uint64(rest[len(rest)-8:]))
-		if err := f.n.UnmarshalBinary(rest[:len(rest)-8]); err != nil || f.sub < 0 {
-			return syntaxError(strconv.Quote(string(data)), "is not the binary form of a position")
-		}
-	} else if f.kind == number || f.kind > shardEnd || len(rest) > 0 || f.kind == invalid {
-		return syntaxError(strconv.Quote(string(data)), "is not the binary form of a position")
+	if !ok {
+		return syntaxError(string(data), "is not the binary form of a position")
 	}
 	*e = f
 	return nil
+}
+
+// numberFromBinary reads a number and a sub-sequence number.
+func numberFromBinary(data []byte) (Extended, bool) {
+	digits := len(data) - 1 - 8
+	if digits < 1 || int(data[0]) != digits {
+		return Extended{}, false
+	}
+	n, err := Parse(string(data[1 : 1+digits]))
+	if err != nil || len(n.digits) != digits {
+		return Extended{}, false
+	}
+	e := At(n, int64(binary.BigEndian.Uint64(data[1+digits:])))
+	return e, e.IsValid()
 }

@@ -16,21 +16,22 @@
 //	SEQ           done with all of stored record SEQ
 //	TRIM_HORIZON  and the other sentinels, by name
 //
+// JSON has them as strings. An extended sequence number also has a binary form, whose bytes compare as positions do.
+//
 // # Compatibility
 //
-// The text and binary forms, and the order, stay as they are for as long as this module exists.
+// The text forms, the binary form and the order stay as they are for as long as this module exists.
 package seqnum
 
 import (
 	"errors"
 	"fmt"
 	"math/bits"
-	"strconv"
 	"strings"
 	"time"
 )
 
-// ErrSyntax is wrapped by every error about a text or binary form.
+// ErrSyntax is wrapped by every error about a text or a binary form.
 var ErrSyntax = errors.New("not a sequence number")
 
 // MaxDigits is the length of the longest sequence number that the Kinesis API's pattern allows.
@@ -157,7 +158,7 @@ func (n Number) AppendText(b []byte) ([]byte, error) { return append(b, n.digits
 // MarshalText returns the decimal digits of n, nothing for the zero Number. JSON holds them as a string.
 func (n Number) MarshalText() ([]byte, error) { return n.AppendText(nil) }
 
-// UnmarshalText reads what MarshalText wrote.
+// UnmarshalText reads what MarshalText wrote: nothing is the zero Number, all else is read as by Parse.
 func (n *Number) UnmarshalText(text []byte) (err error) {
 	if len(text) == 0 {
 		*n = Number{}
@@ -165,30 +166,4 @@ func (n *Number) UnmarshalText(text []byte) (err error) {
 	}
 	*n, err = Parse(string(text))
 	return err
-}
-
-// AppendBinary appends a form whose bytes compare as the numbers do: the count of digits, then the digits.
-// The zero Number is nothing.
-func (n Number) AppendBinary(b []byte) ([]byte, error) {
-	if !n.IsValid() {
-		return b, nil
-	}
-	return append(append(b, byte(len(n.digits))), n.digits...), nil
-}
-
-// MarshalBinary returns the form of AppendBinary.
-func (n Number) MarshalBinary() ([]byte, error) { return n.AppendBinary(nil) }
-
-// UnmarshalBinary reads what MarshalBinary wrote, and nothing else.
-func (n *Number) UnmarshalBinary(data []byte) error {
-	if len(data) == 0 {
-		*n = Number{}
-		return nil
-	}
-	m, err := Parse(string(data[1:]))
-	if err != nil || int(data[0]) != len(m.digits) || len(data) != 1+len(m.digits) {
-		return syntaxError(strconv.Quote(string(data)), "is not the binary form of a number")
-	}
-	*n = m
-	return nil
 }

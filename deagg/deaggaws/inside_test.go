@@ -21,7 +21,7 @@ func TestUnlistedShard(t *testing.T) {
 		listings := 0
 		l := &lineages{streams: map[string]*stream{}, list: func(context.Context, string) (map[string]lineage, error) {
 			listings++
-			return map[string]lineage{"listed": {own: hashkey.Equal(1)[0]}}, nil
+			return map[string]lineage{"listed": {own: hashkey.Whole()}}, nil
 		}}
 		for range 30 {
 			if !l.of(t.Context(), "s", "listed").own.IsValid() || l.of(t.Context(), "s", "not listed").own.IsValid() {
@@ -74,7 +74,7 @@ func TestFamily(t *testing.T) {
 		}
 		f.listed[id] = s
 	}
-	whole, halves := hashkey.Equal(1)[0], hashkey.Equal(2)
+	whole, halves := hashkey.Whole(), hashkey.Whole().Split(2)
 	add("0", halves[0], "trimmed")
 	add("0'", halves[1], "trimmed")
 	for i := range 1000 {

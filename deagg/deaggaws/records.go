@@ -16,20 +16,19 @@ import (
 
 // expand returns the user records of a batch as the SDK's records.
 func expand(d *deagg.Decoder, batch []types.Record, secondPass bool) []types.Record {
-	x := expansion{out: make([]types.Record, 0, len(batch)), secondPass: secondPass, last: true}
+	x := expansion{out: make([]types.Record, 0, len(batch)), secondPass: secondPass}
 	for i := range batch {
 		x.left += len(batch[i].Data)
 	}
-	stored := AppendStored(make([]deagg.StoredRecord, 0, len(batch)), batch)
-	at, before := -1, d.Stats().Stored
-	for u := range d.UserRecords(stored...) {
-		if x.last {
+	at := -1
+	for i, u := range d.All(AppendStored(make([]deagg.StoredRecord, 0, len(batch)), batch)) {
+		if i != at {
 			x.end()
-			from := int(d.Stats().Stored - before - 1) // where u comes from: the one that the Decoder has begun last
-			for at++; at < from; at++ {
-				x.left -= len(batch[at].Data) // a stored record of which nothing comes
+			for at < i { // also past those of which nothing comes
+				at++
+				x.left -= len(batch[at].Data)
 			}
-			x.begin(&batch[at], u.SequenceNumber)
+			x.begin(&batch[i], u.SequenceNumber)
 		}
 		x.add(&u)
 	}
@@ -41,21 +40,17 @@ func expand(d *deagg.Decoder, batch []types.Record, secondPass bool) []types.Rec
 type expansion struct {
 	secondPass bool
 	out        []types.Record
-	left       int // bytes of the stored records that are not done
+	left       int // bytes of the stored records that have not begun
 	stored     *types.Record
 	sequence   string   // its sequence number, without a sub-sequence number
 	first      int      // of the stored record's user records in out
-	single     bool     // it is a finished user record
-	last       bool     // all of its user records have come
 	keys       []string // their partition keys
 	subs       []int64  // their sub-sequence numbers, -1 for one that keeps the bare sequence number
 }
 
-// begin takes the stored record that the user records with that sequence number come out of. Only the Decoder can tell
-// SEQUENCE:SUB of a finished one from other text with a colon.
+// begin takes the stored record that the next user records come out of, and the sequence number that they have.
 func (x *expansion) begin(r *types.Record, sequence string) {
 	x.stored, x.sequence, x.first = r, sequence, len(x.out)
-	x.single = sequence != aws.ToString(r.SequenceNumber)
 	x.keys, x.subs = x.keys[:0], x.subs[:0]
 }
 
@@ -71,7 +66,6 @@ func (x *expansion) add(u *deagg.UserRecord) {
 	if magic && x.secondPass {
 		r.Data = wrap(u.PartitionKey, u.Data)
 	}
-	x.last = u.Last || x.single
 	x.keys = append(x.keys, u.PartitionKey)
 	x.out = append(x.out, r)
 }
@@ -81,7 +75,6 @@ func (x *expansion) end() {
 	if x.stored == nil {
 		return
 	}
-	x.left -= len(x.stored.Data)
 	defer x.reserve()
 	us := x.out[x.first:]
 	if len(us) == 0 || len(us) == 1 && x.subs[0] < 0 && x.keys[0] == aws.ToString(x.stored.PartitionKey) {

@@ -6,7 +6,8 @@
 //
 // # Compatibility
 //
-// Keys and ranges are comparable values with the meaning they have today for as long as this module exists.
+// Keys and ranges are comparable values. Their meaning and their text forms stay as they are for as long as this module
+// exists.
 package hashkey
 
 import (
@@ -19,13 +20,13 @@ import (
 	"unsafe"
 )
 
-// ErrSyntax is wrapped by the errors of Parse and ParseRange.
+// ErrSyntax is wrapped by every error about a text that is not a hash key, or that should be START-END and is not.
 var ErrSyntax = errors.New("not a hash key")
 
 // Key is a hash key. It is comparable; its zero value is the hash key 0.
 type Key struct{ hi, lo uint64 }
 
-// Max is the largest hash key, 2^128−1.
+// Max returns the largest hash key, 2^128−1.
 func Max() Key { return Key{^uint64(0), ^uint64(0)} }
 
 // Of returns the hash key of a partition key: the MD5 of its bytes, whatever they are.
@@ -34,7 +35,8 @@ func Of(partitionKey string) Key {
 	return Key{binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:])}
 }
 
-// Parse reads a decimal number of 0…2^128−1. A sign, a blank or any other character is an error.
+// Parse reads a decimal number of 0…2^128−1, leading zeros not counted. A sign, a blank or any other character is an
+// error.
 func Parse(s string) (Key, error) {
 	if s == "" {
 		return Key{}, fmt.Errorf("hashkey: %w: empty", ErrSyntax)
@@ -51,6 +53,15 @@ func Parse(s string) (Key, error) {
 		}
 	}
 	return k, nil
+}
+
+// MustParse is Parse for texts that are known to be right; it panics on any other.
+func MustParse(s string) Key {
+	k, err := Parse(s)
+	if err != nil {
+		panic(err)
+	}
+	return k
 }
 
 // mulAdd returns k*m+a and whether it overflowed.
@@ -83,15 +94,23 @@ func (k Key) Compare(l Key) int {
 }
 
 // Next returns k+1; the largest key is followed by 0.
-func (k Key) Next() Key {
-	lo, carry := bits.Add64(k.lo, 1, 0)
-	return Key{k.hi + carry, lo}
-}
+func (k Key) Next() Key { return k.add(Key{lo: 1}) }
 
 // Prev returns k−1; 0 is preceded by the largest key.
-func (k Key) Prev() Key {
-	lo, borrow := bits.Sub64(k.lo, 1, 0)
-	return Key{k.hi - borrow, lo}
+func (k Key) Prev() Key { return k.sub(Key{lo: 1}) }
+
+// add returns k+l modulo 2^128.
+func (k Key) add(l Key) Key {
+	lo, carry := bits.Add64(k.lo, l.lo, 0)
+	hi, _ := bits.Add64(k.hi, l.hi, carry)
+	return Key{hi, lo}
+}
+
+// sub returns k−l modulo 2^128.
+func (k Key) sub(l Key) Key {
+	lo, borrow := bits.Sub64(k.lo, l.lo, 0)
+	hi, _ := bits.Sub64(k.hi, l.hi, borrow)
+	return Key{hi, lo}
 }
 
 // String returns k in decimal.
@@ -118,6 +137,16 @@ func (k Key) String() string {
 	}
 }
 
+// MarshalText returns k in decimal. JSON holds it as a string.
+func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText reads what Parse does.
+func (k *Key) UnmarshalText(text []byte) (err error) {
+	*k, err = Parse(string(text))
+	return err
+}
+
+// divmod returns k/d and the rest.
 func (k Key) divmod(d uint64) (Key, uint64) {
 	hi, rest := k.hi/d, k.hi%d
 	lo, rest := bits.Div64(rest, k.lo, d)

@@ -2,9 +2,11 @@ package hashkey_test
 
 import (
 	"crypto/md5"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/big"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -14,6 +16,19 @@ import (
 )
 
 const max = "340282366920938463463374607431768211455"
+
+// SplitShard wants the key at which the second half of a shard begins.
+func ExampleRange_Split_shard() {
+	shard, err := hashkey.ParseRange("0", "170141183460469231731687303715884105727") // from ListShards
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	halves := shard.Split(2)
+	fmt.Println("NewStartingHashKey:", halves[1].Start())
+	// Output:
+	// NewStartingHashKey: 85070591730234615865843651857942052864
+}
 
 func ExampleOf() {
 	shard, _ := hashkey.ParseRange("0", "170141183460469231731687303715884105727")
@@ -25,8 +40,9 @@ func ExampleOf() {
 	// false
 }
 
-func ExampleEqual() {
-	for _, r := range hashkey.Equal(3) {
+// A new stream of three shards has these ranges.
+func ExampleRange_Split() {
+	for _, r := range hashkey.Whole().Split(3) {
 		fmt.Println(r)
 	}
 	// Output:
@@ -41,19 +57,11 @@ func bigKey(t *rapid.T, label string) *big.Int {
 	return new(big.Int).SetBytes(b)
 }
 
-func mustParse(t rapid.TB, s string) hashkey.Key {
-	k, err := hashkey.Parse(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
-}
-
 func TestAgainstBig(t *testing.T) {
 	limit := new(big.Int).Lsh(big.NewInt(1), 128)
 	rapid.Check(t, func(t *rapid.T) {
 		x, y := bigKey(t, "x"), bigKey(t, "y")
-		kx, ky := mustParse(t, x.String()), mustParse(t, "000"+y.String())
+		kx, ky := hashkey.MustParse(x.String()), hashkey.MustParse("000"+y.String())
 		if kx.String() != x.String() {
 			t.Fatalf("%v is written %v", x, kx)
 		}
@@ -83,7 +91,7 @@ func TestParseErrors(t *testing.T) {
 			t.Errorf("an error text of %d bytes", len(err.Error()))
 		}
 	}
-	if got := mustParse(t, max); got != hashkey.Max() {
+	if got := hashkey.MustParse(max); got != hashkey.Max() {
 		t.Errorf("%s is read as %v", max, got)
 	}
 }
@@ -123,21 +131,115 @@ func TestRange(t *testing.T) {
 	}
 }
 
-func TestEqualCoversAll(t *testing.T) {
-	for n := 1; n < 300; n++ {
-		ranges := hashkey.Equal(n)
-		if len(ranges) != n || ranges[0].Start() != (hashkey.Key{}) || ranges[n-1].End() != hashkey.Max() {
-			t.Fatalf("%d ranges: %v", n, ranges)
+// checkSplit holds Split against math/big: the parts cover r in order, and all but the last have r's size divided by n.
+func checkSplit(t rapid.TB, r hashkey.Range, n int) {
+	big1 := big.NewInt(1)
+	bigOf := func(k hashkey.Key) *big.Int {
+		b, _ := new(big.Int).SetString(k.String(), 10)
+		return b
+	}
+	size := func(r hashkey.Range) *big.Int {
+		d := new(big.Int).Sub(bigOf(r.End()), bigOf(r.Start()))
+		return d.Add(d, big1)
+	}
+	parts := r.Split(n)
+	if size(r).Cmp(big.NewInt(int64(n))) < 0 {
+		if parts != nil {
+			t.Fatalf("%v has %d parts", r, len(parts))
 		}
-		for i := 1; i < n; i++ {
-			if ranges[i].Start() != ranges[i-1].End().Next() {
-				t.Fatalf("range %d of %d starts at %v, behind %v", i, n, ranges[i].Start(), ranges[i-1].End())
+		return
+	}
+	if len(parts) != n || parts[0].Start() != r.Start() || parts[n-1].End() != r.End() {
+		t.Fatalf("%v in %d: %v", r, n, parts)
+	}
+	want := new(big.Int).Div(size(r), big.NewInt(int64(n)))
+	for i, part := range parts {
+		if i > 0 && part.Start() != parts[i-1].End().Next() {
+			t.Fatalf("part %d of %d of %v starts at %v, after %v", i, n, r, part.Start(), parts[i-1].End())
+		}
+		if c := size(part).Cmp(want); !part.IsValid() || c < 0 || c > 0 && i < n-1 {
+			t.Fatalf("part %d of %d of %v is %v", i, n, r, part)
+		}
+	}
+}
+
+func TestSplit(t *testing.T) {
+	for n := 1; n < 300; n++ {
+		checkSplit(t, hashkey.Whole(), n)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		start := hashkey.MustParse(bigKey(t, "start").String())
+		end := hashkey.Max()
+		for k, i := start, rapid.IntRange(0, 40).Draw(t, "keys"); i > 0 && k != hashkey.Max(); i-- { // or few keys
+			k = k.Next()
+			end = k
+		}
+		if other := hashkey.MustParse(bigKey(t, "end").String()); rapid.Bool().Draw(t, "large") && other.Compare(start) >= 0 {
+			end = other
+		}
+		r, err := hashkey.NewRange(start, end)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkSplit(t, r, rapid.IntRange(1, 50).Draw(t, "n"))
+	})
+	for _, r := range []hashkey.Range{{}, hashkey.Whole()} {
+		for _, n := range []int{0, -1} {
+			if got := r.Split(n); got != nil {
+				t.Errorf("%v in %d: %v", r, n, got)
 			}
 		}
 	}
-	if got := hashkey.Equal(0); got != nil {
-		t.Errorf("no ranges: %v", got)
+	if got := (hashkey.Range{}).Split(1); got != nil {
+		t.Errorf("parts of no range: %v", got)
 	}
+}
+
+// TestTextForms: keys and ranges read what they write, also as JSON, and nothing else.
+func TestTextForms(t *testing.T) {
+	type document struct {
+		Key   hashkey.Key
+		Range hashkey.Range
+		Map   map[hashkey.Key]hashkey.Range
+	}
+	one, _ := hashkey.NewRange(hashkey.Key{}, hashkey.Key{})
+	for r, text := range map[hashkey.Range]string{{}: "", one: "0-0", hashkey.Whole(): "0-" + max} {
+		in := document{r.End(), r, map[hashkey.Key]hashkey.Range{r.End(): r}}
+		want := fmt.Sprintf(`{"Key":"%[1]s","Range":"%[2]s","Map":{"%[1]s":"%[2]s"}}`, r.End(), text)
+		b, err := json.Marshal(in)
+		if err != nil || string(b) != want {
+			t.Errorf("%v is written %s, %v; want %s", r, b, err, want)
+		}
+		out := document{Key: hashkey.Max(), Range: hashkey.Whole()}
+		if err := json.Unmarshal(b, &out); err != nil || !reflect.DeepEqual(in, out) {
+			t.Errorf("%s is read as %+v, %v", b, out, err)
+		}
+	}
+	for _, text := range []string{"no range", "0", "-", "0-", "-0", "0-1-2", "0--1", "0 - 1", "+0-1", "0-" + max + "0", strings.Repeat("x", 10_000)} {
+		var r hashkey.Range
+		if err := r.UnmarshalText([]byte(text)); !errors.Is(err, hashkey.ErrSyntax) || r.IsValid() {
+			t.Errorf("%.50q is read as %v, %v", text, r, err)
+		} else if len(err.Error()) > 300 {
+			t.Errorf("an error text of %d bytes", len(err.Error()))
+		}
+		var k hashkey.Key
+		if err := k.UnmarshalText([]byte(text)); text != "0" && !errors.Is(err, hashkey.ErrSyntax) {
+			t.Errorf("%.50q is read as %v, %v", text, k, err)
+		}
+	}
+	var r hashkey.Range
+	if err := r.UnmarshalText([]byte("1-0")); err == nil {
+		t.Errorf("1-0 is read as %v", r)
+	}
+}
+
+func TestMustParsePanics(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("MustParse takes what is not a hash key")
+		}
+	}()
+	hashkey.MustParse("-1")
 }
 
 func TestOfAllocatesNothing(t *testing.T) {

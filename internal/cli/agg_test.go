@@ -81,7 +81,7 @@ func owner(t *testing.T, l line, shards int) string {
 			t.Fatal(err)
 		}
 	}
-	i := slices.IndexFunc(hashkey.Equal(shards), func(r hashkey.Range) bool { return r.Contains(key) })
+	i := slices.IndexFunc(hashkey.Whole().Split(shards), func(r hashkey.Range) bool { return r.Contains(key) })
 	return fmt.Sprintf("shardId-%012d", i)
 }
 

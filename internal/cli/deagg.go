@@ -222,7 +222,9 @@ func (d *deaggregation) finishedRecord(r *record) error {
 		ArrivalTime:       r.ArrivalTime,
 		Aggregated:        true,
 		Last:              r.last,
-		Malformed:         r.malformed,
+	}
+	if r.malformed != nil {
+		u.Malformed = &deagg.FormatError{SequenceNumber: u.SequenceNumber, SubSequenceNumber: u.SubSequenceNumber, Offset: -1, Err: r.malformed}
 	}
 	d.position = append(append(d.position[:0], u.SequenceNumber...), ':')
 	d.position = strconv.AppendInt(d.position, u.SubSequenceNumber, 10)
@@ -230,7 +232,7 @@ func (d *deaggregation) finishedRecord(r *record) error {
 	if u.Malformed != nil && d.probe != nil {
 		d.probe.After = d.decoder.After
 		for range d.probe.UserRecords(judged) {
-			return d.refuse(r, u.Malformed)
+			return d.refuse(r, r.malformed)
 		}
 	}
 	for range d.decoder.UserRecords(judged) {

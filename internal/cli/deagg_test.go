@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kplkit/kplkit/deagg"
 )
 
 // run runs kplkit on stdin and returns what it wrote and its exit code.
@@ -84,6 +86,31 @@ func eachLine[T any](t *testing.T, r io.Reader, f func(T)) {
 			return
 		default:
 			t.Fatal(err)
+		}
+	}
+}
+
+// TestMalformedIsAFormatError: the mark of a line of kplkit deagg that is read again has the type that deagg promises.
+func TestMalformedIsAFormatError(t *testing.T) {
+	for _, kind := range malformations {
+		d, err := newDeaggregation(deaggOptions{policy: "lossless", data: "base64"}, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got error
+		d.format = func(b []byte, u *deagg.UserRecord, _ string) []byte {
+			got = u.Malformed
+			return b
+		}
+		line := `{"sequence_number":"7","sub_sequence_number":2,"aggregated":true,"data":"","malformed":"` + kind.name + `"}`
+		if err := d.run(t.Context(), Streams{In: strings.NewReader(line), Err: io.Discard}, nil, false); err != errFindings {
+			t.Errorf("%s: %v", kind.name, err)
+		}
+		e, ok := got.(*deagg.FormatError)
+		if want := (deagg.FormatError{SequenceNumber: "7", SubSequenceNumber: 2, Offset: -1, Err: kind.err}); !ok || *e != want {
+			t.Errorf("%s: marked by a %T: %v", kind.name, got, got)
+		} else if text := "deagg: stored record 7, user record 2: " + kind.err.Error(); got.Error() != text {
+			t.Errorf("%q, want %q", got, text)
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math/big"
 	"strconv"
 	"sync"
 
@@ -77,7 +76,7 @@ type demoProducer struct {
 
 func (p *demoProducer) create(ctx context.Context) error {
 	_, err := p.client.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: aws.String(demoStream), ShardCount: aws.Int32(demoShards)})
-	p.open = hashkey.Equal(demoShards)
+	p.open = hashkey.Whole().Split(demoShards)
 	return err
 }
 
@@ -137,29 +136,11 @@ func (p *demoProducer) split(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	low, high, err := halves(keys)
-	if err != nil {
-		return err
-	}
-	p.open = append(p.open[1:], low, high)
-	middle := high.Start().String()
+	halves := keys.Split(2)
+	p.open = append(p.open[1:], halves...)
+	middle := halves[1].Start().String()
 	_, err = p.client.SplitShard(ctx, &kinesis.SplitShardInput{StreamName: aws.String(demoStream), ShardToSplit: &id, NewStartingHashKey: &middle})
 	return err
-}
-
-func halves(r hashkey.Range) (low, high hashkey.Range, err error) {
-	start, _ := new(big.Int).SetString(r.Start().String(), 10)
-	end, _ := new(big.Int).SetString(r.End().String(), 10)
-	sum := start.Add(start, end)
-	middle, err := hashkey.Parse(sum.Rsh(sum, 1).String())
-	if err != nil {
-		return low, high, err
-	}
-	if low, err = hashkey.NewRange(r.Start(), middle.Prev()); err != nil {
-		return low, high, err
-	}
-	high, err = hashkey.NewRange(middle, r.End())
-	return low, high, err
 }
 
 // close ends all shards that are open.

@@ -29,7 +29,7 @@ type record struct {
 	subSequenceNumber int64
 	explicitHashKey   string
 	last              bool
-	malformed         error // what was wrong with it, for one that is counted again
+	malformed         error // what was wrong with it, one of deagg's kinds, for one that is counted again
 }
 
 // at returns err with the place of r.

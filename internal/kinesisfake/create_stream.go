@@ -45,7 +45,7 @@ func (s *Server) createStream(in *createStreamInput) (any, error) {
 	st.born = s.born + 1 // only now: streamNamed may have ended a deletion
 	s.streams[st.name] = st
 	s.begin(st, creating, func(at time.Time) {
-		for _, keys := range hashkey.Equal(shards) {
+		for _, keys := range hashkey.Whole().Split(shards) {
 			st.addShard(keys, at)
 		}
 		st.sortOpen()

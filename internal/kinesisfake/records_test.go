@@ -33,7 +33,7 @@ func TestPutAndGet(t *testing.T) {
 		}})
 		must(w, out, err)
 		wantShards := []string{"", *id(2), *id(0)}
-		for i, r := range hashkey.Equal(3) {
+		for i, r := range hashkey.Whole().Split(3) {
 			if r.Contains(hashkey.Of(key)) {
 				wantShards[0] = *id(i)
 			}

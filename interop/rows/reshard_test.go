@@ -111,7 +111,7 @@ func putAndSplit(t *testing.T, w *world, p putter, stream string) (stored []stri
 
 // splitAll splits both shards in halves.
 func (w *world) splitAll(t *testing.T, stream string) {
-	quarters := hashkey.Equal(4)
+	quarters := hashkey.Whole().Split(4)
 	for i, shard := range w.shards(t, stream) {
 		_, err := w.client.SplitShard(t.Context(), &kinesis.SplitShardInput{
 			StreamName: &stream, ShardToSplit: shard.ShardId, NewStartingHashKey: aws.String(quarters[2*i+1].Start().String()),
