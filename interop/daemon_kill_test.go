@@ -16,6 +16,7 @@ type killing struct {
 	Kills       int     `json:"kills"`
 	Rate        float64 `json:"puts_per_second"`
 	RefusedFor  summary `json:"refused_for_ms"`   // from the kill to the last put that the wrapper refuses
+	NextResult  summary `json:"next_result_ms"`   // from the kill until the next child's first record is stored, whenever it was put
 	WorksAfter  summary `json:"works_after_ms"`   // from the kill until a later put is stored
 	Outstanding int     `json:"outstanding_most"` // failed by one kill, at most
 	book
@@ -58,12 +59,11 @@ func (w *daemonWorld) kill(t *testing.T, wrapper string, by parent, c child, kil
 	w.create(t, stream, 2)
 	puts := wake(t, by, stream)
 	load := putSteadily(by, stream, random)
-	var killed []time.Time
+	var killed []killed
 	for range kills {
 		load.awaitWork(t)
 		time.Sleep(time.Duration(100+random.IntN(400)) * time.Millisecond) // so that it dies anywhere in what it does
-		killed = append(killed, time.Now())
-		c.kill(t)
+		killed = append(killed, c.killAndAwait(t))
 	}
 	load.awaitWork(t)
 	more := load.stop()
@@ -73,8 +73,8 @@ func (w *daemonWorld) kill(t *testing.T, wrapper string, by parent, c child, kil
 	r := killing{Wrapper: wrapper, Child: c.name, Kills: kills, Rate: math.Round(float64(len(more)) / took.Seconds())}
 	r.measure(more, killed)
 	r.book = audit(t, w.read(t, stream), append(puts, more...))
-	t.Logf("%s %s, %d kills at %.0f puts a second: works after %+v ms, refused for %+v ms, %d outstanding at most\n%v",
-		wrapper, c.name, kills, r.Rate, r.WorksAfter, r.RefusedFor, r.Outstanding, r.book)
+	t.Logf("%s %s, %d kills at %.0f puts a second: next result after %+v ms, works after %+v ms, refused for %+v ms, %d outstanding at most\n%v",
+		wrapper, c.name, kills, r.Rate, r.NextResult, r.WorksAfter, r.RefusedFor, r.Outstanding, r.book)
 	if r.Elsewhere+r.Foreign+r.Stream.Lost+r.Decoder.Lost+r.KCL.Lost > 0 || r.Stored+r.Failed+r.Refused+r.Silent != r.Put || r.Stored < r.Put/10 {
 		t.Errorf("%s %s after %d kills: %v", wrapper, c.name, kills, r.book)
 	}
@@ -82,6 +82,20 @@ func (w *daemonWorld) kill(t *testing.T, wrapper string, by parent, c child, kil
 		t.Errorf("%s was started %d times", c.name, n)
 	}
 	return r
+}
+
+// killed is when a child was killed, and when the next one was there.
+type killed struct{ at, restarted time.Time }
+
+func (c child) killAndAwait(t *testing.T) killed {
+	before, at := len(c.started()), time.Now()
+	c.kill(t)
+	for deadline := at.Add(patience); len(c.started()) == before; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s is not started again", c.name)
+		}
+	}
+	return killed{at, time.Now()}
 }
 
 // answerTime is how long results may take: longer than a user record lives.
@@ -101,14 +115,14 @@ func awaitResults(by parent, puts []*put) {
 }
 
 // measure takes the times from when puts began and had their results.
-func (r *killing) measure(puts []*put, killed []time.Time) {
-	var refused, works []time.Duration
-	for i, at := range killed {
-		until := time.Now()
-		if i+1 < len(killed) {
-			until = killed[i+1]
+func (r *killing) measure(puts []*put, kills []killed) {
+	var refused, next, works []time.Duration
+	for i, k := range kills {
+		at, until := k.at, time.Now()
+		if i+1 < len(kills) {
+			until = kills[i+1].at
 		}
-		var lastRefused, firstStored time.Duration
+		var lastRefused, nextStored, firstStored time.Duration
 		outstanding := 0
 		for _, p := range puts {
 			switch after := p.settled.Sub(at); {
@@ -117,14 +131,19 @@ func (r *killing) measure(puts []*put, killed []time.Time) {
 				lastRefused = max(lastRefused, after)
 			case !p.stored():
 				outstanding++
-			case p.begun.After(at) && (firstStored == 0 || after < firstStored):
-				firstStored = after
+			default:
+				if p.settled.After(k.restarted) && (nextStored == 0 || after < nextStored) {
+					nextStored = after
+				}
+				if p.begun.After(at) && (firstStored == 0 || after < firstStored) {
+					firstStored = after
+				}
 			}
 		}
-		refused, works = append(refused, lastRefused), append(works, firstStored)
+		refused, next, works = append(refused, lastRefused), append(next, nextStored), append(works, firstStored)
 		r.Outstanding = max(r.Outstanding, outstanding)
 	}
-	r.RefusedFor, r.WorksAfter = summarize(refused), summarize(works)
+	r.RefusedFor, r.NextResult, r.WorksAfter = summarize(refused), summarize(next), summarize(works)
 }
 
 // steady is a load at a steady rate.
