@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -15,20 +14,16 @@ import (
 
 // feed is a Java process with the KPL's wrapper (java/kpl/Feed.java), which has as many KPLs as it is told to.
 type feed struct {
-	t    *testing.T
+	*outcomes
 	port string // of Kinesis
 	temp string // where the wrapper makes its FIFOs
 
 	writing sync.Mutex
 	in      *bufio.Writer
 
-	mu      sync.Mutex
 	puts    []*put                 // by id
 	answers map[answerOf]chan text // to all commands but P
 	kpls    int
-	latest  time.Time // when the latest put that is stored was begun
-	ended   chan struct{}
-	log     *tail
 }
 
 type (
@@ -39,25 +34,10 @@ type (
 	}
 )
 
-// put is a user record that was put, and what became of it, which may be read once done is closed.
-type put struct {
-	stream, key, hashKey string // the latter in decimal, "" without one
-	data                 []byte
-
-	done           chan struct{}
-	refused        bool // by the wrapper, in its caller's face
-	silent         bool // it has no result, and is not waited for any more
-	shard, number  string
-	attempts, err  string
-	begun, settled time.Time
-}
-
-func (p *put) stored() bool { return p.err == "" && !p.silent }
-
 // startFeed starts a wrapper, which ends with the test.
 func startFeed(t *testing.T, version, port string) *feed {
 	home := filepath.Join(".cache", "kpl-"+version)
-	f := &feed{t: t, port: port, temp: t.TempDir(), answers: map[answerOf]chan text{}, ended: make(chan struct{}), log: new(tail)}
+	f := &feed{outcomes: newOutcomes(t, "KPL "+version), port: port, temp: t.TempDir(), answers: map[answerOf]chan text{}}
 	cmd := exec.CommandContext(t.Context(), "java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
 		"-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Djava.io.tmpdir="+f.temp,
 		"-cp", filepath.Join(home, "classes")+string(filepath.ListSeparator)+filepath.Join(home, "lib", "*"), "Feed")
@@ -104,51 +84,17 @@ func (f *feed) read(out io.Reader) {
 		if _, err := io.ReadFull(out, body); err != nil {
 			return
 		}
+		f.mu.Lock()
 		if head.Kind == 'R' || head.Kind == 'X' {
-			f.settle(int(head.Number), head.Kind == 'X', string(body))
+			p := f.puts[head.Number]
+			f.mu.Unlock()
+			f.settle(p, head.Kind == 'X', string(body))
 			continue
 		}
-		f.mu.Lock()
 		waiting := f.answers[answerOf{head.Kind, int(head.Number)}]
 		f.mu.Unlock()
 		waiting <- string(body)
 	}
-}
-
-// settle notes what became of a put. A second answer to one panics: each has exactly one.
-func (f *feed) settle(id int, refused bool, result string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	p := f.puts[id]
-	if p.silent {
-		return
-	}
-	if p.settled, p.refused, p.err = time.Now(), refused, result; !refused {
-		r := strings.SplitN(result, "\t", 4)
-		p.shard, p.number, p.attempts, p.err = r[0], r[1], r[2], r[3]
-	}
-	if p.stored() && p.begun.After(f.latest) {
-		f.latest = p.begun
-	}
-	close(p.done)
-}
-
-// giveUp waits no longer for a put.
-func (f *feed) giveUp(p *put) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	select {
-	case <-p.done:
-	default:
-		p.silent = true
-	}
-}
-
-// lastStored is when the latest put that is stored was begun.
-func (f *feed) lastStored() time.Time {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.latest
 }
 
 // tell sends a command: numbers, texts, and bytes. The last nil is a text that is absent.
@@ -192,41 +138,4 @@ func (f *feed) ask(kind byte, kpl int, arguments ...any) text {
 		f.t.Fatalf("the wrapper does not answer %c\n%s", kind, f.log)
 	}
 	return ""
-}
-
-// wait waits for the results of puts.
-func (f *feed) wait(puts []*put) {
-	f.t.Helper()
-	late := time.After(patience)
-	for _, p := range puts {
-		select {
-		case <-p.done:
-		case <-f.ended:
-			f.t.Fatalf("the wrapper has ended\n%s", f.log)
-		case <-late:
-			f.t.Fatalf("a put has no result\n%s", f.log)
-		}
-	}
-}
-
-// tail is the end of a log.
-type tail struct {
-	mu   sync.Mutex
-	text []byte
-}
-
-func (l *tail) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.text = append(l.text, p...)
-	if n := len(l.text) - 4000; n > 0 {
-		l.text = append([]byte(nil), l.text[n:]...)
-	}
-	return len(p), nil
-}
-
-func (l *tail) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return string(l.text)
 }

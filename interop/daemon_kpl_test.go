@@ -28,7 +28,7 @@ func (f *feed) start(c child, settings map[string]string) *kpl {
 }
 
 func (k *kpl) put(p *put) *put {
-	p.done, p.begun = make(chan struct{}), time.Now()
+	p.begin()
 	k.mu.Lock()
 	id := len(k.puts)
 	k.puts = append(k.puts, p)

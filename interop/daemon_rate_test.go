@@ -56,7 +56,7 @@ func (s *daemonSession) costs(t *testing.T) (all []*costs) {
 func (c *costs) measure(t *testing.T, s *daemonSession, by child, stream string) {
 	s.world.create(t, stream, costShards)
 	k := s.feed.start(by, map[string]string{"RateLimit": "100000"}) // so that it is not what limits
-	k.wake(t, stream)
+	wake(t, k, stream)
 	k.load(stream, costWarmUp, c.Size, costWindow)
 	before := by.usage(t)
 	stored, took := k.load(stream, c.Records, c.Size, costWindow)

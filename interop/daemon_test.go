@@ -38,7 +38,7 @@ func TestDaemon(t *testing.T) {
 	program := buildKplkit(t)
 	lostByNative := 0
 	for _, version := range wrappers {
-		s := newDaemonSession(t, version, program)
+		s := newDaemonSession(t, newDaemonWorld(t, 0), version, program)
 		s.native = newNative(t, version)
 		for _, c := range []child{s.daemon, s.native} {
 			for _, r := range s.corpus(t, c) {
@@ -66,7 +66,7 @@ func TestDaemon(t *testing.T) {
 
 // TestDaemonQuick is a small part of TestDaemon, on kplkit daemon alone.
 func TestDaemonQuick(t *testing.T) {
-	s := newDaemonSession(t, "1.0.7", buildKplkit(t))
+	s := newDaemonSession(t, newDaemonWorld(t, 0), "1.0.7", buildKplkit(t))
 	k := s.feed.start(s.daemon, nil)
 	for _, m := range modes {
 		if m.name == "default" || m.name == "reshard" {
@@ -89,8 +89,7 @@ type daemonSession struct {
 	random         *rand.Rand
 }
 
-func newDaemonSession(t *testing.T, version, program string) *daemonSession {
-	w := newDaemonWorld(t)
+func newDaemonSession(t *testing.T, w *daemonWorld, version, program string) *daemonSession {
 	return &daemonSession{
 		world: w, version: version, feed: startFeed(t, version, w.port), random: rand.New(rand.NewPCG(*seed, 14)),
 		daemon: newDaemon(t, program),

@@ -40,7 +40,7 @@ var modes = []mode{
 func (m mode) play(t *testing.T, w *daemonWorld, k *kpl, random *rand.Rand) (puts []*put) {
 	w.create(t, m.stream, m.shards)
 	if m.aggregates {
-		puts = k.wake(t, m.stream)
+		puts = wake(t, k, m.stream)
 	}
 	records := m.draw(random)
 	for i, p := range records {
@@ -58,19 +58,19 @@ func (m mode) play(t *testing.T, w *daemonWorld, k *kpl, random *rand.Rand) (put
 	return puts
 }
 
-// wake puts pairs until one shares a stored record: before a KPL has listed a stream's shards it puts plain.
-func (k *kpl) wake(t *testing.T, stream string) (puts []*put) {
+// wake puts pairs until one shares a stored record: before a producer has listed a stream's shards it puts plain.
+func wake(t *testing.T, by parent, stream string) (puts []*put) {
 	for range 999 {
-		a := k.put(&put{stream: stream, key: "awake", data: fmt.Append(nil, "a", len(puts))})
-		b := k.put(&put{stream: stream, key: "awake", data: fmt.Append(nil, "b", len(puts))})
+		a := by.put(&put{stream: stream, key: "awake", data: fmt.Append(nil, "a", len(puts))})
+		b := by.put(&put{stream: stream, key: "awake", data: fmt.Append(nil, "b", len(puts))})
 		puts = append(puts, a, b)
-		k.flush()
-		k.wait(puts)
+		by.flush()
+		by.wait(puts)
 		if a.stored() && b.stored() && a.number == b.number {
 			return puts
 		}
 	}
-	t.Fatalf("%s does not aggregate: %+v\n%s", k.child.name, puts[len(puts)-1], k.log)
+	t.Fatalf("it does not aggregate: %+v\n%s", puts[len(puts)-1], by.said())
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"crypto/x509"
 	"io"
 	"log"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -20,14 +22,18 @@ import (
 
 // daemonWorld is the Kinesis of a run, over TLS for the KPL.
 type daemonWorld struct {
-	server *kinesisfake.Server
-	port   string
-	client *kinesis.Client
+	server      *kinesisfake.Server
+	port        string
+	certificate *x509.Certificate
+	client      *kinesis.Client
 }
 
-func newDaemonWorld(t *testing.T) *daemonWorld {
+// newDaemonWorld starts one that answers each request late after it has done what it asks, so that a kill may come between.
+func newDaemonWorld(t *testing.T, late time.Duration) *daemonWorld {
 	server := kinesisfake.New(kinesisfake.Options{})
-	secure := httptest.NewUnstartedServer(server)
+	secure := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		server.ServeHTTP(lateAnswer{w, late}, r)
+	}))
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // a child that is killed breaks its connections
 	secure.StartTLS()
 	t.Cleanup(func() {
@@ -39,7 +45,18 @@ func newDaemonWorld(t *testing.T) *daemonWorld {
 		Region: "us-east-1", BaseEndpoint: aws.String("http://kinesis.test"), Credentials: aws.AnonymousCredentials{},
 		HTTPClient: &http.Client{Transport: server.Transport()},
 	})
-	return &daemonWorld{server, secure.URL[strings.LastIndexByte(secure.URL, ':')+1:], client}
+	return &daemonWorld{server, secure.URL[strings.LastIndexByte(secure.URL, ':')+1:], secure.Certificate(), client}
+}
+
+// lateAnswer is the answer to a request, whose first byte waits.
+type lateAnswer struct {
+	http.ResponseWriter
+	late time.Duration
+}
+
+func (a lateAnswer) WriteHeader(status int) {
+	time.Sleep(a.late)
+	a.ResponseWriter.WriteHeader(status)
 }
 
 func (w *daemonWorld) create(t *testing.T, stream string, shards int32) {

@@ -14,6 +14,15 @@ var conditionsToday = []condition{
 		runs:     byKplkit,
 	},
 	{
+		id:       "not-java/killed",
+		who:      who{producers: []string{"kplkit"}, vias: []Via{KCL}, from: Version{2, 0}},
+		short:    "a child of kplkit's clients that is killed while it puts",
+		what:     "a child of kplkit's clients that is killed while it puts loses nothing: what has no result is sent again to the next one, so user records may come twice",
+		change:   "expect duplicates",
+		variants: []string{"2.7.2", "3.5.1"},
+		runs:     []string{"row-1/client-go-killed/kcl-*", "row-1/client-python-killed/kcl-*", "row-1/client-node-killed/kcl-*"},
+	},
+	{
 		id:       "reshard/kpl",
 		who:      who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{2, 0}},
 		short:    "a reshard while a KPL newer than 0.15.10 still has the old shards",

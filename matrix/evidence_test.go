@@ -46,6 +46,18 @@ func TestCounts(t *testing.T) {
 	}
 }
 
+// TestRangeOfRepeats: runs that repeat more or less are told in one; a run that loses is none of them.
+func TestRangeOfRepeats(t *testing.T) {
+	runs := []Evidence{{Counts: &Counts{Put: 9, Delivered: 9, Twice: 4}}, {Counts: &Counts{Put: 9, Delivered: 9, Twice: 2}}, {Counts: &Counts{Put: 9, Delivered: 9, Twice: 7}}}
+	if got := rangeOfRepeats(runs); got != "2 to 7 of 9 twice" {
+		t.Error(got)
+	}
+	runs[1].Delivered, runs[1].Lost = 8, 1
+	if got := rangeOfRepeats(runs); got != "" {
+		t.Error(got)
+	}
+}
+
 // TestVerdictTakesCountsFromRuns: with other runs the same row says other numbers.
 func TestVerdictTakesCountsFromRuns(t *testing.T) {
 	original := embedded

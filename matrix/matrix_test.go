@@ -112,6 +112,28 @@ func TestNotJava(t *testing.T) {
 	}
 }
 
+// TestKilled: a client whose child is killed loses nothing with either KCL. Since repeats are allowed there, such a run is told
+// besides the answer, and is nowhere what comes of following advice.
+func TestKilled(t *testing.T) {
+	for version, release := range map[Version]string{{2, 7}: "2.7.2", {3, 5}: "3.5.1"} {
+		v := Check(Today, Kplkit(), Consumer{Language: "java", Via: KCL, KCL: version, Checkpoint: NoArguments})
+		for _, language := range []string{"go", "python", "node"} {
+			id := "row-1/client-" + language + "-killed/kcl-" + release
+			i := slices.IndexFunc(v.Evidence, func(e Evidence) bool { return e.ID == id })
+			if i < 0 {
+				t.Errorf("no run %s", id)
+			} else if e := v.Evidence[i]; e.Put == 0 || e.Lost+e.Raw > 0 || e.Refused != "" {
+				t.Errorf("%s: %s", id, e.Counts)
+			}
+			for _, c := range claims() {
+				if slices.Contains(c.followed, id) {
+					t.Errorf("%s takes %s for exact", c.name, id)
+				}
+			}
+		}
+	}
+}
+
 // TestUnknownNamesTheNearest: what no row covers names rows of the same library, in the version that comes nearest.
 func TestUnknownNamesTheNearest(t *testing.T) {
 	for _, tt := range []struct {

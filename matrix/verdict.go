@@ -91,7 +91,7 @@ func changeFor(change string, p Producer) string {
 	return strings.ReplaceAll(change, "{disable}", disable)
 }
 
-// measured tells how runs ended, each outcome once.
+// measured tells how runs ended, each outcome once. More than two that differ in their repeats alone are a range.
 func measured(format string, ids []string) string {
 	var outcomes []string
 	for _, e := range evidenceOf(ids) {
@@ -102,7 +102,22 @@ func measured(format string, ids []string) string {
 	if len(outcomes) == 0 {
 		return ""
 	}
+	if repeats := rangeOfRepeats(evidenceOf(ids)); repeats != "" && len(outcomes) > 2 {
+		return fmt.Sprintf(format, repeats)
+	}
 	return fmt.Sprintf(format, strings.Join(outcomes, " / "))
+}
+
+// rangeOfRepeats is one outcome for runs of as many user records, of which all came and some came again; else "".
+func rangeOfRepeats(runs []Evidence) string {
+	least, most := runs[0].Twice, runs[0].Twice
+	for _, e := range runs {
+		if *e.Counts != (Counts{Put: runs[0].Put, Delivered: runs[0].Put, Twice: e.Twice}) {
+			return ""
+		}
+		least, most = min(least, e.Twice), max(most, e.Twice)
+	}
+	return fmt.Sprintf("%d to %d of %d twice", least, most, runs[0].Put)
 }
 
 // evidenceOf returns the runs of ids, each once. A test holds that they all exist.

@@ -1,6 +1,7 @@
 // Command clients puts user records with package producer/separate, as put.py and put.js do with the clients for Python and
 // Node. Lines go in and out as those of java/kpl/Put.java: KIND, STREAM, KEY and DATA between tabs, and in a result SHARD,
-// SEQUENCE NUMBER, ATTEMPTS and ERROR after them. KIND is always aggregated, ten user records together.
+// SEQUENCE NUMBER, ATTEMPTS and ERROR after them. KIND is always aggregated, ROW_PER_AGGREGATE user records together, or as many
+// as the KPL's default allows.
 package main
 
 import (
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,10 +26,11 @@ func main() {
 }
 
 func put(ctx context.Context) error {
+	perAggregate, _ := strconv.ParseUint(os.Getenv("ROW_PER_AGGREGATE"), 10, 64) // 0 is the default
 	p, err := separate.Start(ctx, separate.Config{
 		Command: []string{os.Getenv("ROW_KPLKIT"), "daemon"}, Region: "us-east-1", Endpoint: os.Getenv("ROW_KINESIS"),
 		Credentials:         aws.CredentialsProviderFunc(anybody),
-		AggregationMaxCount: 10, MetricsLevel: "none",
+		AggregationMaxCount: perAggregate, MetricsLevel: "none",
 	})
 	if err != nil {
 		return err

@@ -9,7 +9,8 @@ const say = (...fields) => fs.writeSync(1, `${fields.join('\t')}\n`);
 
 async function main() {
   const producer = await Producer.start({
-    command: [process.env.ROW_KPLKIT, 'daemon'], endpoint: process.env.ROW_KINESIS, aggregationMaxCount: 10, metricsLevel: 'none',
+    command: [process.env.ROW_KPLKIT, 'daemon'], endpoint: process.env.ROW_KINESIS, metricsLevel: 'none',
+    aggregationMaxCount: Number(process.env.ROW_PER_AGGREGATE) || undefined,
   });
   for await (const line of readline.createInterface({ input: process.stdin })) {
     const [, stream, key, data] = line.split('\t');

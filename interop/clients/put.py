@@ -21,7 +21,9 @@ def answer(line, future):
 def main():
     command = [os.environ["ROW_KPLKIT"], "daemon"]
     endpoint = os.environ["ROW_KINESIS"]
-    with Producer(command, endpoint=endpoint, aggregation_max_count=10, metrics_level="none") as producer:
+    per_aggregate = os.environ.get("ROW_PER_AGGREGATE")
+    settings = {"aggregation_max_count": int(per_aggregate)} if per_aggregate else {}
+    with Producer(command, endpoint=endpoint, metrics_level="none", **settings) as producer:
         for line in sys.stdin:
             line = line.rstrip("\n")
             _, stream, key, data = line.split("\t")

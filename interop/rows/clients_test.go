@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"sync"
@@ -14,12 +15,15 @@ type client struct {
 }
 
 func (c client) put(t *testing.T, stream string, plain bool, users []string) (stored []string) {
-	if out, err := buildClients(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	p := startProcess(t, c.command[len(c.command)-1], c.command, "ROW_KPLKIT="+builtKplkit, "ROW_KINESIS="+c.world.kinesisURL)
+	requireClients(t)
+	p := c.start(t, builtKplkit, c.world.kinesisURL)
 	p.wake(t, stream) // by records that are not counted
 	return p.put(t, stream, plain, users)
+}
+
+// start starts the program over a kplkit and a Kinesis.
+func (c client) start(t *testing.T, kplkit, kinesis string) *process {
+	return startProcess(t, c.command[len(c.command)-1], c.command, "ROW_KPLKIT="+kplkit, "ROW_KINESIS="+kinesis, fmt.Sprint("ROW_PER_AGGREGATE=", perAggregate))
 }
 
 // Where kplkit and the program in Go are built.
@@ -27,6 +31,12 @@ var (
 	builtKplkit = filepath.Join(cache, "clients", "kplkit")
 	builtClient = filepath.Join(cache, "clients", "put")
 )
+
+func requireClients(t *testing.T) {
+	if out, err := buildClients(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
 
 // buildClients builds both, once. It returns what the compiler says of an error.
 var buildClients = sync.OnceValues(func() (out []byte, err error) {

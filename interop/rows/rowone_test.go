@@ -2,6 +2,7 @@ package rows
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,23 +24,30 @@ type source struct {
 	id, what   string
 	versions   map[string]string
 	aggregates bool
+	users      int // that it puts; userRecords if 0
 	check      func(ledger) bool
 	by         func(*world) putter
 }
 
 func sources() []source {
-	const clientWhat = "kplkit's client for %s, over kplkit daemon, puts ten user records into each aggregate"
+	all := []source{
+		{id: "python-aggregator", what: "Python's aws_kinesis_agg puts ten user records into each aggregate", versions: map[string]string{"aws_kinesis_agg": aggregatorVersion()},
+			aggregates: true, check: allLost, by: func(w *world) putter { return python{w, perAggregate} }},
+		{id: "python-plain", what: "Python puts each user record by itself", check: allOnce, by: func(w *world) putter { return python{w, 0} }},
+		{id: "kplkit-put", what: "kplkit's producer puts ten user records into each aggregate", aggregates: true, check: allOnce, by: func(w *world) putter { return newOurs(w) }},
+	}
+	all = append(all, clientSources("go", "Go", map[string]string{"Go": strings.TrimPrefix(runtime.Version(), "go")}, builtClient)...)
+	all = append(all, clientSources("python", "Python", map[string]string{"Python": pythonVersion()}, "python3", "../clients/put.py")...)
+	return append(all, clientSources("node", "Node", map[string]string{"Node.js": nodeVersion()}, "node", "../clients/put.js")...)
+}
+
+// clientSources is one of kplkit's clients, left alone and with its child killed.
+func clientSources(id, language string, versions map[string]string, command ...string) []source {
+	what := "kplkit's client for " + language + ", over kplkit daemon, puts ten user records into each aggregate"
 	return []source{
-		{"python-aggregator", "Python's aws_kinesis_agg puts ten user records into each aggregate", map[string]string{"aws_kinesis_agg": aggregatorVersion()},
-			true, allLost, func(w *world) putter { return python{w, perAggregate} }},
-		{"python-plain", "Python puts each user record by itself", nil, false, allOnce, func(w *world) putter { return python{w, 0} }},
-		{"kplkit-put", "kplkit's producer puts ten user records into each aggregate", nil, true, allOnce, func(w *world) putter { return newOurs(w) }},
-		{"client-go", fmt.Sprintf(clientWhat, "Go"), map[string]string{"Go": strings.TrimPrefix(runtime.Version(), "go")},
-			true, allOnce, func(w *world) putter { return client{w, []string{builtClient}} }},
-		{"client-python", fmt.Sprintf(clientWhat, "Python"), map[string]string{"Python": pythonVersion()},
-			true, allOnce, func(w *world) putter { return client{w, []string{"python3", "../clients/put.py"}} }},
-		{"client-node", fmt.Sprintf(clientWhat, "Node"), map[string]string{"Node.js": nodeVersion()},
-			true, allOnce, func(w *world) putter { return client{w, []string{"node", "../clients/put.js"}} }},
+		{id: "client-" + id, what: what, versions: versions, aggregates: true, check: allOnce, by: func(w *world) putter { return client{w, command} }},
+		{id: "client-" + id + "-killed", what: fmt.Sprintf("%s; its child is killed %d times meanwhile (kill -9), and sends again what has no result", what, kills), versions: versions,
+			aggregates: true, users: kills * usersPerKill, check: noneLost, by: func(w *world) putter { return killed{client{w, command}} }},
 	}
 }
 
@@ -47,6 +55,9 @@ func allOnce(l ledger) bool { return l.Put == userRecords && l.Delivered == user
 
 // allLost: what shares an aggregate with user records of other shards, as here all do, is dropped.
 func allLost(l ledger) bool { return l.Put == userRecords && l.Lost == userRecords }
+
+// noneLost: each is acknowledged and comes at least once.
+func noneLost(l ledger) bool { return l.Put == kills*usersPerKill && l.Lost+l.Raw == 0 }
 
 // rowOne is each producer that is not Java, on a stream of four shards.
 func rowOne() part {
@@ -66,7 +77,8 @@ func rowOne() part {
 func readFourShards(s source) func(*stage, *testing.T) ledger {
 	return func(st *stage, t *testing.T) ledger {
 		st.createStream(t, st.stream, 4)
-		stored := s.by(st.world).put(t, st.stream, false, names(userRecords))
+		users := cmp.Or(s.users, userRecords)
+		stored := s.by(st.world).put(t, st.stream, false, names(users))
 		if n := st.aggregated(t, st.stream); s.aggregates && n < userRecords/2 || !s.aggregates && n > 0 {
 			t.Errorf("%d user records are in aggregates", n)
 		}
