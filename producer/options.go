@@ -36,7 +36,7 @@ type config struct {
 	maxBuffered, maxInFlight       int
 	strictOrder                    bool
 	failThrottled, anyLoad         bool
-	observer                       Observer
+	trace                          Trace
 	logger                         *slog.Logger
 }
 
@@ -109,8 +109,8 @@ func WithAnyLoad() Option { return func(c *config) { c.anyLoad = true } }
 // looked up besides when a record lands in another shard than expected.
 func WithRefresh(interval time.Duration) Option { return func(c *config) { c.relisted = interval } }
 
-// WithObserver sets who is told of requests and retries.
-func WithObserver(o Observer) Option { return func(c *config) { c.observer = o } }
+// WithTrace sets who is told of requests and retries.
+func WithTrace(t Trace) Option { return func(c *config) { c.trace = t } }
 
 // WithLogger sets where panics in done, and failures to list the shards, are logged: slog.Default() unless set.
 func WithLogger(l *slog.Logger) Option { return func(c *config) { c.logger = l } }
@@ -122,7 +122,7 @@ func newConfig(stream string, opts []Option) (config, error) {
 		maxBatchBytes: 5 * mebibyte, maxBatchCount: requestCount,
 		linger: 100 * time.Millisecond, ttl: 30 * time.Second, timeout: 6 * time.Second, relisted: time.Minute,
 		rateFactor: 1.5, maxBuffered: 64 * mebibyte, maxInFlight: 24,
-		observer: nobody{}, logger: slog.Default(),
+		logger: slog.Default(),
 	}
 	for i, o := range opts {
 		if o == nil {
@@ -154,7 +154,6 @@ func (c *config) validate() error {
 	want(c.maxBuffered >= 2*mebibyte, "WithMaxBuffered", c.maxBuffered, "2 MiB or more")
 	want(within(c.maxInFlight, 1, 10_000), "WithMaxInFlight", c.maxInFlight, "1 to 10,000")
 	want(c.relisted >= time.Second, "WithRefresh", c.relisted, "1 s or more")
-	want(c.observer != nil, "WithObserver", c.observer, "an Observer")
 	want(c.logger != nil, "WithLogger", c.logger, "a Logger")
 	return errors.Join(errs...)
 }
