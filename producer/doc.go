@@ -41,5 +41,6 @@
 //
 // # Compatibility
 //
-// Options may be added, and fields to Result and Attempt. The format is the aggregator's.
+// Options may be added, and fields to Result, Attempt, Trace and RefusedError. What an error says in words may change; test its
+// kind. The format is the aggregator's.
 package producer

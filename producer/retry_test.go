@@ -195,23 +195,6 @@ func TestStrictOrder(t *testing.T) {
 	}
 }
 
-// TestPutSyncGivesUp: its record stays under way.
-func TestPutSyncGivesUp(t *testing.T) {
-	inBubble(t, 1, func(b *bench) {
-		b.fault = slowPuts(3 * time.Second)
-		p := b.producer()
-		ctx, cancel := context.WithTimeout(b.ctx, time.Second)
-		defer cancel()
-		if res, err := p.PutSync(ctx, record(1)); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(res[0].Err, context.DeadlineExceeded) {
-			b.Errorf("%v, %+v", err, res)
-		}
-		b.must(nil, p.Close(b.ctx))
-		if got := b.read(deagg.KCL); !slices.Equal(got, []string{"1"}) {
-			b.Errorf("read %v", got)
-		}
-	})
-}
-
 // TestExpiryTellsItsOwn: of records in one request each one's result wraps the error of its own last attempt.
 func TestExpiryTellsItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
