@@ -19,10 +19,13 @@ var (
 	ErrRefused    = errors.New("the service refuses it, now and always so") // is always a *RefusedError
 )
 
+// ErrWrongShard is why an aggregate is put again that is stored: see Try.Err.
+var ErrWrongShard = errors.New("its aggregate is stored in a shard where not all of it belongs")
+
 // RefusedError is an ErrRefused with what the service says, for errors.As.
 type RefusedError struct {
 	Code      string // the service's, for example ValidationException; "" if there is none, as from a proxy
-	Permanent bool   // any record would get it: no such stream, no permission; else this one does, for what it is
+	Permanent bool   // any record would get it: no such stream, no permission; false: this one does, for what it is
 	Err       error  // the answer; a smithy.APIError where there is a Code
 }
 

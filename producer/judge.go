@@ -1,7 +1,6 @@
 package producer
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -18,9 +17,6 @@ type landing struct {
 	shardID, sequenceNumber string
 	needs                   int // if it is unjudged: the first listing that began after it landed
 }
-
-// ErrWrongShard is why an aggregate is put again that is stored: see Try.Err.
-var ErrWrongShard = errors.New("its aggregate is stored in a shard where not all of it belongs")
 
 // answered looks at the answer to a request.
 func (l *loop) answered(now time.Time, b *batch) {

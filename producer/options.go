@@ -49,9 +49,9 @@ type Aggregation uint8
 // Aggregations. On a service-managed stream, whose record distribution strategy is AUTO, AWS does not support
 // aggregates: they land in any shard, and the KCL drops them.
 const (
-	AggregateByShard Aggregation = iota // unless the stream is service-managed; the default
-	AggregateNever
-	AggregateAlways // on a service-managed stream, too: for consumers that look at no ranges, such as kplkit's
+	AggregateByShard Aggregation = iota // those of one shard do, unless the stream is service-managed; the default
+	AggregateNever                      // each user record is a stored record
+	AggregateAlways                     // on a service-managed stream, too: for consumers that look at no ranges, such as kplkit's
 )
 
 // WithAggregation says when user records share a stored record.
@@ -73,12 +73,12 @@ func WithMaxBatch(bytes, storedRecords int) Option {
 func WithLinger(d time.Duration) Option { return func(c *config) { c.linger = d } }
 
 // WithTimeToLive sets how long a record is tried: the KPL's recordTtl, 30 s. It is looked at between attempts, and each
-// record has one. Put takes no more for a shard than its rates store in half of it.
+// record has one at least. Put takes no more for a shard than its rates store in half of it.
 func WithTimeToLive(d time.Duration) Option { return func(c *config) { c.ttl = d } }
 
 // WithRequestTimeout sets how long a request may take: the KPL's requestTimeout, 6 s. After one that took longer,
 // requests hold less, until they have time to spare; a stored record that is too large for that time gets more of it, up
-// to half the time to live.
+// to two thirds of what is left of its time to live.
 func WithRequestTimeout(d time.Duration) Option { return func(c *config) { c.timeout = d } }
 
 // WithRateLimit sets how much of a shard's rates, 1 MiB and 1,000 stored records a second, this producer uses: the

@@ -73,7 +73,7 @@ func New(api API, stream string, opts ...Option) (*Producer, error) {
 // Put hands over a record. It waits for room in the buffer, of which a shard has a share (WithMaxBuffered,
 // WithTimeToLive), and, with a record that not every stream takes (without a
 // partition key, or of more than 1 MiB), until the stream is known. Its error says that the record is not taken: a bad
-// record, ErrClosed, or ctx is done.
+// record, ErrClosed, or that of ctx, and what it waited for.
 //
 // done, which may be nil, is called exactly once for a record that was taken, and never for another one; it may be called
 // before Put returns. All calls are made by one goroutine, one after the other, without a lock: it must not block, and
@@ -164,7 +164,7 @@ func (p *Producer) Flush(ctx context.Context) error {
 }
 
 // Close refuses further records, sends what is buffered and ends the Producer. When ctx is done before, requests under
-// way are ended and what is left gets ErrClosed as its result; the error then tells how many that were. Every done has
+// way are ended and what is left gets ErrClosed as its result; the error then says how many that were. Every done has
 // returned when Close does. To call it again is to wait for the same end.
 func (p *Producer) Close(ctx context.Context) error {
 	p.box.close()

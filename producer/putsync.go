@@ -5,8 +5,8 @@ import (
 	"errors"
 )
 
-// PutSync puts records and waits for their results, which are in the order of the records. What fills no request waits for
-// the linger time first, all of it together: many records cost no more of that than one.
+// PutSync puts records and waits for their results, which are in the order of the records. What does not fill a request
+// waits for the linger time first, but all of it together: many records wait no longer than one.
 //
 // Each record has a result, also one that Put did not take. If ctx is done before, what was taken stays under way, its
 // results are lost, and no more is put. The error joins those of the results: nil if all are stored, or there are none.

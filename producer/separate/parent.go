@@ -84,7 +84,8 @@ func start(ctx context.Context, cfg Config, launch launcher) (*Parent, error) {
 }
 
 // Put hands over a record for a stream. It waits for room: while the bytes of all records without a result are
-// MaxBuffered, and while those of its stream are more than it stores in about half the time to live. Its error says that the record is not taken: a bad record, producer.ErrClosed, a *ChildError, or ctx is done.
+// MaxBuffered, and while those of its stream are more than it stores in about half the time to live. Its error says that the
+// record is not taken: a bad record, producer.ErrClosed, a *ChildError, or that of ctx, and what it waited for.
 //
 // done, which may be nil, is called exactly once for a record that was taken, and never for another one; it may be called
 // before Put returns. All calls are made by one goroutine, one after the other, without a lock: it must not block, and
@@ -156,7 +157,7 @@ func (p *Parent) flush(ctx context.Context) error {
 }
 
 // Close refuses further records, has the child send what it holds, and ends it. When ctx is done before, the child is
-// killed and what is left gets producer.ErrClosed as its result, though it may be stored; the error then tells how many that
+// killed and what is left gets producer.ErrClosed as its result, though it may be stored; the error then says how many that
 // were. Every done has returned when Close does. To call it again is to wait for the same end.
 func (p *Parent) Close(ctx context.Context) error {
 	p.book.close(errClosed)
