@@ -408,7 +408,7 @@ func TestFailures(t *testing.T) {
 func TestDaemonsWords(t *testing.T) {
 	const daemon = `producer: stream "orders": record "k" of 4 bytes: `
 	for kind, code := range map[error]string{
-		producer.ErrTooLarge: "InvalidRecord", aggregator.ErrPartitionKey: "InvalidRecord", aggregator.ErrExplicitHashKey: "InvalidRecord", producer.ErrExpired: "Expired",
+		producer.ErrTooLarge: "InvalidRecord", producer.ErrExpired: "Expired",
 	} {
 		a := &kplpb.Attempt{ErrorCode: &code, ErrorMessage: proto.String(daemon + kind.Error() + ": 5 of 4")}
 		if err := failure([]*kplpb.Attempt{a}); !errors.Is(err, kind) || errors.Is(err, producer.ErrRefused) || err.Error() != kind.Error()+": 5 of 4" {

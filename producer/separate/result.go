@@ -9,7 +9,6 @@ import (
 
 	"github.com/kplkit/kplkit/internal/kplpipe/kplpb"
 	"github.com/kplkit/kplkit/producer"
-	"github.com/kplkit/kplkit/producer/aggregator"
 	"github.com/kplkit/kplkit/seqnum"
 )
 
@@ -79,24 +78,14 @@ func failure(attempts []*kplpb.Attempt) error {
 		return said(producer.ErrExpired, last)
 	case code == expiredCode:
 		return fmt.Errorf("%w: %w; put it again if twice is better than never", producer.ErrExpired, attemptError(attempts[len(attempts)-2]))
-	case code == invalidCode && badRecord(last) != nil:
-		return badRecord(last)
+	case code == invalidCode && strings.Contains(last.GetErrorMessage(), producer.ErrTooLarge.Error()): // its keys are good: Put has looked
+		return said(producer.ErrTooLarge, last)
 	case isThrottled(code):
 		return fmt.Errorf("%w: %w; slow down, then put it again", producer.ErrThrottled, attemptError(last))
 	case passingCodes[code]:
 		return fmt.Errorf("not stored: %w; put it again if twice is better than never", attemptError(last))
 	}
 	return &producer.RefusedError{Code: last.GetErrorCode(), Permanent: isPermanent(last.GetErrorCode()), Err: attemptError(last)}
-}
-
-// badRecord is the kind of bad record that kplkit's daemon says it is, nil if it says no such thing.
-func badRecord(a *kplpb.Attempt) error {
-	for _, kind := range []error{producer.ErrTooLarge, aggregator.ErrPartitionKey, aggregator.ErrExplicitHashKey} {
-		if strings.Contains(a.GetErrorMessage(), kind.Error()) {
-			return said(kind, a)
-		}
-	}
-	return nil
 }
 
 // said is a kind of error with what the child says of it: of a text of package producer's what comes after the kind.
