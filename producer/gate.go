@@ -191,7 +191,7 @@ func (g *gate) refusal(s *share, e *pending) string {
 	case load+s.loadOf(e) > g.mostLoad:
 		return fmt.Sprintf("what it holds for %s takes %v at its rate, half the time to live", s, load.Round(time.Millisecond))
 	}
-	return fmt.Sprintf("it holds %d of %d bytes for %s, which has its share", held, g.most, s)
+	return fmt.Sprintf("for %s, which has its share, %d bytes of %d", s, held, g.most)
 }
 
 func (g *gate) take(s *share, e *pending) {
