@@ -1,7 +1,6 @@
 package producer_test
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -90,7 +89,7 @@ func TestStreamGone(t *testing.T) {
 				b.must(nil, p.Flush(b.ctx))
 				b.must(b.client.DeleteStream(b.ctx, &kinesis.DeleteStreamInput{StreamName: aws.String("s")}))
 				if put {
-					if _, err := p.PutSync(b.ctx, record(100)); !errors.Is(err, producer.ErrUnusable) {
+					if _, err := p.PutSync(b.ctx, record(100)); !isPermanent(err) {
 						b.Errorf("no stream: %v", err)
 					}
 				} else {

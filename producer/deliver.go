@@ -60,7 +60,11 @@ func (p *Producer) deliverAll(outcomes []*outcome) {
 		o := outcomes[0]
 		for o.delivered < len(o.records) {
 			o.delivered++
-			p.callDone(o.records[o.delivered-1], o.result(o.delivered-1))
+			e, r := o.records[o.delivered-1], o.result(o.delivered-1)
+			if r.Err != nil {
+				r.Err = p.errorOf(e, r.Err)
+			}
+			p.callDone(e, r)
 		}
 		p.gate.leave(o.records)
 		p.box.finish(o.records)

@@ -27,14 +27,14 @@ type batch struct {
 // dispatch sends what is due.
 func (l *loop) dispatch(now time.Time) {
 	l.fresh.count, l.fresh.bytes = 0, 0
-	for l.inFlight < l.cfg.maxInFlight {
+	for l.inFlight < l.p.cfg.maxInFlight {
 		b := l.pick(now)
 		if len(b.stored) == 0 {
 			return
 		}
 		l.turn++
 		l.inFlight++
-		b.timeout = l.timeout(b.bytes, l.cfg.ttl-now.Sub(b.stored[0].records[0].arrived))
+		b.timeout = l.timeout(b.bytes, l.p.cfg.ttl-now.Sub(b.stored[0].records[0].arrived))
 		for _, s := range b.stored {
 			s.lane.flying++
 			for _, e := range s.records {
@@ -43,7 +43,7 @@ func (l *loop) dispatch(now time.Time) {
 				}
 			}
 		}
-		go l.request(b)
+		go l.p.request(b)
 	}
 }
 
@@ -66,8 +66,8 @@ func (l *loop) pick(now time.Time) *batch {
 func (l *loop) due(now time.Time) (due bool) {
 	count, bytes, listed := 0, 0, l.lister.hasLooked()
 	for _, n := range l.lanes {
-		if len(n.filling) > 0 && l.overdue(now, n.filling[0].arrived.Add(l.cfg.linger)) {
-			n.close(l.cfg.linger)
+		if len(n.filling) > 0 && l.overdue(now, n.filling[0].arrived.Add(l.p.cfg.linger)) {
+			n.close(l.p.cfg.linger)
 		}
 		if l.ready(n, now) {
 			count += len(n.waiting)
@@ -75,12 +75,12 @@ func (l *loop) due(now time.Time) (due bool) {
 			due = due || l.overdue(now, n.waiting[0].due) || listed && n.bytes >= laneVolume
 		}
 	}
-	return due || listed && (count >= l.cfg.maxBatchCount || bytes >= min(l.cfg.maxBatchBytes, l.carries))
+	return due || listed && (count >= l.p.cfg.maxBatchCount || bytes >= min(l.p.cfg.maxBatchBytes, l.carries))
 }
 
 // overdue tells whether what is due at an instant need not wait any more.
 func (l *loop) overdue(now, due time.Time) bool {
-	return (l.flushing > 0 || l.closed) && l.lister.hasLooked() || !now.Before(due)
+	return (l.in.flushing > 0 || l.in.closed) && l.lister.hasLooked() || !now.Before(due)
 }
 
 // ready tells whether a lane may send, and has something to.
@@ -116,7 +116,7 @@ func (l *loop) take(n *lane, b *batch, now time.Time) {
 		if wait := n.throttle(now, s.size()); wait > 0 {
 			n.notBefore = now.Add(wait)
 			if first := s.records[0]; first.attempts > 0 { // else it has an attempt yet, however late
-				n.notBefore = earliest(n.notBefore, first.arrived.Add(l.cfg.ttl))
+				n.notBefore = earliest(n.notBefore, first.arrived.Add(l.p.cfg.ttl))
 			}
 			return
 		}
@@ -125,7 +125,7 @@ func (l *loop) take(n *lane, b *batch, now time.Time) {
 		n.bytes -= s.size()
 		b.stored = append(b.stored, s)
 		b.bytes += s.size()
-		if l.cfg.strictOrder && !n.anyShard {
+		if l.p.cfg.strictOrder && !n.anyShard {
 			return
 		}
 	}
@@ -136,11 +136,11 @@ func (l *loop) fits(b *batch, s *stored, now time.Time) bool {
 	if len(b.stored) == 0 {
 		return true
 	}
-	most := min(l.cfg.maxBatchBytes, l.carries)
-	if first := b.stored[0].records[0]; first.attempts == 0 && now.Sub(first.arrived) >= l.cfg.ttl && b.stored[0].lane.failures > 2 {
-		most = l.cfg.maxBatchBytes // nothing arrives: the one attempt of each must not take as many requests as it has records
+	most := min(l.p.cfg.maxBatchBytes, l.carries)
+	if first := b.stored[0].records[0]; first.attempts == 0 && now.Sub(first.arrived) >= l.p.cfg.ttl && b.stored[0].lane.failures > 2 {
+		most = l.p.cfg.maxBatchBytes // nothing arrives: the one attempt of each must not take as many requests as it has records
 	}
-	return len(b.stored) < l.cfg.maxBatchCount && b.bytes+s.size() <= most && !s.alone && !b.stored[0].alone
+	return len(b.stored) < l.p.cfg.maxBatchCount && b.bytes+s.size() <= most && !s.alone && !b.stored[0].alone
 }
 
 // nextDue is when a lane has something to send that nothing else would tell of.
@@ -148,9 +148,9 @@ func (l *loop) nextDue(now time.Time) time.Time {
 	next := now.Add(time.Hour)
 	for _, n := range l.lanes {
 		if len(n.filling) > 0 {
-			next = earliest(next, n.filling[0].arrived.Add(l.cfg.linger))
+			next = earliest(next, n.filling[0].arrived.Add(l.p.cfg.linger))
 		}
-		if len(n.waiting) == 0 || l.inFlight == l.cfg.maxInFlight || l.blocked(n) {
+		if len(n.waiting) == 0 || l.inFlight == l.p.cfg.maxInFlight || l.blocked(n) {
 			continue
 		}
 		if at := n.waiting[0].due; at.After(n.notBefore) {

@@ -14,7 +14,7 @@
 // Every record that Put or TryPut took gets exactly one result. A result without an error means that the record is
 // stored, and that every consumer finds it: also the Java KCL, which drops an aggregate whole if one of its user
 // records lies outside the shard's range of hash keys. So an aggregate is acknowledged as a whole or sent again as a
-// whole (docs/policies.md tells what others lose). A result with an error can still mean that the record is stored,
+// whole (docs/policies.md says what others lose). A result with an error can still mean that the record is stored,
 // since an answer may have been lost; for the same reason, a record may be stored twice.
 //
 // On a stream in order no record gets too old, since Put waits: it takes no more for a shard than that stores in half the
@@ -41,5 +41,6 @@
 //
 // # Compatibility
 //
-// Options may be added, and fields to Result and Attempt. The format is the aggregator's.
+// Options may be added, and fields to Result, Attempt, Trace and RefusedError. What an error says in words may change; test its
+// kind. The format is the aggregator's.
 package producer

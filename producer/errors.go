@@ -1,75 +1,92 @@
 package producer
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"strings"
 
 	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// permanent is the reason not to try again.
-const permanent Reason = ""
+// Kinds of errors, for errors.Is. Records that can't be put are refused with aggregator.ErrPartitionKey,
+// aggregator.ErrExplicitHashKey or ErrTooLarge. A kind is only the middle of an error's text, which names the stream, the
+// shard where that is known, and the record, and says what to do.
+var (
+	ErrTooLarge   = errors.New("record is too large")
+	ErrWouldBlock = errors.New("the buffer is full")                        // of TryPut
+	ErrClosed     = errors.New("the producer is closed")                    // of Put and Flush, and of what Close could not send
+	ErrExpired    = errors.New("not stored within the time to live")        // wraps the last attempt's error, too; tried at least once
+	ErrThrottled  = errors.New("throttled, and not to be tried again")      // with WithoutRetryIfThrottled
+	ErrRefused    = errors.New("the service refuses it, now and always so") // is always a *RefusedError
+)
 
-// errClosed is the error of a record that comes too late.
-var errClosed = fmt.Errorf("producer: %w", ErrClosed)
+// ErrWrongShard is why an aggregate is put again that is stored: see Try.Err.
+var ErrWrongShard = errors.New("its aggregate is stored in a shard where not all of it belongs")
 
-// errAborted is the error of a request whose goroutine ended before its answer came.
-var errAborted = errors.New("the request was ended")
-
-// errNextTurn is why a record that was tried is not stored, where nothing else is known.
-var errNextTurn = errors.New("it is stored, or it waits for another")
-
-// errNoAnswer is the error of a stored record that the answer to its request leaves out.
-var errNoAnswer = errors.New("the answer does not tell")
-
-// classify returns why a failed request is worth another try, or permanent.
-func classify(err error) Reason {
-	var api smithy.APIError
-	var answer *smithyhttp.ResponseError
-	switch {
-	case errors.As(err, &answer) && answer.HTTPStatusCode() == http.StatusRequestEntityTooLarge:
-		return RequestTooLarge // whoever says so: mostly it is a proxy
-	case errors.As(err, &api):
-		return classifyCode(api.ErrorCode(), api.ErrorFault() == smithy.FaultServer)
-	case errors.Is(err, context.DeadlineExceeded):
-		return Timeout
-	}
-	return Network
+// RefusedError is an ErrRefused with what the service says, for errors.As.
+type RefusedError struct {
+	Code      string // the service's, for example ValidationException; "" if there is none, as from a proxy
+	Permanent bool   // any record would get it: no such stream, no permission; false: this one does, for what it is
+	Err       error  // the answer; a smithy.APIError where there is a Code
 }
 
-// isGone tells whether an error says that there is no such stream.
-func isGone(err error) bool {
-	var api smithy.APIError
-	return errors.As(err, &api) && api.ErrorCode() == "ResourceNotFoundException"
+func (e *RefusedError) Error() string {
+	if e.Permanent {
+		return fmt.Sprintf("the service refuses all records of the stream: %v; mend that before you put more", e.Err)
+	}
+	return fmt.Sprintf("%v: %v; mend the record, or leave it out", ErrRefused, e.Err)
 }
 
-// classifyCode goes by the codes in the Kinesis API reference and AWS's list of common errors. What it does not know
-// is worth another try: the time to live ends that.
-func classifyCode(code string, server bool) Reason {
-	switch code {
-	case "ProvisionedThroughputExceededException", "LimitExceededException", "KMSThrottlingException",
-		"Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException",
-		"TooManyRequestsException", "RequestLimitExceeded", "BandwidthLimitExceeded", "SlowDown", "PriorRequestNotComplete":
-		return Throttled
-	case "ExpiredToken", "ExpiredTokenException", "RequestExpired", "RequestTimeTooSkewed", "InvalidSignatureException":
-		return Credentials
-	case "RequestTimeout", "RequestTimeoutException":
-		return Timeout
-	case "ValidationException", "InvalidArgumentException", "SerializationException":
-		return Isolated
-	case "RequestEntityTooLargeException":
-		return RequestTooLarge
-	case "ResourceNotFoundException", "AccessDenied", "AccessDeniedException", "UnrecognizedClientException", "InvalidClientTokenId",
-		"MissingAuthenticationToken", "MissingAuthenticationTokenException", "IncompleteSignature", "SignatureDoesNotMatch",
-		"NotAuthorized", "OptInRequired", "SubscriptionRequiredException", "InvalidAction", "UnknownOperationException":
-		return permanent
+// Is reports whether target is ErrRefused.
+func (e *RefusedError) Is(target error) bool { return target == ErrRefused }
+
+// Unwrap returns Err.
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+func newRefused(err error, permanent bool) *RefusedError {
+	e := &RefusedError{Permanent: permanent, Err: err}
+	if api := smithy.APIError(nil); errors.As(err, &api) {
+		e.Code = api.ErrorCode()
 	}
-	if strings.HasPrefix(code, "KMS") && !server { // access denied, disabled, not found…
-		return permanent
+	return e
+}
+
+// What follows is only half an error, until a recordError or a streamError wraps it.
+
+var (
+	errNoMore  = fmt.Errorf("%w, so make another one with New", ErrClosed)
+	errGivenUp = fmt.Errorf("%w: not stored when the context of Close was done; give Close more time, or put it again", ErrClosed)
+)
+
+// waited is the error of a call whose context is done.
+func waited(doing string, done error) error { return fmt.Errorf("%s: %w", doing, done) }
+
+// recordError is an error of a record. It keeps none of its data.
+type recordError struct {
+	stream, shard, key string
+	bytes              int
+	err                error
+}
+
+// errorOf says which record an error is about.
+func (p *Producer) errorOf(e *pending, err error) error {
+	x := &recordError{stream: p.cfg.stream, key: e.PartitionKey, bytes: len(e.Data), err: err}
+	if e.share != nil {
+		x.shard = e.share.shardID
 	}
-	return Internal
+	return x
+}
+
+func (e *recordError) Error() string {
+	where := fmt.Sprintf("stream %q", e.stream)
+	if e.shard != "" {
+		where += ", " + e.shard
+	}
+	return fmt.Sprintf("producer: %s: record %.50q of %d bytes: %v", where, e.key, e.bytes, e.err)
+}
+
+func (e *recordError) Unwrap() error { return e.err }
+
+// streamError is an error that is about no single record.
+func (c *config) streamError(err error) error {
+	return fmt.Errorf("producer: stream %q: %w", c.stream, err)
 }

@@ -3,6 +3,7 @@ package producer_test
 import (
 	"context"
 	"errors"
+	"expvar"
 	"fmt"
 	"log"
 	"net/http"
@@ -59,7 +60,7 @@ func Example() {
 	// customer-2 shardId-000000000000 <nil>
 }
 
-// PutSync waits until the record is stored, or is not.
+// PutSync waits until the records are stored, or are not.
 func ExampleProducer_PutSync() {
 	ctx := context.Background()
 	client := newStream(ctx) // kinesis.NewFromConfig(cfg), in a program
@@ -68,18 +69,79 @@ func ExampleProducer_PutSync() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	res, err := p.PutSync(ctx, producer.Record{PartitionKey: "customer-7", Data: []byte("order")})
-	fmt.Println(res.ShardID, res.Attempts, err)
-
-	_, err = p.PutSync(ctx, producer.Record{PartitionKey: "customer-7", Data: make([]byte, 2<<20)})
+	results, err := p.PutSync(ctx,
+		producer.Record{PartitionKey: "customer-7", Data: []byte("order")},
+		producer.Record{PartitionKey: "customer-8", Data: make([]byte, 2<<20)},
+		producer.Record{PartitionKey: "customer-9", Data: []byte("order")},
+	)
+	for _, res := range results {
+		fmt.Println(res.ShardID, res.Attempts, res.Err == nil)
+	}
 	fmt.Println(errors.Is(err, producer.ErrTooLarge), err)
 
 	if err := p.Close(ctx); err != nil {
 		log.Fatal(err)
 	}
 	// Output:
-	// shardId-000000000000 1 <nil>
-	// true producer: record is too large: 2097162 bytes of data and partition key, the stream takes 1048576
+	// shardId-000000000000 1 true
+	//  0 false
+	// shardId-000000000000 1 true
+	// true producer: stream "orders": record "customer-8" of 2097152 bytes: record is too large: 2097162 bytes of data and partition key, the stream takes 1048576; split it, or raise the limit of the stream
+}
+
+// A refusal of all records is a reason to stop, one of a single record is not.
+func ExampleRefusedError() {
+	ctx := context.Background()
+	p, err := producer.New(newStream(ctx), "returns") // there is no such stream
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = p.PutSync(ctx, producer.Record{PartitionKey: "customer-7", Data: []byte("order")})
+	var refused *producer.RefusedError
+	if errors.As(err, &refused) {
+		fmt.Println(refused.Code, refused.Permanent, errors.Is(err, producer.ErrRefused))
+	}
+	if err := p.Close(ctx); err != nil {
+		log.Fatal(err)
+	}
+	// Output: ResourceNotFoundException true true
+}
+
+// Any metrics library can be hung in. The functions are called one after the other, but what reads the metrics does so
+// meanwhile.
+func ExampleWithTrace() {
+	ctx := context.Background()
+	client := newStream(ctx) // kinesis.NewFromConfig(cfg), in a program
+
+	metrics := new(expvar.Map) // expvar.NewMap("kinesis_producer"), in a program: served under /debug/vars
+	p, err := producer.New(client, "orders", producer.WithTrace(producer.Trace{
+		Attempt: func(a producer.Attempt) {
+			metrics.Add("requests", 1)
+			metrics.Add("stored_records", int64(a.StoredRecords-a.Failed))
+			metrics.Add("failed_stored_records", int64(a.Failed))
+			metrics.AddFloat("seconds_in_requests", a.Latency.Seconds())
+		},
+		Retry: func(why producer.Reason, userRecords int) { metrics.Add("retries_"+string(why), int64(userRecords)) },
+	}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for i := range 3 {
+		r := producer.Record{PartitionKey: fmt.Sprint("customer-", i), Data: []byte("order")}
+		err := p.Put(ctx, r, func(_ producer.Record, res producer.Result) {
+			if res.Err != nil {
+				metrics.Add("failed_user_records", 1)
+			}
+		})
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+	if err := p.Close(ctx); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(metrics.Get("requests"), "request,", metrics.Get("stored_records"), "aggregate,", metrics.Get("failed_stored_records"), "failed")
+	// Output: 1 request, 1 aggregate, 0 failed
 }
 
 // handle puts what one invocation makes, and returns when all of it is stored, or why it is not.

@@ -40,7 +40,7 @@ func (g *gate) enter(ctx context.Context, e *pending) error {
 	g.mu.Lock()
 	if g.closed {
 		g.mu.Unlock()
-		return errClosed
+		return errNoMore
 	}
 	if s := g.shareOf(e); len(g.queues) == 0 && g.hasRoom(s, e) {
 		g.take(s, e)
@@ -65,11 +65,11 @@ func (g *gate) tryEnter(e *pending) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
-		return errClosed
+		return errNoMore
 	}
 	s := g.shareOf(e)
 	if len(s.queue) > 0 || !g.hasRoom(s, e) || g.isPromised() {
-		return fmt.Errorf("producer: %w: %s", ErrWouldBlock, g.refusal(s, e))
+		return fmt.Errorf("%w: %s; wait a little, or use Put, which waits", ErrWouldBlock, g.refusal(s, e))
 	}
 	g.take(s, e)
 	return nil
@@ -84,8 +84,9 @@ func (g *gate) giveUp(ctx context.Context, w *waiter) error {
 		return <-w.ready
 	}
 	g.dequeue(w.share, i)
+	why := g.refusal(w.share, w.pending)
 	g.admit()
-	return ctx.Err()
+	return waited("Put waited for room in the buffer: "+why, ctx.Err())
 }
 
 // close lets nobody in any more, and sends away who waits.
@@ -95,7 +96,7 @@ func (g *gate) close() {
 	g.closed = true
 	for _, s := range g.queues {
 		for _, w := range s.queue {
-			w.ready <- errClosed
+			w.ready <- errNoMore
 		}
 		s.queue = nil
 	}
@@ -183,12 +184,14 @@ func (g *gate) laneHasRoom(s *share, e *pending) bool {
 func (g *gate) refusal(s *share, e *pending) string {
 	held, load := s.sum()
 	switch {
-	case g.held+e.cost() > g.most || g.isPromised():
-		return fmt.Sprintf("%d bytes, and others wait", g.most)
+	case g.held+e.cost() > g.most:
+		return fmt.Sprintf("it holds %d of %d bytes", g.held, g.most)
+	case g.isPromised():
+		return fmt.Sprintf("others wait for room in its %d bytes", g.most)
 	case load+s.loadOf(e) > g.mostLoad:
-		return fmt.Sprintf("what it holds for %s takes %v at its rate, half the time to live", s.of, load.Round(time.Millisecond))
+		return fmt.Sprintf("what it holds for %s takes %v at its rate, half the time to live", s, load.Round(time.Millisecond))
 	}
-	return fmt.Sprintf("for %s, which has its share, %d bytes of %d", s.of, held, g.most)
+	return fmt.Sprintf("for %s, which has its share, %d bytes of %d", s, held, g.most)
 }
 
 func (g *gate) take(s *share, e *pending) {

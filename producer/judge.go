@@ -1,7 +1,7 @@
 package producer
 
 import (
-	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -11,15 +11,12 @@ import (
 	"github.com/kplkit/kplkit/seqnum"
 )
 
-// landing is an aggregate that is stored in another shard than expected, by its id or its birth, and waits for a listing.
+// landing is where the service stored a stored record.
 type landing struct {
-	*stored
+	stored                  *stored
 	shardID, sequenceNumber string
-	needs                   int // the first listing that began after it landed
+	needs                   int // if it is unjudged: the first listing that began after it landed
 }
-
-// ErrWrongShard is why an aggregate is put again that is stored: see Try.Err.
-var ErrWrongShard = errors.New("its aggregate is stored in a shard where not all of it belongs")
 
 // answered looks at the answer to a request.
 func (l *loop) answered(now time.Time, b *batch) {
@@ -43,15 +40,24 @@ func (l *loop) answered(now time.Time, b *batch) {
 		l.arrange(l.stream, nil)
 		l.lister.wanted = true
 	}
-	l.observe(b, len(failed))
+	l.traceAttempt(b, len(failed))
 }
 
-func (l *loop) observe(b *batch, failed int) {
+func (l *loop) traceAttempt(b *batch, failed int) {
+	if l.p.cfg.trace.Attempt == nil {
+		return
+	}
 	a := Attempt{StoredRecords: len(b.stored), Bytes: b.bytes, Failed: failed, Latency: b.latency, Err: b.err}
 	for _, s := range b.stored {
 		a.UserRecords += len(s.records)
 	}
-	l.cfg.observer.Attempt(a)
+	l.p.cfg.trace.Attempt(a)
+}
+
+func (l *loop) traceRetry(why Reason, userRecords int) {
+	if l.p.cfg.trace.Retry != nil {
+		l.p.cfg.trace.Retry(why, userRecords)
+	}
 }
 
 // refusal is why the i-th stored record is not stored, as far as is known, or nil.
@@ -80,58 +86,58 @@ func deref(s *string) string {
 }
 
 // landed acknowledges what is stored where it belongs: a plain record everywhere, an aggregate under the mark where all
-// its user records belong. Of another shard than the expected one that is known only after a look at the stream that
-// began later.
+// its user records belong. Of another shard than the expected one, by its id or its birth, that is known only after a look
+// at the stream that began later: until then the landing is unjudged.
 func (l *loop) landed(x landing) {
-	n := x.lane
+	n := x.stored.lane
 	n.failures = 0
-	elsewhere := n.id != "" && (x.shardID != n.id || x.marked && !n.gave(x.sequenceNumber))
+	elsewhere := n.id != "" && (x.shardID != n.id || x.stored.marked && !n.gave(x.sequenceNumber))
 	switch {
-	case elsewhere && l.aborted && x.marked:
-		l.land(x.stored)
-		l.fail(x.records, ErrClosed, ErrWrongShard)
+	case elsewhere && l.in.aborted && x.stored.marked:
+		l.freeLane(x.stored)
+		l.giveUpOn(x.stored.records, ErrWrongShard)
 		return
 	case elsewhere && !n.retired:
 		l.lister.wanted = true
 	}
-	if elsewhere && x.marked {
+	if elsewhere && x.stored.marked {
 		x.needs = l.lister.started + 1
-		l.landings = append(l.landings, x)
+		l.unjudged = append(l.unjudged, x)
 		l.lister.wanted = true
 		return
 	}
 	l.acknowledge(x)
 }
 
-// judge decides on an aggregate that landed elsewhere: all of it is acknowledged, or all of it sent again.
+// judge decides on an unjudged aggregate: all of it is acknowledged, or all of it sent again.
 func (l *loop) judge(now time.Time, x landing) {
 	if l.shards != nil {
 		found, known := l.shards.all[x.shardID]
-		if known && found.gave(x.sequenceNumber) && !slices.ContainsFunc(x.records, func(e *pending) bool { return !found.keys.Contains(e.key) }) {
+		if known && found.gave(x.sequenceNumber) && !slices.ContainsFunc(x.stored.records, func(e *pending) bool { return !found.keys.Contains(e.key) }) {
 			l.acknowledge(x)
 			return
 		}
 	}
-	l.land(x.stored)
-	for _, e := range x.records {
+	l.freeLane(x.stored)
+	for _, e := range x.stored.records {
 		e.misfits++
 		e.tries.err = ErrWrongShard // no other stored record shares it
 	}
-	rest := l.failExpired(now, x.records, ErrWrongShard)
+	rest := l.failExpired(now, x.stored.records, ErrWrongShard)
 	if len(rest) > 0 {
-		l.cfg.observer.Retry(WrongShard, len(rest))
+		l.traceRetry(WrongShard, len(rest))
 		l.requeue(rest)
 	}
 }
 
 func (l *loop) acknowledge(x landing) {
-	l.land(x.stored)
+	l.freeLane(x.stored)
 	number, _ := seqnum.Parse(x.sequenceNumber) // if it is none, no Kinesis wrote it: there is no position
-	l.settle(&outcome{records: x.records, shardID: x.shardID, number: number})
+	l.settle(&outcome{records: x.stored.records, shardID: x.shardID, number: number})
 }
 
-// land takes note that a stored record is no longer under way.
-func (l *loop) land(s *stored) {
+// freeLane takes note that a stored record is no longer under way.
+func (l *loop) freeLane(s *stored) {
 	n := s.lane
 	n.flying--
 	if n.retired && n.flying == 0 {
@@ -141,20 +147,20 @@ func (l *loop) land(s *stored) {
 
 // refused sends a stored record again, if that may help. own says that the refusal is not another one's fault.
 func (l *loop) refused(now time.Time, s *stored, err error, own bool) {
-	l.land(s)
+	l.freeLane(s)
 	why := classify(err)
 	switch {
-	case l.aborted:
-		l.fail(s.records, ErrClosed, err)
+	case l.in.aborted:
+		l.giveUpOn(s.records, err)
 		return
 	case why == permanent:
-		l.fail(s.records, ErrUnusable, err)
+		l.fail(s.records, newRefused(err, true))
 		return
-	case why == Throttled && l.cfg.failThrottled:
-		l.fail(s.records, ErrThrottled, err)
+	case why == Throttled && l.p.cfg.failThrottled:
+		l.fail(s.records, fmt.Errorf("%w: %w; slow down, then put it again", ErrThrottled, err))
 		return
 	case why.asWhole() && own && len(s.records) == 1:
-		l.fail(s.records, ErrRefused, err)
+		l.fail(s.records, newRefused(err, false))
 		return
 	}
 	n := s.lane
@@ -184,7 +190,7 @@ func (l *loop) refused(now time.Time, s *stored, err error, own bool) {
 		n.waiting = slices.Insert(n.waiting, 0, s)
 		n.bytes += s.size()
 	}
-	l.cfg.observer.Retry(why, len(rest))
+	l.traceRetry(why, len(rest))
 }
 
 // backoff is how long a shard is left alone after so many failures in a row: up to 100 ms, then up to twice as long

@@ -52,12 +52,12 @@ func (s *stored) size() int { return len(s.data) + len(s.partitionKey) }
 // newLane returns the lane of a shard, or without an id of the whole stream.
 func (l *loop) newLane(s shard) *lane {
 	n := &lane{shard: s, anyShard: l.stream.serviceManaged, marked: s.id != ""}
-	n.aggregates = n.marked && l.cfg.aggregation != AggregateNever || n.anyShard && l.cfg.aggregation == AggregateAlways
-	n.encoder.MaxBytes = min(l.cfg.maxAggregateBytes, l.stream.maxRecord-roomForKey)
-	n.encoder.MaxCount = l.cfg.maxAggregateCount
-	if s.id != "" && l.cfg.rateFactor > 0 {
-		n.records = rate.NewLimiter(rate.Limit(1000*l.cfg.rateFactor), int(math.Ceil(1000*l.cfg.rateFactor)))
-		n.volume = rate.NewLimiter(rate.Limit(mebibyte*l.cfg.rateFactor), l.stream.maxRecord)
+	n.aggregates = n.marked && l.p.cfg.aggregation != AggregateNever || n.anyShard && l.p.cfg.aggregation == AggregateAlways
+	n.encoder.MaxBytes = min(l.p.cfg.maxAggregateBytes, l.stream.maxRecord-roomForKey)
+	n.encoder.MaxCount = l.p.cfg.maxAggregateCount
+	if s.id != "" && l.p.cfg.rateFactor > 0 {
+		n.records = rate.NewLimiter(rate.Limit(1000*l.p.cfg.rateFactor), int(math.Ceil(1000*l.p.cfg.rateFactor)))
+		n.volume = rate.NewLimiter(rate.Limit(mebibyte*l.p.cfg.rateFactor), l.stream.maxRecord)
 	}
 	n.share = l.newShare(n)
 	return n

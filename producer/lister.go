@@ -36,10 +36,10 @@ func (r *lister) hasLooked() bool { return !r.ended.IsZero() }
 func (l *loop) list(now time.Time) time.Time {
 	r := &l.lister
 	never := now.Add(time.Hour)
-	if r.running || l.aborted || l.closed && l.held == 0 {
+	if r.running || l.in.aborted || l.in.closed && l.held == 0 {
 		return never
 	}
-	next := r.ended.Add(max(r.pause, l.cfg.relisted))
+	next := r.ended.Add(max(r.pause, l.p.cfg.relisted))
 	if r.wanted {
 		next = r.ended.Add(r.pause)
 	}
@@ -48,7 +48,7 @@ func (l *loop) list(now time.Time) time.Time {
 	}
 	r.started++
 	r.running, r.wanted = true, false
-	go l.Producer.list()
+	go l.p.look()
 	return never
 }
 
@@ -69,7 +69,7 @@ func (l *loop) learn(now time.Time, found *listing) {
 		}
 	case found.forbidden:
 		if r.pause != forbiddenPause {
-			l.cfg.logger.Warn("producer: can't list the shards, so nothing is aggregated", slog.String("stream", l.cfg.stream), slog.Any("error", found.err))
+			l.p.cfg.logger.Warn("producer: can't list the shards, so nothing is aggregated", slog.String("stream", l.p.cfg.stream), slog.Any("error", found.err))
 		}
 		r.pause, shards = forbiddenPause, nil
 	default:
@@ -79,26 +79,26 @@ func (l *loop) learn(now time.Time, found *listing) {
 		}
 	}
 	l.arrange(stream, shards)
-	if found.description != nil && l.Producer.description.Swap(found.description) == nil {
-		close(l.described) // only now: a record that waited for it must find the loop knowing it, too
+	if found.description != nil && l.p.description.Swap(found.description) == nil {
+		close(l.p.described) // only now: a record that waited for it must find the loop knowing it, too
 	}
 	l.judgeAll(now, found.err == nil || found.forbidden || found.gone)
 }
 
 // judgeAll judges what landed before the listing began; without one, it fails what is too old.
 func (l *loop) judgeAll(now time.Time, listed bool) {
-	landings := l.landings
-	l.landings = nil
-	for _, x := range landings {
-		tooOld := l.tooOld(now, x.records[len(x.records)-1]) // the youngest
+	unjudged := l.unjudged
+	l.unjudged = nil
+	for _, x := range unjudged {
+		tooOld := l.tooOld(now, x.stored.records[len(x.stored.records)-1]) // the youngest
 		switch {
 		case listed && x.needs <= l.lister.started:
 			l.judge(now, x)
 		case !listed && tooOld:
-			l.land(x.stored)
-			l.failExpired(now, x.records, ErrWrongShard)
+			l.freeLane(x.stored)
+			l.failExpired(now, x.stored.records, ErrWrongShard)
 		default:
-			l.landings = append(l.landings, x)
+			l.unjudged = append(l.unjudged, x)
 			l.lister.wanted = true
 		}
 	}
@@ -128,7 +128,7 @@ func (l *loop) arrange(stream description, shards *shardMap) {
 			l.lanes[i] = l.newLane(s)
 		}
 		n := l.lanes[i] // if all together would keep as much as half of the buffer
-		n.lean = len(open) > l.cfg.maxBuffered/2/max(1, n.encoder.MaxBytes)
+		n.lean = len(open) > l.p.cfg.maxBuffered/2/max(1, n.encoder.MaxBytes)
 		shares[i] = n.share
 	}
 	gone := slices.DeleteFunc(before, func(n *lane) bool { return slices.Contains(l.lanes, n) })
@@ -139,7 +139,7 @@ func (l *loop) arrange(stream description, shards *shardMap) {
 			}
 		}
 	}
-	l.gate.arrange(shards, shares)
+	l.p.gate.arrange(shards, shares)
 	l.retire(gone)
 }
 

@@ -13,9 +13,9 @@ import (
 
 // loop owns the state of a Producer. All its methods run on one goroutine.
 type loop struct {
-	*Producer
+	p      *Producer  // what other goroutines use, too: settings, gate, mailbox
+	in     mail       // what came last
 	rnd    *rand.Rand // jitter; of its own, so that a seeded crypto/rand makes runs equal
-	mail              // what came last
 	stream description
 
 	shards  *shardMap // nil: not known
@@ -32,38 +32,38 @@ type loop struct {
 	failed   int // of settled: given up by Close
 
 	lister   lister
-	landings []landing
+	unjudged []landing // of aggregates elsewhere than expected, until the stream has been looked at
 }
 
 func newLoop(p *Producer) *loop {
 	var seed [32]byte
 	crand.Read(seed[:]) // never fails
-	l := &loop{Producer: p, rnd: rand.New(rand.NewChaCha8(seed)), stream: usualStream, carries: largestRecord}
+	l := &loop{p: p, rnd: rand.New(rand.NewChaCha8(seed)), stream: usualStream, carries: largestRecord}
 	l.lister = lister{wanted: true, pause: listPause}
 	l.lanes = []*lane{l.newLane(shard{keys: allKeys})}
-	l.gate.arrange(nil, []*share{l.lanes[0].share})
+	l.p.gate.arrange(nil, []*share{l.lanes[0].share})
 	return l
 }
 
 // run works off the mailbox, and what is due, until the producer is closed and everything has a result.
 func (l *loop) run() {
-	defer l.box.end()
+	defer l.p.box.end()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		l.mail = l.box.take(l.mail)
+		l.in = l.p.box.take(l.in)
 		next := l.step(time.Now())
-		l.box.settle(l.settled, l.failed)
+		l.p.box.settle(l.settled, l.failed)
 		l.settled, l.failed = nil, 0
-		if l.closed && l.held == 0 {
-			l.cancel()
+		if l.in.closed && l.held == 0 {
+			l.p.cancel()
 			if !l.lister.running && l.inFlight == 0 {
 				return
 			}
 		}
 		timer.Reset(max(time.Millisecond, time.Until(next)))
 		select {
-		case <-l.box.wake:
+		case <-l.p.box.wake:
 		case <-timer.C:
 		}
 	}
@@ -71,17 +71,17 @@ func (l *loop) run() {
 
 // step does everything that can be done now, and returns when there is more without further mail.
 func (l *loop) step(now time.Time) time.Time {
-	if l.listing != nil {
-		l.learn(now, l.listing)
+	if l.in.listing != nil {
+		l.learn(now, l.in.listing)
 	}
-	for _, b := range l.answers {
+	for _, b := range l.in.answers {
 		l.answered(now, b)
 	}
-	for _, e := range l.puts {
+	for _, e := range l.in.puts {
 		l.held++
 		l.add(now, e)
 	}
-	if l.aborted {
+	if l.in.aborted {
 		l.giveUp()
 	}
 	l.dispatch(now)
@@ -100,7 +100,7 @@ func (l *loop) add(now time.Time, e *pending) {
 	closed := l.place(e)
 	l.fresh.count += closed.count
 	l.fresh.bytes += closed.bytes
-	if l.fresh.count >= l.cfg.maxBatchCount || l.fresh.bytes >= laneVolume {
+	if l.fresh.count >= l.p.cfg.maxBatchCount || l.fresh.bytes >= laneVolume {
 		l.dispatch(now)
 	}
 }
@@ -108,15 +108,15 @@ func (l *loop) add(now time.Time, e *pending) {
 // place puts a record into its lane, and tells by how much the lane has more to send now.
 func (l *loop) place(e *pending) (more struct{ count, bytes int }) {
 	if err := l.stream.admits(e.Record); err != nil { // the stream has changed since Put
-		l.settle(&outcome{records: []*pending{e}, err: fmt.Errorf("producer: %w", err)})
+		l.fail([]*pending{e}, err)
 		return more
 	}
 	n := l.lane(e.key)
 	if e.share != n.share {
-		l.gate.move(e, n.share)
+		l.p.gate.move(e, n.share)
 	}
 	count, bytes := len(n.waiting), n.bytes
-	n.add(e, l.cfg.linger)
+	n.add(e, l.p.cfg.linger)
 	more.count, more.bytes = len(n.waiting)-count, n.bytes-bytes
 	return more
 }
@@ -149,24 +149,26 @@ func (l *loop) settle(o *outcome) {
 	l.settled = append(l.settled, o)
 }
 
-// fail gives records the result that they are not stored: kind, and for what reason.
-func (l *loop) fail(records []*pending, kind, why error) {
-	if len(records) == 0 {
-		return
+// fail gives records the result that they are not stored.
+func (l *loop) fail(records []*pending, err error) {
+	if len(records) > 0 {
+		l.settle(&outcome{records: records, err: err})
 	}
-	err := fmt.Errorf("producer: %w", kind)
+}
+
+// giveUpOn gives records the result that Close had no time for them, and what they waited for, if that is known.
+func (l *loop) giveUpOn(records []*pending, why error) {
+	err := errGivenUp
 	if why != nil {
-		err = fmt.Errorf("producer: %w: %w", kind, why)
+		err = fmt.Errorf("%w; the last attempt: %w", errGivenUp, why)
 	}
-	l.settle(&outcome{records: records, err: err})
-	if kind == ErrClosed {
-		l.failed += len(records)
-	}
+	l.fail(records, err)
+	l.failed += len(records)
 }
 
 // tooOld tells whether a record has had its time, and at least one attempt.
 func (l *loop) tooOld(now time.Time, e *pending) bool {
-	return e.attempts > 0 && now.Sub(e.arrived) >= l.cfg.ttl
+	return e.attempts > 0 && now.Sub(e.arrived) >= l.p.cfg.ttl
 }
 
 // failExpired fails the records that are too old, and returns the others. why is what they waited for last, if that is
@@ -177,8 +179,8 @@ func (l *loop) failExpired(now time.Time, records []*pending, why error) (rest [
 			rest = append(rest, e)
 			continue
 		}
-		l.fail(records[i:i+1], ErrExpired, fmt.Errorf("attempts: %d in %v, the first after %v in the buffer; the last one: %w",
-			e.attempts, now.Sub(e.arrived).Round(time.Millisecond), e.waited.Round(time.Millisecond), cmp.Or(why, e.last, errNextTurn)))
+		l.fail(records[i:i+1], fmt.Errorf("%w: attempts: %d in %v, the first after %v in the buffer; the last one: %w; put it again if twice is better than never",
+			ErrExpired, e.attempts, now.Sub(e.arrived).Round(time.Millisecond), e.waited.Round(time.Millisecond), cmp.Or(why, e.last, errNextTurn)))
 	}
 	return rest
 }
@@ -186,11 +188,11 @@ func (l *loop) failExpired(now time.Time, records []*pending, why error) (rest [
 // giveUp fails all that is not under way. What is will follow: its requests are being ended.
 func (l *loop) giveUp() {
 	for _, n := range l.lanes {
-		l.fail(n.takeUnsent(), ErrClosed, nil)
+		l.giveUpOn(n.takeUnsent(), nil)
 	}
-	for _, x := range l.landings {
-		l.land(x.stored)
-		l.fail(x.records, ErrClosed, ErrWrongShard)
+	for _, x := range l.unjudged {
+		l.freeLane(x.stored)
+		l.giveUpOn(x.stored.records, ErrWrongShard)
 	}
-	l.landings = nil
+	l.unjudged = nil
 }

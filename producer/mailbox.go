@@ -124,7 +124,7 @@ func (m *mailbox) unsent() error {
 	if m.failed == 0 {
 		return nil
 	}
-	return fmt.Errorf("producer: closed with %d records not sent: %w", m.failed, m.aborted)
+	return fmt.Errorf("closed with %d records not sent, whose results say so: %w", m.failed, m.aborted)
 }
 
 // settle hands results to the deliverer.

@@ -36,7 +36,7 @@ type config struct {
 	maxBuffered, maxInFlight       int
 	strictOrder                    bool
 	failThrottled, anyLoad         bool
-	observer                       Observer
+	trace                          Trace
 	logger                         *slog.Logger
 }
 
@@ -49,9 +49,9 @@ type Aggregation uint8
 // Aggregations. On a service-managed stream, whose record distribution strategy is AUTO, AWS does not support
 // aggregates: they land in any shard, and the KCL drops them.
 const (
-	AggregateByShard Aggregation = iota // unless the stream is service-managed; the default
-	AggregateNever
-	AggregateAlways // on a service-managed stream, too: for consumers that look at no ranges, such as kplkit's
+	AggregateByShard Aggregation = iota // those of one shard do, unless the stream is service-managed; the default
+	AggregateNever                      // each user record is a stored record
+	AggregateAlways                     // on a service-managed stream, too: for consumers that look at no ranges, such as kplkit's
 )
 
 // WithAggregation says when user records share a stored record.
@@ -73,12 +73,12 @@ func WithMaxBatch(bytes, storedRecords int) Option {
 func WithLinger(d time.Duration) Option { return func(c *config) { c.linger = d } }
 
 // WithTimeToLive sets how long a record is tried: the KPL's recordTtl, 30 s. It is looked at between attempts, and each
-// record has one. Put takes no more for a shard than its rates store in half of it.
+// record has one at least. Put takes no more for a shard than its rates store in half of it.
 func WithTimeToLive(d time.Duration) Option { return func(c *config) { c.ttl = d } }
 
 // WithRequestTimeout sets how long a request may take: the KPL's requestTimeout, 6 s. After one that took longer,
 // requests hold less, until they have time to spare; a stored record that is too large for that time gets more of it, up
-// to half the time to live.
+// to two thirds of what is left of its time to live.
 func WithRequestTimeout(d time.Duration) Option { return func(c *config) { c.timeout = d } }
 
 // WithRateLimit sets how much of a shard's rates, 1 MiB and 1,000 stored records a second, this producer uses: the
@@ -109,8 +109,8 @@ func WithAnyLoad() Option { return func(c *config) { c.anyLoad = true } }
 // looked up besides when a record lands in another shard than expected.
 func WithRefresh(interval time.Duration) Option { return func(c *config) { c.relisted = interval } }
 
-// WithObserver sets who is told of requests and retries.
-func WithObserver(o Observer) Option { return func(c *config) { c.observer = o } }
+// WithTrace sets who is told of requests and retries.
+func WithTrace(t Trace) Option { return func(c *config) { c.trace = t } }
 
 // WithLogger sets where panics in done, and failures to list the shards, are logged: slog.Default() unless set.
 func WithLogger(l *slog.Logger) Option { return func(c *config) { c.logger = l } }
@@ -122,7 +122,7 @@ func newConfig(stream string, opts []Option) (config, error) {
 		maxBatchBytes: 5 * mebibyte, maxBatchCount: requestCount,
 		linger: 100 * time.Millisecond, ttl: 30 * time.Second, timeout: 6 * time.Second, relisted: time.Minute,
 		rateFactor: 1.5, maxBuffered: 64 * mebibyte, maxInFlight: 24,
-		observer: nobody{}, logger: slog.Default(),
+		logger: slog.Default(),
 	}
 	for i, o := range opts {
 		if o == nil {
@@ -154,7 +154,6 @@ func (c *config) validate() error {
 	want(c.maxBuffered >= 2*mebibyte, "WithMaxBuffered", c.maxBuffered, "2 MiB or more")
 	want(within(c.maxInFlight, 1, 10_000), "WithMaxInFlight", c.maxInFlight, "1 to 10,000")
 	want(c.relisted >= time.Second, "WithRefresh", c.relisted, "1 s or more")
-	want(c.observer != nil, "WithObserver", c.observer, "an Observer")
 	want(c.logger != nil, "WithLogger", c.logger, "a Logger")
 	return errors.Join(errs...)
 }

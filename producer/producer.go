@@ -27,25 +27,6 @@ type Result struct {
 	tries *try // the last one
 }
 
-// Kinds of errors, for errors.Is. Records that can't be put are refused with aggregator.ErrPartitionKey,
-// aggregator.ErrExplicitHashKey or ErrTooLarge.
-var (
-	ErrTooLarge   = errors.New("record is too large")
-	ErrWouldBlock = errors.New("the buffer is full")                        // of TryPut
-	ErrClosed     = errors.New("the producer is closed")                    // of Put and Flush, and of what Close could not send
-	ErrExpired    = errors.New("not stored within the time to live")        // wraps the last attempt's error, too; tried at least once
-	ErrThrottled  = errors.New("throttled, and not to be tried again")      // with WithoutRetryIfThrottled
-	ErrRefused    = errors.New("the service refuses it, now and always so") // a bad request, or ErrUnusable
-)
-
-// ErrUnusable is an ErrRefused that any record would get: no such stream, no permission.
-var ErrUnusable error = unusable{}
-
-type unusable struct{}
-
-func (unusable) Error() string { return ErrRefused.Error() }
-func (unusable) Unwrap() error { return ErrRefused }
-
 // API is what a Producer needs of a *kinesis.Client. PutRecords has to be allowed; where ListShards is not, nothing is
 // aggregated; where DescribeStreamSummary is not, the stream is taken to place records by partition key and to take
 // records of 1 MiB. A call has to return when its context is done: Close waits for it.
@@ -92,71 +73,73 @@ func New(api API, stream string, opts ...Option) (*Producer, error) {
 // Put hands over a record. It waits for room in the buffer, of which a shard has a share (WithMaxBuffered,
 // WithTimeToLive), and, with a record that not every stream takes (without a
 // partition key, or of more than 1 MiB), until the stream is known. Its error says that the record is not taken: a bad
-// record, ErrClosed, or ctx is done.
+// record, ErrClosed, or that of ctx, and what it waited for.
 //
 // done, which may be nil, is called exactly once for a record that was taken, and never for another one; it may be called
 // before Put returns. All calls are made by one goroutine, one after the other, without a lock: it must not block, and
 // neither Put, PutSync, Flush nor Close may be called in it (TryPut may). A panic in it is logged and goes no further.
 func (p *Producer) Put(ctx context.Context, r Record, done func(Record, Result)) error {
-	if needsDescription(r) {
-		select {
-		case <-p.described:
-		case <-p.ended:
-			return fmt.Errorf("producer: %w", ErrClosed)
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	e := &pending{Record: r, done: done}
+	err := p.await(ctx, e)
+	if err == nil {
+		err = p.admissible(e)
 	}
-	e, err := p.admissible(r, done)
-	if err != nil {
-		return err
+	if err == nil {
+		err = p.gate.enter(ctx, e)
 	}
-	if err := p.gate.enter(ctx, e); err != nil {
-		return err
+	return p.post(e, err)
+}
+
+// await waits until the stream is known, if the record may be one that only some streams take.
+func (p *Producer) await(ctx context.Context, e *pending) error {
+	if !needsDescription(e.Record) {
+		return nil
 	}
-	return p.post(e)
+	select {
+	case <-p.described:
+		return nil
+	case <-p.ended:
+		return errNoMore
+	case <-ctx.Done():
+		return waited("Put waited for an answer to DescribeStreamSummary, since only some streams take such a record", ctx.Err())
+	}
 }
 
 // TryPut is Put without waiting: where that would wait, its error is ErrWouldBlock.
 func (p *Producer) TryPut(r Record, done func(Record, Result)) error {
-	if needsDescription(r) {
-		select {
-		case <-p.described:
-		case <-p.ended:
-			return fmt.Errorf("producer: %w", ErrClosed)
-		default:
-			return fmt.Errorf("producer: %w, or the stream is not known yet", ErrWouldBlock)
-		}
+	e := &pending{Record: r, done: done}
+	err := p.tryAwait(e)
+	if err == nil {
+		err = p.admissible(e)
 	}
-	e, err := p.admissible(r, done)
-	if err != nil {
-		return err
+	if err == nil {
+		err = p.gate.tryEnter(e)
 	}
-	if err := p.gate.tryEnter(e); err != nil {
-		return err
-	}
-	return p.post(e)
+	return p.post(e, err)
 }
 
-// PutSync puts a record and waits for its result; a record that is put alone waits for the linger time first. If ctx
-// is done before, the record stays under way and its result is lost. The error is Put's or the Result's.
-func (p *Producer) PutSync(ctx context.Context, r Record) (Result, error) {
-	result := make(chan Result, 1)
-	if err := p.Put(ctx, r, func(_ Record, res Result) { result <- res }); err != nil {
-		return Result{Err: err}, err
+func (p *Producer) tryAwait(e *pending) error {
+	if !needsDescription(e.Record) {
+		return nil
 	}
 	select {
-	case res := <-result:
-		return res, res.Err
-	case <-ctx.Done():
-		return Result{Err: ctx.Err()}, ctx.Err()
+	case <-p.described:
+		return nil
+	case <-p.ended:
+		return errNoMore
+	default:
+		return fmt.Errorf("%w, or the stream is not known yet, and only some take such a record; use Put, which waits", ErrWouldBlock)
 	}
 }
 
-func (p *Producer) post(e *pending) error {
-	if !p.box.put(e) {
+// post hands over a record that is in the buffer, unless an error has kept it out.
+func (p *Producer) post(e *pending, err error) error {
+	if err == nil && !p.box.put(e) {
 		p.gate.leave([]*pending{e})
-		return fmt.Errorf("producer: %w", ErrClosed)
+		err = errNoMore
+	}
+	if err != nil {
+		return p.errorOf(e, err)
 	}
 	return nil
 }
@@ -167,7 +150,7 @@ func (p *Producer) post(e *pending) error {
 func (p *Producer) Flush(ctx context.Context) error {
 	select {
 	case <-p.ended:
-		return fmt.Errorf("producer: %w", ErrClosed)
+		return p.cfg.streamError(fmt.Errorf("%w, and has nothing to flush", ErrClosed))
 	default:
 	}
 	done, finish := p.box.flush()
@@ -176,12 +159,12 @@ func (p *Producer) Flush(ctx context.Context) error {
 	case <-done:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return p.cfg.streamError(waited("Flush waited for the results of what was put before, which stays under way", ctx.Err()))
 	}
 }
 
 // Close refuses further records, sends what is buffered and ends the Producer. When ctx is done before, requests under
-// way are ended and what is left gets ErrClosed as its result; the error then tells how many that were. Every done has
+// way are ended and what is left gets ErrClosed as its result; the error then says how many that were. Every done has
 // returned when Close does. To call it again is to wait for the same end.
 func (p *Producer) Close(ctx context.Context) error {
 	p.box.close()
@@ -194,5 +177,8 @@ func (p *Producer) Close(ctx context.Context) error {
 		<-p.ended
 	}
 	p.cancel()
-	return p.box.unsent()
+	if err := p.box.unsent(); err != nil {
+		return p.cfg.streamError(err)
+	}
+	return nil
 }

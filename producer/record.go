@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -38,35 +39,39 @@ func storedSize(r Record) int { return len(r.Data) + len(r.PartitionKey) }
 // needsDescription tells whether only some streams take the record.
 func needsDescription(r Record) bool { return r.PartitionKey == "" || storedSize(r) > usualRecord }
 
-// admissible makes a record pending that the stream, as far as it is known, will take.
-func (p *Producer) admissible(r Record, done func(Record, Result)) (*pending, error) {
+// admissible finds a record's hash key, if the stream, as far as it is known, will take the record.
+func (p *Producer) admissible(e *pending) error {
 	d := p.description.Load()
 	if d == nil {
 		d = &usualStream
 	}
-	e := &pending{Record: r, done: done}
-	if err := d.admits(r); err != nil {
-		return nil, fmt.Errorf("producer: %w", err)
+	if err := d.admits(e.Record); err != nil {
+		return err
 	}
 	if e.cost() > int64(p.cfg.maxBuffered) {
-		return nil, fmt.Errorf("producer: %w: %d bytes of a buffer of %d", ErrTooLarge, e.cost(), p.cfg.maxBuffered)
+		return fmt.Errorf("%w: %d bytes of a buffer of %d; split it, or raise WithMaxBuffered", ErrTooLarge, e.cost(), p.cfg.maxBuffered)
 	}
-	var err error
-	if r.PartitionKey != "" {
-		e.key, err = r.HashKey()
-	} else {
-		_, err = Record{PartitionKey: "any", ExplicitHashKey: r.ExplicitHashKey}.HashKey()
+	r := e.Record
+	if r.PartitionKey == "" {
+		r.PartitionKey = "any"
 	}
-	return e, err
+	key, err := r.HashKey()
+	if err != nil {
+		return errors.Unwrap(err) // which record it is about is said here, too
+	}
+	if e.PartitionKey != "" {
+		e.key = key
+	}
+	return nil
 }
 
 // admits tells whether a stream takes the record, its keys' syntax aside.
 func (d *description) admits(r Record) error {
 	switch {
 	case r.PartitionKey == "" && !d.serviceManaged:
-		return fmt.Errorf("%w: it is empty, and the stream is not service-managed", aggregator.ErrPartitionKey)
+		return fmt.Errorf("%w: it is empty, and only service-managed streams take that", aggregator.ErrPartitionKey)
 	case storedSize(r) > d.maxRecord:
-		return fmt.Errorf("%w: %d bytes of data and partition key, the stream takes %d", ErrTooLarge, storedSize(r), d.maxRecord)
+		return fmt.Errorf("%w: %d bytes of data and partition key, the stream takes %d; split it, or raise the limit of the stream", ErrTooLarge, storedSize(r), d.maxRecord)
 	}
 	return nil
 }

@@ -102,12 +102,14 @@ func TestRefusedStream(t *testing.T) {
 				}
 				begin, p := time.Now(), b.producer(producer.WithLogger(slog.New(slog.DiscardHandler)))
 				res, err := p.PutSync(b.ctx, record(1))
+				var refused *producer.RefusedError
 				var api smithy.APIError
-				if !errors.Is(err, producer.ErrUnusable) || !errors.Is(err, producer.ErrRefused) || !errors.As(err, &api) || api.ErrorCode() != code {
+				if !errors.As(err, &refused) || !refused.Permanent || refused.Code != code || !errors.Is(err, producer.ErrRefused) ||
+					!errors.As(refused, &api) || api.ErrorCode() != code {
 					b.Errorf("%v", err)
 				}
-				if d := time.Since(begin); d > 200*time.Millisecond || res.Attempts != 1 || b.count("PutRecords") != 1 {
-					b.Errorf("after %v, %d attempts, %d requests", d, res.Attempts, b.count("PutRecords"))
+				if d := time.Since(begin); d > 200*time.Millisecond || res[0].Attempts != 1 || b.count("PutRecords") != 1 {
+					b.Errorf("after %v, %d attempts, %d requests", d, res[0].Attempts, b.count("PutRecords"))
 				}
 				b.must(nil, p.Close(b.ctx))
 			})
@@ -163,7 +165,6 @@ func TestBadOptions(t *testing.T) {
 		"WithMaxInFlight: 0":               producer.WithMaxInFlight(0),
 		"WithMaxInFlight: 10001":           producer.WithMaxInFlight(10_001),
 		"WithRefresh: 999ms":               producer.WithRefresh(999 * time.Millisecond),
-		"WithObserver: <nil>":              producer.WithObserver(nil),
 		"WithLogger: <nil>":                producer.WithLogger(nil),
 		`stream: ""`:                       nil,
 	}
@@ -180,10 +181,16 @@ func TestBadOptions(t *testing.T) {
 	if _, err := producer.New(kinesis.New(kinesis.Options{}), "s", producer.WithLinger(1), nil); err == nil || !strings.Contains(err.Error(), "option 2 of 2: nil, want an Option") {
 		t.Errorf("a nil option: %v", err)
 	}
-	_, err := producer.New(kinesis.New(kinesis.Options{}), "", producer.WithLinger(-1), producer.WithMaxInFlight(0), producer.WithObserver(nil))
-	for _, text := range []string{"stream", "WithLinger", "WithMaxInFlight", "WithObserver"} {
+	_, err := producer.New(kinesis.New(kinesis.Options{}), "", producer.WithLinger(-1), producer.WithMaxInFlight(0), producer.WithLogger(nil))
+	for _, text := range []string{"stream", "WithLinger", "WithMaxInFlight", "WithLogger"} {
 		if err == nil || !strings.Contains(err.Error(), text+": ") {
 			t.Errorf("%s is not named: %v", text, err)
 		}
 	}
+}
+
+// isPermanent tells whether any record would get an error.
+func isPermanent(err error) bool {
+	var refused *producer.RefusedError
+	return errors.As(err, &refused) && refused.Permanent
 }

@@ -22,20 +22,24 @@ import (
 	"github.com/kplkit/kplkit/producer"
 )
 
-// observed is what an Observer was told.
+// observed is what a Trace was told.
 type observed struct {
 	mu       sync.Mutex
 	attempts []producer.Attempt
 	retries  map[producer.Reason]int
 }
 
-func (o *observed) Attempt(a producer.Attempt) {
+func (o *observed) trace() producer.Option {
+	return producer.WithTrace(producer.Trace{Attempt: o.attempt, Retry: o.retry})
+}
+
+func (o *observed) attempt(a producer.Attempt) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.attempts = append(o.attempts, a)
 }
 
-func (o *observed) Retry(why producer.Reason, userRecords int) {
+func (o *observed) retry(why producer.Reason, userRecords int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.retries == nil {
@@ -76,7 +80,7 @@ func TestReasons(t *testing.T) {
 					return f
 				}
 				o := &observed{}
-				p := b.producer(producer.WithObserver(o))
+				p := b.producer(o.trace())
 				r := b.put(p, 0, 10)
 				b.must(nil, p.Close(b.ctx))
 				b.check(r, 10)
@@ -105,7 +109,7 @@ func TestExpired(t *testing.T) {
 			return kinesisfake.Fault{ErrorCode: "ExpiredTokenException"}
 		}
 		o := &observed{}
-		p := b.producer(producer.WithTimeToLive(10*time.Second), producer.WithObserver(o))
+		p := b.producer(producer.WithTimeToLive(10*time.Second), o.trace())
 		begin := time.Now()
 		res, err := p.PutSync(b.ctx, record(1))
 		var api smithy.APIError
@@ -113,13 +117,13 @@ func TestExpired(t *testing.T) {
 			b.Errorf("%v", err)
 		}
 		// 50 to 100 ms after the first attempt, then up to twice as long each time, up to 2 s.
-		if d := time.Since(begin); d < 10*time.Second || d > 12*time.Second || res.Attempts < 8 || res.Attempts > 20 {
-			b.Errorf("%d attempts in %v", res.Attempts, d)
+		if d := time.Since(begin); d < 10*time.Second || d > 12*time.Second || res[0].Attempts < 8 || res[0].Attempts > 20 {
+			b.Errorf("%d attempts in %v", res[0].Attempts, d)
 		}
-		if want := fmt.Sprintf("attempts: %d in %v, the first after 100ms in the buffer; the last one: ", res.Attempts, time.Since(begin).Round(time.Millisecond)); !strings.Contains(err.Error(), want) {
+		if want := fmt.Sprintf("attempts: %d in %v, the first after 100ms in the buffer; the last one: ", res[0].Attempts, time.Since(begin).Round(time.Millisecond)); !strings.Contains(err.Error(), want) {
 			b.Errorf("%v\nlacks %q", err, want)
 		}
-		if n := o.retries[producer.Credentials]; n != res.Attempts-1 && n != res.Attempts { // the last pause may last too long
+		if n := o.retries[producer.Credentials]; n != res[0].Attempts-1 && n != res[0].Attempts { // the last pause may last too long
 			b.Errorf("retries %v", o.retries)
 		}
 		b.must(nil, p.Close(b.ctx))
@@ -136,10 +140,10 @@ func TestIsolated(t *testing.T) {
 			return f
 		}
 		o := &observed{}
-		p := b.producer(producer.WithAggregation(producer.AggregateNever), producer.WithObserver(o))
+		p := b.producer(producer.WithAggregation(producer.AggregateNever), o.trace())
 		r := b.put(p, 0, 10)
 		b.must(nil, p.Close(b.ctx))
-		if res := r.by["7"][0]; !errors.Is(res.Err, producer.ErrRefused) || errors.Is(res.Err, producer.ErrUnusable) || res.Attempts != 2 {
+		if res := r.by["7"][0]; !errors.Is(res.Err, producer.ErrRefused) || isPermanent(res.Err) || res.Attempts != 2 {
 			b.Errorf("record 7: %+v", res)
 		}
 		delete(r.by, "7")
@@ -189,23 +193,6 @@ func TestStrictOrder(t *testing.T) {
 			})
 		})
 	}
-}
-
-// TestPutSyncGivesUp: its record stays under way.
-func TestPutSyncGivesUp(t *testing.T) {
-	inBubble(t, 1, func(b *bench) {
-		b.fault = slowPuts(3 * time.Second)
-		p := b.producer()
-		ctx, cancel := context.WithTimeout(b.ctx, time.Second)
-		defer cancel()
-		if res, err := p.PutSync(ctx, record(1)); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(res.Err, err) {
-			b.Errorf("%v, %+v", err, res)
-		}
-		b.must(nil, p.Close(b.ctx))
-		if got := b.read(deagg.KCL); !slices.Equal(got, []string{"1"}) {
-			b.Errorf("read %v", got)
-		}
-	})
 }
 
 // TestExpiryTellsItsOwn: of records in one request each one's result wraps the error of its own last attempt.

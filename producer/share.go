@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/kplkit/kplkit/internal/wire"
@@ -8,7 +9,7 @@ import (
 
 // share is what a lane has of the buffer.
 type share struct {
-	of                 string        // a shard, or the whole stream
+	shardID            string        // "": of the whole stream
 	perByte, perRecord float64       // seconds of the shard's rates that a byte and a stored record take
 	bytes, count       float64       // of the user records that share a stored record; 0: none do
 	held               int64         // bytes
@@ -21,14 +22,11 @@ type share struct {
 // there are, and by those that a shard has where this producer may use more.
 func (l *loop) newShare(n *lane) *share {
 	factor := 1.0
-	if l.cfg.rateFactor > 0 {
-		factor = min(factor, l.cfg.rateFactor)
+	if l.p.cfg.rateFactor > 0 {
+		factor = min(factor, l.p.cfg.rateFactor)
 	}
-	s := &share{of: "the stream", perByte: 1 / (mebibyte * factor), perRecord: 1 / (1000 * factor)}
-	switch {
-	case n.id != "":
-		s.of = n.id
-	case n.anyShard && l.shards != nil:
+	s := &share{shardID: n.id, perByte: 1 / (mebibyte * factor), perRecord: 1 / (1000 * factor)}
+	if n.anyShard && l.shards != nil {
 		s.perByte, s.perRecord = s.perByte/float64(len(l.shards.open)), s.perRecord/float64(len(l.shards.open))
 	}
 	if n.aggregates {
@@ -36,6 +34,8 @@ func (l *loop) newShare(n *lane) *share {
 	}
 	return s
 }
+
+func (s *share) String() string { return cmp.Or(s.shardID, "the stream") }
 
 // framing is what an aggregate stores of a user record besides data and keys, at most.
 const framing = 16

@@ -124,7 +124,7 @@ func (s *soak) run() {
 	ctx := context.Background()
 	s.must(s.client.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: aws.String("s"), ShardCount: aws.Int32(3)}))
 	s.must(nil, s.awaitActive(ctx))
-	p, err := producer.New(s, "s", producer.WithObserver(s.observed), producer.WithRateLimit(0),
+	p, err := producer.New(s, "s", s.observed.trace(), producer.WithRateLimit(0),
 		producer.WithTimeToLive(time.Hour),
 		producer.WithMaxAggregate(51_200, 50), producer.WithMaxBatch(100_000, 500)) // small, for many requests
 	s.must(nil, err)

@@ -63,8 +63,8 @@ type listing struct {
 	gone        bool // there is no such stream
 }
 
-// list looks at the stream, and leaves what it saw in the mailbox. Its goroutine may be ended in the middle.
-func (p *Producer) list() {
+// look looks at the stream, and leaves what it saw in the mailbox. Its goroutine may be ended in the middle.
+func (p *Producer) look() {
 	l := &listing{err: errAborted}
 	defer func() { p.box.post(func(in *mail) { in.listing = l }) }()
 	l.description = p.describe()

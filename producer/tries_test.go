@@ -88,10 +88,10 @@ func TestWithoutRetryIfThrottled(t *testing.T) {
 			return kinesisfake.Fault{FailEntries: map[int]string{0: "InternalFailure"}}
 		}
 		p := b.producer(producer.WithoutRetryIfThrottled())
-		if res, err := p.PutSync(b.ctx, record(0)); !errors.Is(err, producer.ErrThrottled) || res.Attempts != 1 {
+		if res, err := p.PutSync(b.ctx, record(0)); !errors.Is(err, producer.ErrThrottled) || res[0].Attempts != 1 {
 			t.Errorf("%+v", res)
 		}
-		if res, err := p.PutSync(b.ctx, record(1)); err != nil || res.Attempts != 3 {
+		if res, err := p.PutSync(b.ctx, record(1)); err != nil || res[0].Attempts != 3 {
 			t.Errorf("%+v", res)
 		}
 		b.must(nil, p.Close(b.ctx))

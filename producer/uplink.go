@@ -10,10 +10,10 @@ import "time"
 // no more than usual.
 func (l *loop) timeout(bytes int, left time.Duration) time.Duration {
 	if bytes <= l.carries {
-		return l.cfg.timeout
+		return l.p.cfg.timeout
 	}
-	longer := float64(l.cfg.timeout) * float64(bytes) / float64(l.carries)
-	return max(l.cfg.timeout, time.Duration(min(longer, float64(left*2/3))))
+	longer := float64(l.p.cfg.timeout) * float64(bytes) / float64(l.carries)
+	return max(l.p.cfg.timeout, time.Duration(min(longer, float64(left*2/3))))
 }
 
 // smallest is what a request may hold however often its answer did not come in time: if so little does not arrive, that is
@@ -28,7 +28,7 @@ func (l *loop) learnSize(b *batch) {
 		if l.least == 0 || b.latency < l.least {
 			l.least = b.latency
 		}
-		if b.bytes > l.carries/2 && b.latency-l.least < (l.cfg.timeout-l.least)/2 {
+		if b.bytes > l.carries/2 && b.latency-l.least < (l.p.cfg.timeout-l.least)/2 {
 			proven := max(l.carries, b.bytes)
 			l.carries = min(largestRecord, proven+proven/8+1)
 		}

@@ -21,7 +21,7 @@ import (
 
 const streamARN = "arn:aws:kinesis:us-east-1:000000000000:stream/s"
 
-// ledger knows what was put, what became of it, and how much of it the producer held. It is the producer's Observer.
+// ledger knows what was put, what became of it, and how much of it the producer held. It is told of the producer's retries.
 type ledger struct {
 	mu      sync.Mutex
 	taken   []producer.Record // in the order of the Puts
@@ -55,9 +55,7 @@ func (l *ledger) done(r producer.Record, res producer.Result) {
 	l.held -= cost(r)
 }
 
-func (l *ledger) Attempt(producer.Attempt) {}
-
-func (l *ledger) Retry(why producer.Reason, userRecords int) {
+func (l *ledger) retry(why producer.Reason, userRecords int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.retries[why] += userRecords
@@ -150,7 +148,7 @@ func (w *world) outcome() map[string]producer.Result {
 		switch err := all[0].Err; {
 		case err == nil:
 			stored[string(r.Data)] = all[0]
-		case w.faulty && errors.Is(err, producer.ErrExpired), w.anew && errors.Is(err, producer.ErrUnusable):
+		case w.faulty && errors.Is(err, producer.ErrExpired), w.anew && isPermanent(err):
 		case r.PartitionKey == "" && (errors.Is(err, producer.ErrRefused) || errors.Is(err, aggregator.ErrPartitionKey)):
 		default:
 			w.T.Errorf("%.20s: %v", r.Data, err)

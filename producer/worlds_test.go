@@ -153,7 +153,7 @@ func (w *world) options() []producer.Option {
 		producer.WithMaxBatch(pick(w.rnd, 1<<16, 5<<20), pick(w.rnd, 2, 500)),
 		producer.WithRateLimit(pick(w.rnd, rates...)),
 		producer.WithRefresh(pick[time.Duration](w.rnd, 1, 3, 60) * time.Second),
-		producer.WithMaxBuffered(maxBuffered), producer.WithMaxInFlight(w.inFlight), producer.WithObserver(w.ledger),
+		producer.WithMaxBuffered(maxBuffered), producer.WithMaxInFlight(w.inFlight), producer.WithTrace(producer.Trace{Retry: w.ledger.retry}),
 	}
 	if w.strict {
 		opts = append(opts, producer.WithStrictOrder())

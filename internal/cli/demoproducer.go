@@ -88,7 +88,8 @@ func (p *demoProducer) put(ctx context.Context, numbers []int, record func(numbe
 	if err != nil {
 		return producer.Result{}, err
 	}
-	first, err := sender.PutSync(ctx, record(numbers[0])) // it knows the shards then, and aggregates
+	results, err := sender.PutSync(ctx, record(numbers[0])) // it knows the shards then, and aggregates
+	first := results[0]
 	p.ledger.stored(numbers[0], first.Position)
 	var failed error
 	for _, number := range numbers[1:] {

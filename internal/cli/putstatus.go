@@ -11,14 +11,14 @@ import (
 	"github.com/kplkit/kplkit/producer"
 )
 
-// Attempt and Retry make a putting the Observer of its producer.
-func (p *putting) Attempt(a producer.Attempt) {
+// attempted and retried are told by the trace of its producer.
+func (p *putting) attempted(a producer.Attempt) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.counts.Stored += int64(a.StoredRecords - a.Failed)
 }
 
-func (p *putting) Retry(_ producer.Reason, userRecords int) {
+func (p *putting) retried(_ producer.Reason, userRecords int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.counts.Retried += int64(userRecords)

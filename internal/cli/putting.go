@@ -70,7 +70,7 @@ func newPutting(s Streams, o putOptions, asJSON bool) *putting {
 // run puts the inputs, and ends with the summary, whatever happens in between.
 func (p *putting) run(ctx context.Context, client *kinesis.Client, stream string, names []string) error {
 	logger := slog.New(slog.NewTextHandler(p.status, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	options := append(p.o.producer(), producer.WithObserver(p), producer.WithLogger(logger))
+	options := append(p.o.producer(), producer.WithTrace(producer.Trace{Attempt: p.attempted, Retry: p.retried}), producer.WithLogger(logger))
 	var err error
 	if p.producer, err = producer.New(client, stream, options...); err != nil {
 		return err
@@ -237,7 +237,8 @@ func (p *putting) failed(at place, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.counts.Failed++
-	unusable := errors.Is(err, producer.ErrUnusable)
+	var refusal *producer.RefusedError
+	unusable := errors.As(err, &refusal) && refusal.Permanent
 	if unusable && p.refused == nil {
 		p.refused = err
 		p.stop()

@@ -190,21 +190,16 @@ func (c *counters) requested(stream string, in *kinesis.PutRecordsInput, out *ki
 	}
 }
 
-// of returns the observer of a stream's producer.
-func (c *counters) of(stream string) producer.Observer { return observer{c, stream} }
-
-type observer struct {
-	*counters
-	stream string
+// trace is what counts for a stream's producer.
+func (c *counters) trace(stream string) producer.Trace {
+	return producer.Trace{Attempt: func(a producer.Attempt) { c.attempted(stream, a) }}
 }
 
-func (o observer) Attempt(a producer.Attempt) {
+func (c *counters) attempted(stream string, a producer.Attempt) {
 	now := time.Now()
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	ls := levels(o.levels(o.stream, ""))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ls := levels(c.levels(stream, ""))
 	ls.add(now, userRecordsPerPutRecordsRequest, float64(a.UserRecords))
 	ls.add(now, userRecordsPerKinesisRecord, float64(a.UserRecords)/float64(a.StoredRecords))
 }
-
-func (observer) Retry(producer.Reason, int) {}

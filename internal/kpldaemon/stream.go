@@ -129,7 +129,7 @@ func (s *stream) open(ctx context.Context) (*producer.Producer, error) {
 		return s.p, s.closedIf(s.p == nil)
 	}
 	options := append(s.d.settings.producer(), producer.WithLogger(s.d.log), producer.WithMaxBuffered(int(2*s.d.budget.most+32<<20)))
-	p, err := producer.New(s.d.api.of(s.name), s.name, append(options, producer.WithObserver(s.d.counters.of(s.name)))...)
+	p, err := producer.New(s.d.api.of(s.name), s.name, append(options, producer.WithTrace(s.d.counters.trace(s.name)))...)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errStream, err)
 	}

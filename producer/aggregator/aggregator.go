@@ -57,7 +57,7 @@ type Record struct {
 // The error wraps ErrPartitionKey or ErrExplicitHashKey.
 func (r Record) HashKey() (hashkey.Key, error) {
 	if err := r.validate(); err != nil {
-		return hashkey.Key{}, fmt.Errorf("aggregator: %w", err)
+		return hashkey.Key{}, fmt.Errorf("aggregator: record %.50q of %d bytes: %w", r.PartitionKey, len(r.Data), err)
 	}
 	return hashKey(r.PartitionKey, r.ExplicitHashKey), nil
 }

@@ -34,7 +34,7 @@ type Encoder struct {
 	lastData         int  // length of the data that ends records
 }
 
-// Add adds r behind the others, or reports false if the aggregate would exceed a limit with it. The first user record
+// Add adds r after the others, or reports false if the aggregate would exceed a limit with it. The first user record
 // always fits, since it is put plain if it stays alone: whether its data is too large for a stream is the caller's
 // to know. The error is a *RecordError. Nothing is changed unless the result is true.
 func (e *Encoder) Add(r Record) (bool, error) {

@@ -35,13 +35,13 @@ type Config struct {
 	MaxBuffered int          // bytes of the records without a result, 64 MiB if 0, 250 MiB at most: data, keys, stream name and 512 for each. A slow stream gets a part of it
 	Logger      *slog.Logger // the child's log, its ends and restarts; slog.Default() if nil
 
-	AggregationEnabled    *bool // nil: true
-	AggregationMaxCount   uint64
-	AggregationMaxSize    uint64
+	AggregationEnabled    *bool  // nil: true
+	AggregationMaxCount   uint64 // user records
+	AggregationMaxSize    uint64 // bytes
 	CloudwatchEndpoint    string // a host
 	CloudwatchPort        uint64
-	CollectionMaxCount    uint64
-	CollectionMaxSize     uint64
+	CollectionMaxCount    uint64 // stored records
+	CollectionMaxSize     uint64 // bytes
 	ConnectTimeout        time.Duration
 	EnableCoreDumps       *bool // nil: as the program has it
 	FailIfThrottled       bool

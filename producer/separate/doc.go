@@ -21,6 +21,12 @@
 // knows why, or from the parent a tenth of that time later, 1 s at most. A later result of the child is ignored: the record
 // may be stored all the same.
 //
+// # Errors
+//
+// The error of a result is of package producer's kinds, as far as the child says why: ErrExpired, ErrThrottled, ErrTooLarge,
+// or ErrRefused, which is a *producer.RefusedError. Where the service has answered, its code is there as a smithy.APIError.
+// A child that can't go on is a [ChildError].
+//
 // # The child's life
 //
 // Any frame from the child is a sign of life. A child that sends none for 30 s while a question of the parent is open hangs, and is

@@ -3,6 +3,8 @@ package separate
 import (
 	"fmt"
 	"strings"
+
+	"github.com/kplkit/kplkit/producer"
 )
 
 // ChildError says that a child has ended, or could not be started, and what it said last. As the error of Start, Put
@@ -30,3 +32,30 @@ func (e *ChildError) Error() string {
 
 // Unwrap returns Err.
 func (e *ChildError) Unwrap() error { return e.Err }
+
+// What follows is only half an error, until a recordError wraps it.
+var (
+	errClosed  = fmt.Errorf("%w, so start another Parent", producer.ErrClosed)
+	errGivenUp = fmt.Errorf("%w: no result when the context of Close was done, though it may be stored; give Close more time, or put it again", producer.ErrClosed)
+)
+
+// recordError is an error of a record: which one. It keeps none of its data.
+type recordError struct {
+	stream, key string
+	bytes       int
+	err         error
+}
+
+// errorOf says which record an error is about, if not just a child.
+func (e *pending) errorOf(err error) error {
+	if child, ok := err.(*ChildError); ok {
+		return child
+	}
+	return &recordError{e.stream, e.record.PartitionKey, len(e.record.Data), err}
+}
+
+func (e *recordError) Error() string {
+	return fmt.Sprintf("separate: stream %q: record %.50q of %d bytes: %v", e.stream, e.key, e.bytes, e.err)
+}
+
+func (e *recordError) Unwrap() error { return e.err }

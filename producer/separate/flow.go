@@ -2,6 +2,7 @@ package separate
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -49,7 +50,8 @@ func (b *book) grow(f *flow, bytes int64) {
 }
 
 // enter waits for room for a record, in its stream's window and in the buffer.
-func (b *book) enter(ctx context.Context, f *flow, bytes int64) error {
+func (b *book) enter(ctx context.Context, e *pending) error {
+	f, bytes := e.flow, e.cost
 	if b.closed.Err() == nil && f.room.TryAcquire(bytes) {
 		if b.room.TryAcquire(bytes) {
 			return nil
@@ -60,13 +62,22 @@ func (b *book) enter(ctx context.Context, f *flow, bytes int64) error {
 	defer cancel(nil)
 	defer context.AfterFunc(b.closed, func() { cancel(context.Cause(b.closed)) })()
 	if f.room.Acquire(ctx, bytes) != nil {
-		return context.Cause(ctx)
+		return b.noRoom(ctx, "what its stream stores in about half the time to live has no result yet")
 	}
 	if b.room.Acquire(ctx, bytes) != nil {
 		f.room.Release(bytes)
-		return context.Cause(ctx)
+		return b.noRoom(ctx, fmt.Sprintf("the buffer of %d bytes is full", b.most))
 	}
 	return nil
+}
+
+// noRoom is the error of a wait that a context has ended: the caller's, or the book's.
+func (b *book) noRoom(ctx context.Context, why string) error {
+	err := context.Cause(ctx)
+	if err == context.Cause(b.closed) {
+		return err
+	}
+	return fmt.Errorf("Put waited for room: %s: %w", why, err)
 }
 
 // release gives back a record's room.

@@ -2,6 +2,7 @@ package separate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -75,7 +76,7 @@ func start(ctx context.Context, cfg Config, launch launcher) (*Parent, error) {
 		return p, nil
 	case <-p.ended:
 	case <-ctx.Done():
-		p.book.fail(fmt.Errorf("separate: %s has not answered: %w", cfg.Command[0], context.Cause(ctx)))
+		p.book.fail(fmt.Errorf("separate: %s has not answered in the time that Start had: %w", cfg.Command[0], context.Cause(ctx)))
 	}
 	p.kill()
 	p.finish()
@@ -83,7 +84,8 @@ func start(ctx context.Context, cfg Config, launch launcher) (*Parent, error) {
 }
 
 // Put hands over a record for a stream. It waits for room: while the bytes of all records without a result are
-// MaxBuffered, and while those of its stream are more than it stores in about half the time to live. Its error says that the record is not taken: a bad record, producer.ErrClosed, a *ChildError, or ctx is done.
+// MaxBuffered, and while those of its stream are more than it stores in about half the time to live. Its error says that the
+// record is not taken: a bad record, producer.ErrClosed, a *ChildError, or that of ctx, and what it waited for.
 //
 // done, which may be nil, is called exactly once for a record that was taken, and never for another one; it may be called
 // before Put returns. All calls are made by one goroutine, one after the other, without a lock: it must not block, and
@@ -91,32 +93,49 @@ func start(ctx context.Context, cfg Config, launch launcher) (*Parent, error) {
 // changed until then. The Position of a result is after the whole stored record: the child does not say the
 // sub-sequence number of the user record.
 func (p *Parent) Put(ctx context.Context, stream string, r producer.Record, done func(producer.Record, producer.Result)) error {
-	if n := len(stream); n < 1 || n > longestName {
-		return fmt.Errorf("separate: the stream's name has %d bytes, want 1 to %d", n, longestName)
+	e := &pending{stream: stream, record: r, done: done}
+	err := p.admissible(e)
+	if err == nil {
+		err = p.book.enter(ctx, e)
 	}
-	if _, err := r.HashKey(); err != nil {
-		return fmt.Errorf("separate: %w", err)
+	if err == nil {
+		err = p.book.add(e, p.cfg.patience())
 	}
-	if bytes := len(r.Data) + len(r.PartitionKey); bytes > largestRecord {
-		return fmt.Errorf("separate: %w: %d bytes of data and partition key, the largest stream takes %d", producer.ErrTooLarge, bytes, largestRecord)
+	if err != nil {
+		return e.errorOf(err)
 	}
-	e := &pending{stream: stream, record: r, done: done, flow: p.book.flowOf(stream)}
+	return nil
+}
+
+// admissible finds out what a record counts, if some stream may take it.
+func (p *Parent) admissible(e *pending) error {
+	if n := len(e.stream); n < 1 || n > longestName {
+		return fmt.Errorf("the stream's name has %d bytes, want 1 to %d", n, longestName)
+	}
+	if _, err := e.record.HashKey(); err != nil {
+		return errors.Unwrap(err) // which record it is about is said here, too
+	}
+	if bytes := len(e.record.Data) + len(e.record.PartitionKey); bytes > largestRecord {
+		return fmt.Errorf("%w: %d bytes of data and partition key, the largest stream takes %d; split it", producer.ErrTooLarge, bytes, largestRecord)
+	}
 	if e.cost = e.put().Cost(); e.cost > int64(p.cfg.MaxBuffered) {
-		return fmt.Errorf("separate: %w: it counts %d bytes, a buffer of %d takes no such record", producer.ErrTooLarge, e.cost, p.cfg.MaxBuffered)
+		return fmt.Errorf("%w: it counts %d bytes, a buffer of %d takes no such record; split it, or raise MaxBuffered", producer.ErrTooLarge, e.cost, p.cfg.MaxBuffered)
 	}
-	if err := p.book.enter(ctx, e.flow, e.cost); err != nil {
-		return err
-	}
-	return p.book.add(e, p.cfg.patience())
+	e.flow = p.book.flowOf(e.stream)
+	return nil
 }
 
 // Flush has the child send what it holds without waiting for more, and returns when done has returned for every record
 // put before, or ctx is done. When the Parent has been closed, there is nothing to flush: producer.ErrClosed.
 func (p *Parent) Flush(ctx context.Context) error {
-	if err := context.Cause(p.book.closed); err != nil {
+	switch err := context.Cause(p.book.closed); err.(type) {
+	case nil:
+		return p.flush(ctx)
+	case *ChildError:
 		return err
+	default:
+		return fmt.Errorf("separate: %w; there is nothing to flush", err)
 	}
-	return p.flush(ctx)
 }
 
 func (p *Parent) flush(ctx context.Context) error {
@@ -131,26 +150,25 @@ func (p *Parent) flush(ctx context.Context) error {
 		case <-p.delivered: // no child will be started any more: all have an error
 			return nil
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return fmt.Errorf("separate: Flush waited for the results of what was put before, which stays under way: %w", context.Cause(ctx))
 		case <-again.C:
 		}
 	}
 }
 
 // Close refuses further records, has the child send what it holds, and ends it. When ctx is done before, the child is
-// killed and what is left gets producer.ErrClosed as its result, though it may be stored; the error then tells how many that
+// killed and what is left gets producer.ErrClosed as its result, though it may be stored; the error then says how many that
 // were. Every done has returned when Close does. To call it again is to wait for the same end.
 func (p *Parent) Close(ctx context.Context) error {
 	p.book.close(errClosed)
 	defer context.AfterFunc(ctx, p.kill)()
 	err := p.flush(ctx)
-	if left := p.book.fail(errClosed); err != nil && left > 0 {
-		err = fmt.Errorf("separate: closed with %d records not sent: %w", left, err)
-	} else {
-		err = nil
-	}
+	left := p.book.fail(errGivenUp)
 	p.finish()
-	return err
+	if err != nil && left > 0 {
+		return fmt.Errorf("separate: closed with %d records not sent, whose results say so: %w", left, context.Cause(ctx))
+	}
+	return nil
 }
 
 // finish ends the child and all goroutines.
@@ -191,5 +209,3 @@ func (p *Parent) keepTime() {
 		}
 	}
 }
-
-var errClosed = fmt.Errorf("separate: %w", producer.ErrClosed)

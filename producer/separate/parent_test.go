@@ -352,6 +352,7 @@ func TestNeverExpire(t *testing.T) {
 func (s *scripted) failed(id uint64, codes ...string) {
 	r := &kplpb.PutRecordResult{Success: proto.Bool(false)}
 	for _, code := range codes {
+		code = strings.ReplaceAll(code, "&", " ")
 		r.Attempts = append(r.Attempts, &kplpb.Attempt{
 			Delay: proto.Uint32(0), Duration: proto.Uint32(0), Success: proto.Bool(false), ErrorCode: proto.String(code), ErrorMessage: proto.String("of the test"),
 		})
@@ -359,27 +360,61 @@ func (s *scripted) failed(id uint64, codes ...string) {
 	s.answer(id, &kplpb.Message{ActualMessage: &kplpb.Message_PutRecordResult{PutRecordResult: r}})
 }
 
-// TestFailures: each code is an error of package producer, and the service's.
+// TestFailures: each code is an error of package producer, and the service's. Its text names stream and record once.
 func TestFailures(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		b.answer(func(s *scripted, p kplpipe.Put) { s.failed(p.ID, strings.Fields(string(p.Data))...) })
 		p := b.started()
-		for codes, want := range map[string]error{
-			"": nil, "Expired": producer.ErrExpired, "Throttled Expired": producer.ErrExpired, "ResourceNotFoundException": producer.ErrUnusable,
-			"AccessDeniedException": producer.ErrUnusable, "ValidationException": producer.ErrRefused, "InvalidRecord": producer.ErrRefused, "ProvisionedThroughputExceededException": nil,
+		for codes, want := range map[string]struct {
+			kind error
+			text string
+		}{
+			"":                                       {nil, "does not say why"},
+			"Expired":                                {producer.ErrExpired, "not stored within the time to live: of the test"},
+			"Throttled Expired":                      {producer.ErrExpired, "twice is better than never"},
+			"Wrong&Shard Expired":                    {producer.ErrWrongShard, "its aggregate is stored in a shard"},
+			"ResourceNotFoundException":              {producer.ErrRefused, "refuses all records of the stream"},
+			"AccessDeniedException":                  {producer.ErrRefused, "refuses all records of the stream"},
+			"KMSDisabledException":                   {producer.ErrRefused, "refuses all records of the stream"},
+			"ValidationException":                    {producer.ErrRefused, "now and always so"},
+			"InvalidRecord":                          {producer.ErrRefused, "now and always so"},
+			"ProvisionedThroughputExceededException": {producer.ErrThrottled, "slow down"},
+			"InternalFailure":                        {nil, "not stored: api error"},
 		} {
 			b.put(p, codes)
 			r := b.result(codes)
-			if r.Err == nil || want != nil && !errors.Is(r.Err, want) || want == nil && (errors.Is(r.Err, producer.ErrRefused) || errors.Is(r.Err, producer.ErrExpired)) {
+			kinds := []error{producer.ErrRefused, producer.ErrExpired, producer.ErrThrottled}
+			if r.Err == nil || want.kind != nil && !errors.Is(r.Err, want.kind) || want.kind == nil && slices.ContainsFunc(kinds, func(k error) bool { return errors.Is(r.Err, k) }) {
 				b.Errorf("%q: %v", codes, r.Err)
 			}
+			code, _, _ := strings.Cut(strings.ReplaceAll(codes, "&", " "), " Expired")
 			var api smithy.APIError
-			if codes != "" && codes != "Expired" && (!errors.As(r.Err, &api) || api.ErrorCode() != strings.Fields(codes)[0] || r.Attempts != 1) {
+			if codes != "" && codes != "Expired" && (!errors.As(r.Err, &api) || api.ErrorCode() != code || r.Attempts != 1) {
 				b.Errorf("%q: %+v", codes, r)
+			}
+			var refused *producer.RefusedError
+			if errors.As(r.Err, &refused) != (want.kind == producer.ErrRefused) || refused != nil && (refused.Code != code || refused.Permanent != strings.Contains(want.text, "all records")) {
+				b.Errorf("%q: %+v", codes, refused)
+			}
+			if where := fmt.Sprintf(`separate: stream "orders": record "k" of %d bytes: `, len(codes)); !strings.HasPrefix(r.Err.Error(), where) || strings.Count(r.Err.Error(), want.text) != 1 {
+				b.Errorf("%q: %v", codes, r.Err)
 			}
 		}
 		b.must(p.Close(b.ctx))
 	})
+}
+
+// TestDaemonsWords: of a text of package producer's the parent takes the kind, and leaves out what it says itself.
+func TestDaemonsWords(t *testing.T) {
+	const daemon = `producer: stream "orders": record "k" of 4 bytes: `
+	for kind, code := range map[error]string{
+		producer.ErrTooLarge: "InvalidRecord", producer.ErrExpired: "Expired",
+	} {
+		a := &kplpb.Attempt{ErrorCode: &code, ErrorMessage: proto.String(daemon + kind.Error() + ": 5 of 4")}
+		if err := failure([]*kplpb.Attempt{a}); !errors.Is(err, kind) || errors.Is(err, producer.ErrRefused) || err.Error() != kind.Error()+": 5 of 4" {
+			t.Errorf("%s: %v", code, err)
+		}
+	}
 }
 
 // TestGivenBack: what a child gives back because somebody else ends it goes to the next.
@@ -417,7 +452,11 @@ func TestBadRecords(t *testing.T) {
 			"hash key":     {"orders", producer.Record{PartitionKey: "k", ExplicitHashKey: "-1"}, aggregator.ErrExplicitHashKey},
 			"more than 10": {"orders", producer.Record{PartitionKey: "k", Data: make([]byte, 10*mebibyte)}, producer.ErrTooLarge},
 		} {
-			if err := p.Put(b.ctx, c.stream, c.record, b.done); err == nil || c.want != nil && !errors.Is(err, c.want) {
+			err := p.Put(b.ctx, c.stream, c.record, b.done)
+			if err == nil || c.want != nil && !errors.Is(err, c.want) {
+				b.Errorf("%s: %v", name, err)
+			}
+			if !strings.HasPrefix(err.Error(), fmt.Sprintf("separate: stream %q: record %q of %d bytes: ", c.stream, c.record.PartitionKey, len(c.record.Data))) || strings.Contains(err.Error(), "aggregator") {
 				b.Errorf("%s: %v", name, err)
 			}
 		}
@@ -466,7 +505,7 @@ func TestFullBuffer(t *testing.T) {
 		ctx, cancel := context.WithTimeout(b.ctx, time.Second)
 		defer cancel()
 		third := producer.Record{PartitionKey: "k", Data: []byte("3")}
-		if err := p.Put(ctx, "orders", third, b.done); !errors.Is(err, context.DeadlineExceeded) {
+		if err := p.Put(ctx, "orders", third, b.done); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), `record "k" of 1 bytes: Put waited for room: `) {
 			b.Errorf("Put: %v", err)
 		}
 		waits := make(chan error, 1)
@@ -478,7 +517,7 @@ func TestFullBuffer(t *testing.T) {
 		if err == nil || !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "2 records not sent") {
 			b.Errorf("Close: %v", err)
 		}
-		if err := <-waits; !errors.Is(err, producer.ErrClosed) {
+		if err := <-waits; !errors.Is(err, producer.ErrClosed) || !strings.Contains(err.Error(), "start another Parent") {
 			b.Errorf("the Put that waited: %v", err)
 		}
 		if r := b.result("1"); !errors.Is(r.Err, producer.ErrClosed) {

@@ -39,6 +39,8 @@ func (b *book) remove(e *pending, r producer.Result) {
 	}
 	if r.Err == nil {
 		b.grow(e.flow, e.cost)
+	} else {
+		r.Err = e.errorOf(r.Err)
 	}
 	b.settled = append(b.settled, settlement{pending: e, result: r})
 	b.passFlushes()
@@ -85,7 +87,7 @@ func (b *book) expire(ttl time.Duration) (next time.Time) {
 		if !b.first.sent {
 			why = errors.New("no child took it in this time")
 		}
-		b.remove(b.first, producer.Result{Err: fmt.Errorf("separate: %w, %v: %w", producer.ErrExpired, ttl, why)})
+		b.remove(b.first, producer.Result{Err: fmt.Errorf("%w, %v: %w; put it again if twice is better than never", producer.ErrExpired, ttl, why)})
 	}
 	if b.first != nil {
 		return b.first.deadline

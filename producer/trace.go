@@ -2,13 +2,14 @@ package producer
 
 import "time"
 
-// Observer is told what a Producer does, for metrics. Its methods are called by the producer's own goroutine, one
-// after the other: they must return soon, and may call no method of the Producer.
-type Observer interface {
+// Trace is told what a Producer does, for metrics. What is nil is not told. Its functions are called by the producer's
+// own goroutine, one after the other: they must return soon, and may call no method of the Producer. Functions may be
+// added.
+type Trace struct {
 	// Attempt is told of each PutRecords request once it is over.
-	Attempt(Attempt)
+	Attempt func(Attempt)
 	// Retry is told of user records that will be sent again, and why, unless they get too old meanwhile.
-	Retry(why Reason, userRecords int)
+	Retry func(why Reason, userRecords int)
 }
 
 // Attempt is one PutRecords request.
@@ -38,8 +39,3 @@ const (
 
 // asWhole tells whether a request was refused for what it is: a stored record that was in it may be taken alone.
 func (r Reason) asWhole() bool { return r == Isolated || r == RequestTooLarge }
-
-type nobody struct{}
-
-func (nobody) Attempt(Attempt)   {}
-func (nobody) Retry(Reason, int) {}
