@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"crypto/tls"
 	"io"
 	"log"
 	"net/http"
@@ -22,6 +23,7 @@ import (
 type daemonWorld struct {
 	server *kinesisfake.Server
 	port   string
+	ca     []byte // in PEM: it signed the server's certificate
 	client *kinesis.Client
 }
 
@@ -29,6 +31,8 @@ func newDaemonWorld(t *testing.T) *daemonWorld {
 	server := kinesisfake.New(kinesisfake.Options{})
 	secure := httptest.NewUnstartedServer(server)
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // a child that is killed breaks its connections
+	ca, certificate := newCA(t)
+	secure.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
 	secure.StartTLS()
 	t.Cleanup(func() {
 		secure.CloseClientConnections()
@@ -39,7 +43,7 @@ func newDaemonWorld(t *testing.T) *daemonWorld {
 		Region: "us-east-1", BaseEndpoint: aws.String("http://kinesis.test"), Credentials: aws.AnonymousCredentials{},
 		HTTPClient: &http.Client{Transport: server.Transport()},
 	})
-	return &daemonWorld{server, secure.URL[strings.LastIndexByte(secure.URL, ':')+1:], client}
+	return &daemonWorld{server, secure.URL[strings.LastIndexByte(secure.URL, ':')+1:], ca, client}
 }
 
 func (w *daemonWorld) create(t *testing.T, stream string, shards int32) {
