@@ -114,14 +114,14 @@ func TestClaimedLength(t *testing.T) {
 	if !errors.Is(err, ErrTruncated) {
 		t.Error(err)
 	}
-	if took := after.TotalAlloc - before.TotalAlloc; took > 4*readBuffer {
+	if took := after.TotalAlloc - before.TotalAlloc; took > 4*ReadBuffer {
 		t.Errorf("took %d bytes", took)
 	}
 }
 
 // Messages that just fit into the buffer, and that just do not.
 func TestBufferEdge(t *testing.T) {
-	for size := readBuffer - 100; size < readBuffer+10; size++ {
+	for size := ReadBuffer - 100; size < ReadBuffer+10; size++ {
 		m := put(1, strings.Repeat("x", size))
 		two := bytes.Repeat(frame(marshal(t, m)...), 2)
 		r := NewReader(bytes.NewReader(two), DaemonLimit)
