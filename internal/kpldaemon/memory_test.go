@@ -140,7 +140,7 @@ func TestManyUnread(t *testing.T) {
 		for id := range uint64(2000) {
 			message, _ := proto.Marshal(&kplpb.Message{Id: &id, ActualMessage: &kplpb.Message_PutRecord{PutRecord: &kplpb.PutRecord{
 				StreamName: proto.String("a"), PartitionKey: proto.String("k"), Data: []byte("d")}}})
-			frames = append(frames, framed(message)...)
+			frames = append(binary.BigEndian.AppendUint32(frames, uint32(len(message))), message...)
 		}
 		before := inMemory()
 		for range many {
