@@ -116,14 +116,14 @@ func TestSlowAlone(t *testing.T) {
 // TestUnreadLarge: who puts large records and reads no results keeps no room for the records.
 func TestUnreadLarge(t *testing.T) {
 	inBubble(t, func(b *bench) { b.most = minBuffered }, func(b *bench) {
-		for range 30 {
+		for range 12 {
 			c := b.connectSilently()
 			for id := range uint64(2) {
 				go c.putRecord(id, "a", "key", "", strings.Repeat("x", 8<<20))
 			}
 		}
 		time.Sleep(time.Minute)
-		if held, _, spare := b.use(); held > 60*putOverhead || spare {
+		if held, _, spare := b.use(); held > 24*putOverhead || spare {
 			t.Errorf("%d bytes are held, the spare room: %v", held, spare)
 		}
 		good := b.connect()
@@ -155,4 +155,13 @@ func TestManyUnread(t *testing.T) {
 			t.Errorf("%d bytes are held, %d in memory, want %d at most", held, grown, most)
 		}
 	})
+}
+
+// TestMostClients: there are as many as docs/separate-process.md says.
+func TestMostClients(t *testing.T) {
+	for most, want := range map[int64]int{minBuffered: 96, DefaultMaxBuffered: 1024} {
+		if n := newBudget(most).mostClients(); n != want {
+			t.Errorf("with %d bytes %d clients, want %d", most, n, want)
+		}
+	}
 }
