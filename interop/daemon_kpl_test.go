@@ -15,7 +15,9 @@ type kpl struct {
 // start starts a KPL over a child process.
 func (f *feed) start(c child, settings map[string]string) *kpl {
 	f.kpls++
-	all := map[string]string{"KinesisPort": f.port, "CloudwatchPort": f.port, "TempDirectory": f.temp, "NativeExecutable": c.launcher}
+	all := map[string]string{
+		"KinesisPort": f.port, "CloudwatchPort": f.port, "TempDirectory": f.temp, "NativeExecutable": c.launcher, "VerifyCertificate": "false",
+	}
 	for name, value := range settings {
 		all[name] = value
 	}

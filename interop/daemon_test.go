@@ -19,6 +19,7 @@ type daemonEvidence struct {
 	Seed     uint64            `json:"seed"`
 	Versions map[string]string `json:"versions"`
 	Corpus   []daemonRun       `json:"corpus"`
+	Trust    []trust           `json:"trust"`
 	Kills    []killing         `json:"kills"`
 	Costs    []*costs          `json:"costs"`
 }
@@ -53,6 +54,7 @@ func TestDaemon(t *testing.T) {
 				e.Corpus = append(e.Corpus, r)
 			}
 		}
+		e.Trust = append(e.Trust, s.trusts(t)...)
 		e.Kills = append(e.Kills, s.kill(t, s.daemon, 20), s.kill(t, s.native, 5), s.kill(t, s.daemon, 5))
 		if version == wrappers[0] {
 			e.Costs = s.costs(t)
@@ -77,6 +79,7 @@ func TestDaemonQuick(t *testing.T) {
 		}
 	}
 	k.end()
+	s.trusts(t)
 	s.kill(t, s.daemon, 2)
 }
 

@@ -1,7 +1,7 @@
 package interop
 
 import (
-	"crypto/x509"
+	"crypto/tls"
 	"io"
 	"log"
 	"net/http"
@@ -22,10 +22,10 @@ import (
 
 // daemonWorld is the Kinesis of a run, over TLS for the KPL.
 type daemonWorld struct {
-	server      *kinesisfake.Server
-	port        string
-	certificate *x509.Certificate
-	client      *kinesis.Client
+	server *kinesisfake.Server
+	port   string
+	ca     []byte // in PEM: it signed the server's certificate
+	client *kinesis.Client
 }
 
 // newDaemonWorld starts one that answers each request late after it has done what it asks, so that a kill may come between.
@@ -35,6 +35,8 @@ func newDaemonWorld(t *testing.T, late time.Duration) *daemonWorld {
 		server.ServeHTTP(lateAnswer{w, late}, r)
 	}))
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // a child that is killed breaks its connections
+	ca, certificate := newCA(t)
+	secure.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
 	secure.StartTLS()
 	t.Cleanup(func() {
 		secure.CloseClientConnections()
@@ -45,7 +47,7 @@ func newDaemonWorld(t *testing.T, late time.Duration) *daemonWorld {
 		Region: "us-east-1", BaseEndpoint: aws.String("http://kinesis.test"), Credentials: aws.AnonymousCredentials{},
 		HTTPClient: &http.Client{Transport: server.Transport()},
 	})
-	return &daemonWorld{server, secure.URL[strings.LastIndexByte(secure.URL, ':')+1:], secure.Certificate(), client}
+	return &daemonWorld{server, secure.URL[strings.LastIndexByte(secure.URL, ':')+1:], ca, client}
 }
 
 // lateAnswer is the answer to a request, whose first byte waits.

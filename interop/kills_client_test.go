@@ -2,7 +2,6 @@ package interop
 
 import (
 	"bufio"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"os"
@@ -106,11 +105,10 @@ func (p *client) end() {
 	p.child.awaitEnd(p.t)
 }
 
-// caFile is a file with the certificate of Kinesis.
+// caFile is a file with the certificate of the authority that Kinesis' is of.
 func (w *daemonWorld) caFile(t *testing.T) string {
 	file := filepath.Join(t.TempDir(), "ca.pem")
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.certificate.Raw})
-	if err := os.WriteFile(file, text, 0o644); err != nil {
+	if err := os.WriteFile(file, w.ca, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return file

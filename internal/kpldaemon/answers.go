@@ -3,6 +3,7 @@ package kpldaemon
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -17,7 +18,7 @@ type answer struct {
 	put    *put
 	result producer.Result
 	other  *kplpb.Message
-	size   int64 // of the budget
+	room   room
 }
 
 // memoryOfWire is how much more memory a metrics_response takes than its bytes on the wire, about.
@@ -30,21 +31,27 @@ func (c *conn) done(p *put, r producer.Result) {
 		p.stream.resulted(r.Err)
 	}
 	p.record = producer.Record{} // the result may wait for long
+	if !isSmall(p.room.size) {
+		p.room = c.d.budget.shrink(&c.part, p.room)
+	}
 	c.mu.Lock()
 	c.outstanding--
-	c.answers = append(c.answers, answer{put: p, result: r, size: p.size})
+	c.answers = append(c.answers, answer{put: p, result: r, room: p.room})
 	c.mu.Unlock()
 	c.signal()
 }
 
-// answer writes another message than a result, once there is room for it.
-func (c *conn) answer(m *kplpb.Message) {
-	size := int64(memoryOfWire * proto.Size(m))
-	if !c.d.budget.take(&c.part, size) {
+// answer writes another message than a result, once there is room for it. It makes the message twice, so that none is
+// there while it waits.
+func (c *conn) answer(message func() *kplpb.Message) {
+	size := int64(memoryOfWire * proto.Size(message()))
+	r, ok := c.d.budget.take(&c.part, size, false)
+	if !ok {
 		return
 	}
+	m := message()
 	c.mu.Lock()
-	c.answers = append(c.answers, answer{other: m, size: size})
+	c.answers = append(c.answers, answer{other: m, room: r})
 	c.mu.Unlock()
 	c.signal()
 }
@@ -62,17 +69,9 @@ func (c *conn) write() {
 	var e encoder
 	for {
 		answers, more := c.pending()
-		var size int64
-		for _, a := range answers {
-			if err := c.out.Send(c.ctx, e.of(a, time.Now())); errors.Is(err, kplpipe.ErrTooLong) {
-				c.d.log.Error("An answer is too long", slog.String("client", c.name), slog.Any("error", err))
-			} else if err != nil {
-				c.d.budget.quit(&c.part)
-				c.endReading()
-			}
-			size += a.size
+		for some := range slices.Chunk(answers, answersAtOnce) {
+			c.send(&e, some)
 		}
-		c.d.budget.give(&c.part, size)
 		if len(answers) > 0 {
 			continue
 		}
@@ -82,12 +81,36 @@ func (c *conn) write() {
 		select {
 		case <-c.wake:
 		case <-c.out.Done():
-			c.d.budget.quit(&c.part)
-			c.endReading()
+			c.stop()
 			<-c.wake
 		}
 	}
 	_ = c.out.Close(c.ctx)
+}
+
+// What waits to be written in bytes, and how many answers are written before their room is given back.
+const (
+	answerBuffer  = 16 << 10
+	answersAtOnce = 256
+)
+
+// send writes answers, and gives their room back.
+func (c *conn) send(e *encoder, answers []answer) {
+	rooms := make([]room, len(answers))
+	for i, a := range answers {
+		rooms[i] = a.room
+		err := c.out.Send(c.ctx, e.of(a, time.Now()))
+		switch answers[i] = (answer{}); {
+		case errors.Is(err, kplpipe.ErrTooLong):
+			c.d.log.Error("An answer is too long", slog.String("client", c.name), slog.Any("error", err))
+		case err != nil:
+			c.stop()
+		}
+	}
+	if c.out.Sync(c.ctx) != nil {
+		c.stop()
+	}
+	c.d.budget.give(&c.part, rooms...)
 }
 
 // pending returns the answers that wait, and whether more may come.

@@ -3,8 +3,10 @@ package kpldaemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
@@ -21,7 +23,9 @@ type conn struct {
 	d      *Daemon
 	name   string
 	noMore func() // is called when nothing more is read; any number of times
-	in     *kplpipe.Reader
+	from   io.Reader
+	in     *kplpipe.Reader // of from
+	frame  room            // of the large frame that is being read
 	out    *kplpipe.Writer
 	part   part
 	wake   chan struct{} // there are answers, or none will come
@@ -36,10 +40,15 @@ type conn struct {
 }
 
 func newConn(d *Daemon, name string, in io.Reader, out io.Writer, noMore func()) *conn {
+	if connection, ok := in.(net.Conn); ok {
+		in = arrival{connection, d.budget}
+	}
 	c := &conn{
-		d: d, name: name, noMore: noMore, in: kplpipe.NewReader(in, kplpipe.DaemonLimit), out: kplpipe.NewWriter(out, kplpipe.DaemonLimit),
+		d: d, name: name, noMore: noMore, from: in,
+		in: kplpipe.NewReader(in, kplpipe.DaemonLimit), out: kplpipe.NewWriterSize(out, kplpipe.DaemonLimit, answerBuffer),
 		wake: make(chan struct{}, 1), ended: make(chan struct{}), reading: true,
 	}
+	c.in.Room = c.expect
 	c.ctx, c.giveUp = context.WithCancel(context.Background())
 	return c
 }
@@ -63,12 +72,18 @@ func (c *conn) serve() error {
 
 func (c *conn) read() error {
 	for faults := 0; ; {
-		p, other, err := c.in.ReadPut()
+		p, other, frame, err := c.next()
+		if other != nil && frame.size > 0 {
+			other, err = nil, errLarge
+		}
+		if other != nil || err != nil {
+			c.d.budget.give(&c.part, frame)
+		}
 		at := new(kplpipe.FrameError)
 		switch {
-		case err == io.EOF:
+		case err == io.EOF || errors.Is(err, errGone):
 			return nil
-		case errors.As(err, &at) && at.Skipped() && faults < maxFaults:
+		case (err == errLarge || errors.As(err, &at) && at.Skipped()) && faults < maxFaults:
 			faults++
 			c.d.log.Error("Received unknown message type", slog.String("client", c.name), slog.Any("error", err))
 			continue
@@ -76,24 +91,29 @@ func (c *conn) read() error {
 			return err
 		case other != nil:
 			c.handle(other)
-		case !c.take(p):
+		case !c.take(p, frame):
 			return nil
 		}
 		faults = 0
 	}
 }
 
-// take hands a put to its stream, once there is room for it. It reports false if no more are taken.
-func (c *conn) take(p kplpipe.Put) bool {
+// errLarge is a fault as if the message were none: nothing but a put has a reason to be that long.
+var errLarge = fmt.Errorf("a message of more than %d bytes that is not put_record", kplpipe.ReadBuffer)
+
+// take hands a put to its stream, once there is room for it, unless its frame has one. It reports false if no more are
+// taken.
+func (c *conn) take(p kplpipe.Put, frame room) (ok bool) {
 	x := &put{c: c, id: p.ID, read: time.Now(), record: producer.Record{PartitionKey: p.PartitionKey, ExplicitHashKey: p.ExplicitHashKey, Data: p.Data}}
-	x.size = p.Cost()
-	if !c.d.budget.take(&c.part, x.size) {
-		return false
+	if x.room = frame; frame.size == 0 {
+		if x.room, ok = c.d.budget.take(&c.part, p.Cost(), false); !ok {
+			return false
+		}
 	}
 	c.mu.Lock()
 	if !c.reading {
 		c.mu.Unlock()
-		c.d.budget.give(&c.part, x.size)
+		c.d.budget.give(&c.part, x.room)
 		return false
 	}
 	c.outstanding++
@@ -110,9 +130,10 @@ func (c *conn) handle(m *kplpb.Message) {
 		k := m.GetSetCredentials()
 		c.d.setKeys(Keys{Pipe: k.GetCredentials()}, k.GetForMetrics())
 	case m.GetMetricsRequest() != nil:
-		c.answer(&kplpb.Message{
-			Id: new(uint64), SourceId: m.Id,
-			ActualMessage: &kplpb.Message_MetricsResponse{MetricsResponse: c.d.counters.response(m.GetMetricsRequest(), time.Now())},
+		c.d.counters.note(time.Now())
+		c.answer(func() *kplpb.Message {
+			r := c.d.counters.response(m.GetMetricsRequest(), time.Now())
+			return &kplpb.Message{Id: new(uint64), SourceId: m.Id, ActualMessage: &kplpb.Message_MetricsResponse{MetricsResponse: r}}
 		})
 	case m.GetStreamMetadata() != nil:
 		c.d.api.setStreamID(m.GetStreamMetadata().GetStreamName(), m.GetStreamMetadata().GetStreamId())

@@ -142,7 +142,7 @@ func onlyPuts(f kinesisfake.Fault) func(r kinesisfake.Request) kinesisfake.Fault
 // client is one side of a connection, which the daemon serves.
 type client struct {
 	*bench
-	to      *io.PipeWriter
+	to      io.WriteCloser
 	from    *io.PipeReader
 	out     *kplpipe.Writer
 	err     error // of Serve, after ended
@@ -171,8 +171,13 @@ func (b *bench) connect() *client {
 
 // connectSilently serves one that reads none.
 func (b *bench) connectSilently() *client {
-	c := &client{bench: b, ended: make(chan struct{}), results: map[uint64]*kplpb.PutRecordResult{}, times: map[uint64]time.Time{}}
 	in, to := io.Pipe()
+	return b.connectBy(in, to)
+}
+
+// connectBy serves one that reads no answers, and sends over this.
+func (b *bench) connectBy(in io.ReadCloser, to io.WriteCloser) *client {
+	c := &client{bench: b, ended: make(chan struct{}), results: map[uint64]*kplpb.PutRecordResult{}, times: map[uint64]time.Time{}}
 	from, out := io.Pipe()
 	c.to, c.from, c.out = to, from, kplpipe.NewWriter(to, kplpipe.DaemonLimit)
 	b.clients = append(b.clients, c)

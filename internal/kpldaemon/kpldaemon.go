@@ -5,8 +5,8 @@
 //	   ^                  |                                             |
 //	   +-----results------+<--------------------------------------------+
 //
-// Memory is bounded by the budget: a put counts from its frame until its result is written. A client that has used up
-// its part is not read from until it takes results.
+// Memory is bounded by the budget, however many clients there are. A client that has used up its part is not read from
+// until it takes results.
 package kpldaemon
 
 import (
@@ -105,6 +105,7 @@ func (d *Daemon) join(name string, in io.Reader, out io.Writer, ended func()) (*
 	if d.closed {
 		return nil, errClosing
 	}
+	d.budget.join(1)
 	c := newConn(d, name, in, out, ended)
 	d.conns[c] = struct{}{}
 	return c, nil
@@ -114,6 +115,7 @@ func (d *Daemon) leave(c *conn) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.conns, c)
+	d.budget.join(-1)
 }
 
 // lastWords is how long results are written after the time to send is over.

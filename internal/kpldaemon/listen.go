@@ -2,15 +2,15 @@ package kpldaemon
 
 import (
 	"crypto/subtle"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/kplkit/kplkit/internal/kplpipe"
 )
 
 // listener takes connections of clients: on a Unix socket of the user's own, or on the loopback interface with a token.
@@ -70,7 +70,7 @@ func (l *listener) address() string {
 
 // serve serves connections until the listener is closed. Only those whose token is right take a client's place.
 func (l *listener) serve(d *Daemon) {
-	entering, slots := make(chan struct{}, maxEntering), make(chan struct{}, l.most)
+	entering, slots := make(chan struct{}, maxEntering), make(chan struct{}, min(l.most, d.budget.mostClients()))
 	for n := 1; ; n++ {
 		entering <- struct{}{}
 		c, err := l.Accept()
@@ -114,17 +114,14 @@ func (l *listener) admit(c net.Conn) error {
 	}
 	c.SetReadDeadline(time.Now().Add(tokenTime))
 	defer c.SetReadDeadline(time.Time{})
-	got, err := kplpipe.NewReader(oneByte{c}, len(l.token)).Next()
-	if err != nil {
-		return fmt.Errorf("%w: %w", errToken, err)
-	}
-	if subtle.ConstantTimeCompare(got, []byte(l.token)) != 1 {
-		return errToken
+	for _, want := range [][]byte{binary.BigEndian.AppendUint32(nil, uint32(len(l.token))), []byte(l.token)} {
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(c, got); err != nil {
+			return fmt.Errorf("%w: %w", errToken, err)
+		}
+		if subtle.ConstantTimeCompare(got, want) != 1 {
+			return errToken
+		}
 	}
 	return nil
 }
-
-// oneByte reads byte by byte, so that nothing is read ahead.
-type oneByte struct{ net.Conn }
-
-func (o oneByte) Read(b []byte) (int, error) { return o.Conn.Read(b[:min(len(b), 1)]) }

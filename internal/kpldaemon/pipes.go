@@ -91,7 +91,7 @@ func (a Arguments) open(ctx context.Context, stdin io.Reader, stdout io.Writer) 
 				both.out = p.out
 			}
 		case <-watch.C:
-			if os.Getppid() != parent {
+			if os.Getppid() != parent || orphan() {
 				return both, errors.New("the parent has died before it opened the pipes")
 			}
 			// Once may be a parent that has opened both and removed them, of which this process has not heard yet.

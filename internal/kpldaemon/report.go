@@ -82,11 +82,17 @@ func withCode(set []dimension, code string) []dimension {
 	return slices.Insert(slices.Clone(set), at, dimension{"ErrorCode", code})
 }
 
-// response answers a metrics_request. It takes note of how many puts are pending.
-func (c *counters) response(r *kplpb.MetricsRequest, now time.Time) *kplpb.MetricsResponse {
+// note takes note of how many puts are pending.
+func (c *counters) note(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sample(now)
+}
+
+// response answers a metrics_request.
+func (c *counters) response(r *kplpb.MetricsRequest, now time.Time) *kplpb.MetricsResponse {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	n := int64(min(r.GetSeconds(), window))
 	seconds := uint64(n)
 	if n == 0 {

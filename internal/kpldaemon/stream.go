@@ -17,7 +17,7 @@ type put struct {
 	stream *stream // nil: there is none
 	id     uint64
 	read   time.Time
-	size   int64
+	room   room
 	record producer.Record
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // Put is a put_record with its message's id: what nearly all frames to a daemon hold. Its strings and its data share
-// one piece of memory, which nothing else uses.
+// one piece of memory, which nothing else uses: of a long frame that is the frame's.
 type Put struct {
 	ID                                    uint64
 	Stream, PartitionKey, ExplicitHashKey string // the last is "" where it is absent
@@ -36,6 +36,9 @@ func (r *Reader) ReadPut() (put Put, other *kplpb.Message, err error) {
 	data, err := r.Next()
 	if err != nil {
 		return Put{}, nil, err
+	}
+	if !isLong(len(data)) {
+		data = bytes.Clone(data) // the buffer is used again
 	}
 	if put, ok := parsePut(data); ok {
 		return put, nil, nil
@@ -73,7 +76,7 @@ func parsePut(message []byte) (put Put, ok bool) {
 	if n < 0 || n != len(rest) {
 		return Put{}, false
 	}
-	return put, put.parse(bytes.Clone(inner))
+	return put, put.parse(inner)
 }
 
 // parse reads the fields of the record, and keeps parts of it.

@@ -77,7 +77,7 @@ func TestPutIsItsOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 2 * readBuffer / len(second) { // until the first has been overwritten in the buffer
+	for range 2 * ReadBuffer / len(second) { // until the first has been overwritten in the buffer
 		if _, _, err := r.ReadPut(); err != nil {
 			t.Fatal(err)
 		}

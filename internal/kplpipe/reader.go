@@ -9,11 +9,15 @@ import (
 	"github.com/kplkit/kplkit/internal/kplpipe/kplpb"
 )
 
-// readBuffer is how much a Reader asks of its stream at once: what a FIFO holds on Linux.
-const readBuffer = 64 << 10
+// ReadBuffer is how many bytes a Reader asks of its stream at once. A longer frame has memory of its own.
+const ReadBuffer = 16 << 10
 
 // Reader reads frames. It is for one goroutine.
 type Reader struct {
+	// Room is asked before memory is taken for the bytes of a message that does not fit the buffer. Its error ends the
+	// Reader. Without it such a message takes twice what has arrived of it at most, whatever its length says.
+	Room func(bytes int) error
+
 	in     *bufio.Reader
 	limit  uint32
 	frame  int64 // that was begun last
@@ -22,9 +26,9 @@ type Reader struct {
 }
 
 // NewReader returns a Reader that refuses messages of more than limit bytes, usually DaemonLimit or WrapperLimit. It
-// reads ahead, and holds 64 KiB besides the message that it is reading.
+// reads ahead, and holds ReadBuffer besides the message that it is reading.
 func NewReader(r io.Reader, limit int) *Reader {
-	return &Reader{in: bufio.NewReaderSize(r, readBuffer), limit: uint32(limit)}
+	return &Reader{in: bufio.NewReaderSize(r, ReadBuffer), limit: uint32(limit)}
 }
 
 // Read returns the next message, which is the caller's. At a clean end the error is io.EOF, else a *FrameError.
@@ -77,9 +81,12 @@ func (r *Reader) fail(length uint32, err error) error {
 	return r.err
 }
 
-// message returns the n bytes after the length: those in the buffer, or a copy if they don't fit there.
+// isLong tells whether a message of n bytes does not fit the buffer.
+func isLong(n int) bool { return prefix+n > ReadBuffer }
+
+// message returns the n bytes after the length: those in the buffer, or memory of their own if they don't fit there.
 func (r *Reader) message(n int) ([]byte, error) {
-	if prefix+n > readBuffer {
+	if isLong(n) {
 		r.in.Discard(prefix)
 		return r.long(n)
 	}
@@ -91,10 +98,17 @@ func (r *Reader) message(n int) ([]byte, error) {
 	return data[prefix:], nil
 }
 
-// long reads n bytes. It never holds more than twice what has arrived, whatever n says.
+// long reads n bytes: into one piece of memory if there is room for it, else into one that grows as they arrive.
 func (r *Reader) long(n int) ([]byte, error) {
 	var data []byte
-	for size := readBuffer; len(data) < n; size *= 2 {
+	size := ReadBuffer
+	if r.Room != nil {
+		if err := r.Room(n); err != nil {
+			return nil, err
+		}
+		size = n
+	}
+	for ; len(data) < n; size *= 2 {
 		grown := make([]byte, min(size, n))
 		had := copy(grown, data)
 		if _, err := io.ReadFull(r.in, grown[had:]); err != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -114,14 +115,44 @@ func TestClaimedLength(t *testing.T) {
 	if !errors.Is(err, ErrTruncated) {
 		t.Error(err)
 	}
-	if took := after.TotalAlloc - before.TotalAlloc; took > 4*readBuffer {
+	if took := after.TotalAlloc - before.TotalAlloc; took > 4*ReadBuffer {
 		t.Errorf("took %d bytes", took)
+	}
+}
+
+// TestRoom: it is asked for messages that do not fit the buffer, before they arrive, and may end the Reader. What it allows
+// takes memory once.
+func TestRoom(t *testing.T) {
+	full := errors.New("no room")
+	long := marshal(t, put(2, strings.Repeat("x", 1<<20)))
+	in := append(frame(marshal(t, put(1, "data"))...), frame(long...)...)
+	r := NewReader(io.MultiReader(bytes.NewReader(in), bytes.NewReader(in[:len(in)-len(long)])), DaemonLimit)
+	var asked []int
+	r.Room = func(n int) error {
+		if asked = append(asked, n); len(asked) > 1 {
+			return full
+		}
+		return nil
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for id := range uint64(3) {
+		if p, _, err := r.ReadPut(); err != nil || p.ID != id%2+1 {
+			t.Fatal(p.ID, err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > uint64(len(long))+64<<10 {
+		t.Errorf("a message of %d bytes took %d", len(long), took)
+	}
+	if _, _, err := r.ReadPut(); !errors.Is(err, full) || !slices.Equal(asked, []int{len(long), len(long)}) {
+		t.Errorf("%v, asked for %d", err, asked)
 	}
 }
 
 // Messages that just fit into the buffer, and that just do not.
 func TestBufferEdge(t *testing.T) {
-	for size := readBuffer - 100; size < readBuffer+10; size++ {
+	for size := ReadBuffer - 100; size < ReadBuffer+10; size++ {
 		m := put(1, strings.Repeat("x", size))
 		two := bytes.Repeat(frame(marshal(t, m)...), 2)
 		r := NewReader(bytes.NewReader(two), DaemonLimit)

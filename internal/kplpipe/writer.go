@@ -27,20 +27,25 @@ var ErrClosed = errors.New("kplpipe: the writer is closed")
 type Writer struct {
 	out   io.Writer
 	limit int
+	most  int           // bytes of frames that may wait
 	wake  chan struct{} // has room for one: there is something to do
 	done  chan struct{} // closed at the end of the goroutine
 
 	mu      sync.Mutex    // never held while writing
 	waiting []byte        // frames that are not being written yet
-	taken   chan struct{} // closed when waiting has been taken, and made anew
+	writing bool          // others are
+	moved   chan struct{} // closed when waiting has been taken or written, and made anew
 	closed  bool
 	err     error
 }
 
 // NewWriter returns a Writer that refuses messages of more than limit bytes: what the other side reads at most. It
 // holds up to 256 KiB and one message that wait, and as much that is being written.
-func NewWriter(w io.Writer, limit int) *Writer {
-	out := &Writer{out: w, limit: limit, wake: make(chan struct{}, 1), done: make(chan struct{}), taken: make(chan struct{})}
+func NewWriter(w io.Writer, limit int) *Writer { return NewWriterSize(w, limit, writeBuffer) }
+
+// NewWriterSize returns a Writer that holds another number of bytes than 256 KiB.
+func NewWriterSize(w io.Writer, limit, size int) *Writer {
+	out := &Writer{out: w, limit: limit, most: size, wake: make(chan struct{}, 1), done: make(chan struct{}), moved: make(chan struct{})}
 	go out.loop()
 	return out
 }
@@ -61,22 +66,34 @@ func (w *Writer) Send(ctx context.Context, m *kplpb.Message) error {
 			return w.err
 		case w.closed:
 			return ErrClosed
-		case len(w.waiting) < writeBuffer:
+		case len(w.waiting) < w.most:
 			return w.append(m, size)
 		}
-		if err := w.waitForRoom(ctx); err != nil {
+		if err := w.wait(ctx); err != nil {
 			return err
 		}
 	}
 }
 
-// waitForRoom gives the lock up while it waits.
-func (w *Writer) waitForRoom(ctx context.Context) error {
-	taken := w.taken
+// Sync waits until all that was sent is written, or ctx is done.
+func (w *Writer) Sync(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.err == nil && (w.writing || len(w.waiting) > 0) {
+		if err := w.wait(ctx); err != nil {
+			return err
+		}
+	}
+	return w.err
+}
+
+// wait waits for the next step of the writing goroutine. It gives the lock up meanwhile.
+func (w *Writer) wait(ctx context.Context) error {
+	moved := w.moved
 	w.mu.Unlock()
 	defer w.mu.Lock()
 	select {
-	case <-taken:
+	case <-moved:
 	case <-w.done:
 	case <-ctx.Done():
 		return fmt.Errorf("kplpipe: the other side does not read: %w", context.Cause(ctx))
@@ -130,15 +147,16 @@ func (w *Writer) Err() error {
 
 func (w *Writer) loop() {
 	defer close(w.done)
-	var frames []byte
+	var empty []byte
 	for range w.wake {
-		closed := false
-		if frames, closed = w.take(frames[:0]); len(frames) > 0 {
+		frames, closed := w.take(empty)
+		if len(frames) > 0 {
 			if _, err := w.out.Write(frames); err != nil {
 				w.fail(err)
 				return
 			}
 		}
+		empty = w.written(frames)
 		if closed {
 			return
 		}
@@ -149,13 +167,28 @@ func (w *Writer) loop() {
 func (w *Writer) take(empty []byte) (frames []byte, closed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	frames = w.waiting
-	if w.waiting = empty; cap(empty) > 2*writeBuffer { // a large message is no reason to keep its room for ever
-		w.waiting = nil
-	}
-	close(w.taken)
-	w.taken = make(chan struct{})
+	frames, w.waiting = w.waiting, empty
+	w.writing = true
+	w.move()
 	return frames, w.closed
+}
+
+// written returns the buffer of frames that are written, to be used again.
+func (w *Writer) written(frames []byte) (empty []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.writing = false
+	w.move()
+	if cap(frames) > 2*w.most { // a large message is no reason to keep its room for ever
+		return nil
+	}
+	return frames[:0]
+}
+
+// move wakes all who wait. It is called with the lock held.
+func (w *Writer) move() {
+	close(w.moved)
+	w.moved = make(chan struct{})
 }
 
 func (w *Writer) fail(err error) {

@@ -174,14 +174,46 @@ func TestRefusedMessages(t *testing.T) {
 
 // The room of a large message is given back.
 func TestRoomIsGivenBack(t *testing.T) {
-	w := &Writer{taken: make(chan struct{})}
-	if w.take(make([]byte, 0, 3*writeBuffer)); cap(w.waiting) != 0 {
-		t.Errorf("%d bytes are kept", cap(w.waiting))
+	w := &Writer{moved: make(chan struct{}), most: writeBuffer}
+	for size, want := range map[int]int{3 * writeBuffer: 0, writeBuffer: writeBuffer} {
+		if got := cap(w.written(make([]byte, size))); got != want {
+			t.Errorf("of %d bytes %d are kept", size, got)
+		}
 	}
-	w.take(make([]byte, 0, writeBuffer))
-	if cap(w.waiting) != writeBuffer {
-		t.Errorf("%d bytes are kept", cap(w.waiting))
-	}
+}
+
+// TestSync: it waits until all is written, not for what is sent later, and no longer than it may.
+func TestSync(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from, to := io.Pipe()
+		w := NewWriterSize(to, DaemonLimit, 10)
+		if err := w.Sync(t.Context()); err != nil {
+			t.Errorf("without a message: %v", err)
+		}
+		for id := range uint64(2) { // one is being written, one waits
+			if err := w.Send(t.Context(), put(id, "data")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		brief, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		for name, fn := range map[string]func(context.Context) error{
+			"Send": func(ctx context.Context) error { return w.Send(ctx, put(2, "data")) }, "Sync": w.Sync,
+		} {
+			if err := fn(brief); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: %v, though nobody reads", name, err)
+			}
+		}
+		go io.Copy(io.Discard, from)
+		if err := w.Sync(t.Context()); err != nil {
+			t.Error(err)
+		}
+		from.Close()
+		_ = w.Send(t.Context(), put(3, "data"))
+		if err := w.Sync(t.Context()); !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("%v, though nobody reads any more", err)
+		}
+	})
 }
 
 func BenchmarkSend(b *testing.B) {

@@ -18,7 +18,6 @@ final class Kpl {
     Kpl(Properties settings) {
         KinesisProducerConfiguration c = KinesisProducerConfiguration.fromProperties(settings)
                 .setKinesisEndpoint("127.0.0.1").setCloudwatchEndpoint("127.0.0.1")
-                .setVerifyCertificate(false) // it speaks TLS only; ours is signed by nobody
                 .setRegion("us-east-1").setMetricsLevel("none").setLogLevel("warning");
         c.setCredentialsProvider(new AWSStaticCredentialsProvider(new BasicAWSCredentials("a", "b")));
         producer = new KinesisProducer(c);

@@ -9,6 +9,7 @@ final class Settings {
         Properties settings = new Properties();
         settings.setProperty("KinesisPort", String.valueOf(port));
         settings.setProperty("CloudwatchPort", String.valueOf(port));
+        settings.setProperty("VerifyCertificate", "false"); // it speaks TLS only; ours is signed by nobody that it knows
         settings.setProperty("AggregationEnabled", String.valueOf(aggregate));
         settings.setProperty("AggregationMaxCount", "10");
         settings.setProperty("RecordMaxBufferedTime", "300");
