@@ -109,6 +109,7 @@ func WithDeaggregation(opts ...Option) func(*kinesis.Options) {
 		opt(d)
 	}
 	return func(o *kinesis.Options) {
+		o.Protocol = protocolOf(o.Protocol)
 		o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error { return d.install(stack, o) })
 	}
 }

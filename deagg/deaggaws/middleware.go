@@ -50,6 +50,9 @@ func (d *deaggregation) install(stack *middleware.Stack, home *kinesis.Options) 
 		if err := stack.Initialize.Add(all, middleware.After); err != nil {
 			return err
 		}
+		if err := stack.Deserialize.Add(all, middleware.After); err != nil {
+			return err
+		}
 	}
 	all.hashRanges, all.secondPass = all.hashRanges || d.hashRanges, all.secondPass || d.secondPass
 	for _, f := range d.stats {
@@ -154,9 +157,5 @@ func (d *deaggregation) subscribeToShard(ctx context.Context, p kinesis.Subscrib
 		at.Type, at.SequenceNumber, at.Timestamp = s.kind, s.number, s.time
 		p.StartingPosition, f.after = &at, s.after
 	}
-	out, metadata, err := next.HandleInitialize(ctx, middleware.InitializeInput{Parameters: &p})
-	if r, ok := out.Result.(*kinesis.SubscribeToShardOutput); ok && err == nil {
-		err = d.replaceStream(ctx, r, f)
-	}
-	return out, metadata, err
+	return next.HandleInitialize(withFront(ctx, f), middleware.InitializeInput{Parameters: &p})
 }
