@@ -43,7 +43,9 @@
 package deaggaws
 
 import (
+	"cmp"
 	"errors"
+	"log/slog"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -92,6 +94,12 @@ func WithStats(f func(shardID string, s deagg.Stats)) Option {
 		return func(*deaggregation) {}
 	}
 	return func(d *deaggregation) { d.addStats(&f) }
+}
+
+// WithLogger sets where it is logged, as warnings, that shards can't be listed (see WithHashRanges) or that a position
+// can't be of its stored record: slog.Default(), unless set. Of several such options the last one counts; nil is as if left out.
+func WithLogger(l *slog.Logger) Option {
+	return func(d *deaggregation) { d.logger = cmp.Or(l, d.logger) }
 }
 
 // WithDeaggregation returns an option for kinesis.NewFromConfig and kinesis.New, and for a single call of GetRecords,

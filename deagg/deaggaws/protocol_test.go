@@ -215,3 +215,30 @@ func TestSubscriptionsAtOnce(t *testing.T) {
 	}
 	readers.Wait()
 }
+
+// named is a protocol that takes down which operations it reads the answers of.
+type named struct {
+	smithyhttp.ClientProtocol
+	mu         sync.Mutex
+	operations map[string]int
+}
+
+func (n *named) DeserializeResponse(ctx context.Context, s *smithy.OperationSchema, types *smithy.TypeRegistry, r *smithyhttp.Response, out smithy.Deserializable) error {
+	n.mu.Lock()
+	n.operations[s.ID().Name]++
+	n.mu.Unlock()
+	return n.ClientProtocol.DeserializeResponse(ctx, s, types, r, out)
+}
+
+// TestListsByTheProtocol: the shards of a stream are listed by the client's own protocol.
+func TestListsByTheProtocol(t *testing.T) {
+	var a asked
+	server, _ := child(t, &a)
+	p := &named{operations: map[string]int{}}
+	client := newClient(server, deaggaws.WithDeaggregation(deaggaws.WithHashRanges()), func(o *kinesis.Options) {
+		p.ClientProtocol, o.Protocol = o.Protocol, p
+	})
+	if n, _ := readChild(t, client); n != 1 || p.operations["ListShards"] != 1 {
+		t.Errorf("%d user records; it has read %v", n, p.operations)
+	}
+}
