@@ -2,6 +2,7 @@ package deaggaws_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -193,9 +194,10 @@ func TestSubscriptionsAtOnce(t *testing.T) {
 	server, raw := newStream(t, 4)
 	consumer := register(t, raw)
 	for i := range 4 {
-		put(t, raw, "a", aggregate(t, string(rune('A'+i)), 3), []string{"0", half, "85070591730234615865843651857942052864", high}[i])
+		put(t, raw, "a", aggregate(t, string(rune('A'+i)), 3), []string{"0", "85070591730234615865843651857942052864", half, high}[i])
 	}
-	client := newClient(server, deaggaws.WithDeaggregation(deaggaws.WithHashRanges()))
+	layer := deaggaws.WithDeaggregation(deaggaws.WithHashRanges())
+	client := newClient(server, layer, layer)
 	var readers sync.WaitGroup
 	for i := range 4 {
 		readers.Go(func() {
@@ -208,12 +210,27 @@ func TestSubscriptionsAtOnce(t *testing.T) {
 			}
 			defer out.GetStream().Close()
 			e := (<-out.GetStream().Events()).(*types.SubscribeToShardEventStreamMemberSubscribeToShardEvent).Value
-			if got := texts(e.Records); len(got) != 3 || !strings.HasSuffix(got[2], ".2") {
+			name := string(rune('A' + i))
+			if got := texts(e.Records); !slices.Equal(got, []string{name + ".0", name + ".1", name + ".2"}) {
 				t.Errorf("%s: %q", shard, got)
 			}
 		})
 	}
 	readers.Wait()
+}
+
+// TestRefusedSubscription: an error that AWS answers with comes as it is.
+func TestRefusedSubscription(t *testing.T) {
+	server, raw := newStream(t, 1)
+	consumer := register(t, raw)
+	var events int
+	for name, client := range protocols(server, &events) {
+		_, err := client.SubscribeToShard(t.Context(), &kinesis.SubscribeToShardInput{ConsumerARN: consumer, ShardId: aws.String("shardId-000000000009"),
+			StartingPosition: &types.StartingPosition{Type: types.ShardIteratorTypeTrimHorizon}})
+		if e := (*types.ResourceNotFoundException)(nil); !errors.As(err, &e) || e.ErrorMessage() == "" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 // named is a protocol that takes down which operations it reads the answers of.

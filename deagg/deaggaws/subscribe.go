@@ -59,7 +59,7 @@ func frontOf(ctx context.Context) (front, bool) {
 type protocol struct{ smithyhttp.ClientProtocol }
 
 func protocolOf(p smithyhttp.ClientProtocol) smithyhttp.ClientProtocol {
-	if _, ours := p.(protocol); ours || p == nil {
+	if _, ours := p.(protocol); ours {
 		return p
 	}
 	return protocol{p}
@@ -149,9 +149,6 @@ func (s *subscription) Read(p []byte) (int, error) {
 func (s *subscription) encode() ([]byte, error) {
 	var message bytes.Buffer
 	event, err := s.next(s.own, schemas.SubscribeToShardEventStream, kinesis.TypeRegistry, io.TeeReader(s.ReadCloser, &message))
-	if sent := smithy.APIError(nil); errors.As(err, &sent) {
-		return message.Bytes(), nil // an error event
-	}
 	e, ok := event.(*types.SubscribeToShardEvent)
 	if err != nil || !ok {
 		return message.Bytes(), err
