@@ -106,6 +106,11 @@ func WithLogger(l *slog.Logger) Option {
 // GetShardIterator or SubscribeToShard. Where it is applied more than once, to the same client, to one made from its
 // Options, or to a call, records are de-aggregated once, and the options add up. If one of opts is nil, every call
 // fails with ErrOption.
+//
+// It adds to the client's APIOptions and puts a layer around its Protocol. A client that is made from another's Options
+// has the first without the second, since kinesis.New drops Protocol. Apply WithDeaggregation to it as well: without,
+// each event of enhanced fan-out is decoded and encoded once more, and one with a partition key that is not UTF-8 ends
+// the subscription with an error. SubscribeToShard fails for a call whose own options replace APIOptions.
 func WithDeaggregation(opts ...Option) func(*kinesis.Options) {
 	d := &deaggregation{clients: clients{lineages: map[client]*lineages{}}}
 	for _, opt := range opts {

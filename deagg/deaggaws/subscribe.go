@@ -66,8 +66,10 @@ func protocolOf(p smithyhttp.ClientProtocol) smithyhttp.ClientProtocol {
 }
 
 // DeserializeResponse is where the SDK begins to read a response.
-func (p protocol) DeserializeResponse(ctx context.Context, schema *smithy.OperationSchema, types *smithy.TypeRegistry, r *smithyhttp.Response, out smithy.Deserializable) error {
-	err := p.ClientProtocol.DeserializeResponse(ctx, schema, types, r, out)
+func (p protocol) DeserializeResponse(
+	ctx context.Context, schema *smithy.OperationSchema, registry *smithy.TypeRegistry, r *smithyhttp.Response, out smithy.Deserializable,
+) error {
+	err := p.ClientProtocol.DeserializeResponse(ctx, schema, registry, r, out)
 	if _, ok := frontOf(ctx); !ok && err == nil && schema.IsOutputEventStream() {
 		r.Body.Close()
 		return errNoStep
@@ -85,14 +87,14 @@ func (p protocol) DeserializeInitialResponse(schema *smithy.Schema, r io.Reader,
 }
 
 // DeserializeEventMessage reads each of the others.
-func (p protocol) DeserializeEventMessage(schema *smithy.Schema, types *smithy.TypeRegistry, r io.Reader) (smithy.Deserializable, error) {
+func (p protocol) DeserializeEventMessage(schema *smithy.Schema, registry *smithy.TypeRegistry, r io.Reader) (smithy.Deserializable, error) {
 	if s, ok := r.(*subscription); ok {
-		return s.next(p.of(s), schema, types, s.ReadCloser)
+		return s.next(p.of(s), schema, registry, s.ReadCloser)
 	}
-	return p.ClientProtocol.DeserializeEventMessage(schema, types, r)
+	return p.ClientProtocol.DeserializeEventMessage(schema, registry, r)
 }
 
-// of returns the protocol that reads s: the SDK's may read one stream at a time (v1.56.0), so each has one of its own.
+// of returns the protocol that reads s. The SDK's (v1.56.13) is not made for two streams at once, so each has one of its own.
 func (p protocol) of(s *subscription) smithyhttp.ClientProtocol {
 	if _, ok := p.ClientProtocol.(*awsjson.Protocol); ok {
 		return s.own
@@ -110,8 +112,10 @@ type subscription struct {
 	encoded       []byte // what Read has to hand out of a message
 }
 
-// next returns the next event, of user records. The schema is that of all events.
-func (s *subscription) next(p smithyhttp.ClientProtocol, schema *smithy.Schema, registry *smithy.TypeRegistry, from io.Reader) (smithy.Deserializable, error) {
+// next reads the next event by p, and makes its records user records.
+func (s *subscription) next(p smithyhttp.ClientProtocol, schema *smithy.Schema, registry *smithy.TypeRegistry, from io.Reader) (
+	smithy.Deserializable, error,
+) {
 	event, err := read(p, schema, registry, from)
 	if e, ok := event.(*types.SubscribeToShardEvent); ok && err == nil {
 		s.layer.event(s.ctx, e, &s.front)
@@ -119,20 +123,22 @@ func (s *subscription) next(p smithyhttp.ClientProtocol, schema *smithy.Schema, 
 	return event, err
 }
 
-func read(p smithyhttp.ClientProtocol, schema *smithy.Schema, registry *smithy.TypeRegistry, from io.Reader) (event smithy.Deserializable, err error) {
+func read(p smithyhttp.ClientProtocol, schema *smithy.Schema, registry *smithy.TypeRegistry, from io.Reader) (
+	event smithy.Deserializable, err error,
+) {
 	defer noPanic(&err)
 	return p.DeserializeEventMessage(schema, registry, from)
 }
 
-// noPanic makes an error of a panic. The SDK (v1.56.0) has one for a message with a header of an unknown type, since it
-// reads the headers before it looks at the checksum.
+// noPanic makes an error of a panic. smithy-go v1.28.1 has one for a header of an unknown type (v1.28.9 has none), and
+// reads headers before it looks at the checksum.
 func noPanic(err *error) {
 	if why := recover(); why != nil {
 		*err = fmt.Errorf("deaggaws: a damaged message in the stream of events: %v", why)
 	}
 }
 
-// Read serves a protocol that does not know what it reads from.
+// Read serves another protocol, which does not know what it reads from.
 func (s *subscription) Read(p []byte) (int, error) {
 	if len(s.encoded) == 0 {
 		var err error
