@@ -43,7 +43,9 @@
 package deaggaws
 
 import (
+	"cmp"
 	"errors"
+	"log/slog"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -94,10 +96,21 @@ func WithStats(f func(shardID string, s deagg.Stats)) Option {
 	return func(d *deaggregation) { d.addStats(&f) }
 }
 
+// WithLogger sets where it is logged, as warnings, that shards can't be listed (see WithHashRanges) or that a position
+// can't be of its stored record: slog.Default(), unless set. Of several such options the last one counts; nil is as if left out.
+func WithLogger(l *slog.Logger) Option {
+	return func(d *deaggregation) { d.logger = cmp.Or(l, d.logger) }
+}
+
 // WithDeaggregation returns an option for kinesis.NewFromConfig and kinesis.New, and for a single call of GetRecords,
 // GetShardIterator or SubscribeToShard. Where it is applied more than once, to the same client, to one made from its
 // Options, or to a call, records are de-aggregated once, and the options add up. If one of opts is nil, every call
 // fails with ErrOption.
+//
+// It adds to the client's APIOptions and puts a layer around its Protocol. A client that is made from another's Options
+// has the first without the second, since kinesis.New drops Protocol. Apply WithDeaggregation to it as well: without,
+// each event of enhanced fan-out is decoded and encoded once more, and one with a partition key that is not UTF-8 ends
+// the subscription with an error. SubscribeToShard fails for a call whose own options replace APIOptions.
 func WithDeaggregation(opts ...Option) func(*kinesis.Options) {
 	d := &deaggregation{clients: clients{lineages: map[client]*lineages{}}}
 	for _, opt := range opts {
@@ -109,6 +122,7 @@ func WithDeaggregation(opts ...Option) func(*kinesis.Options) {
 		opt(d)
 	}
 	return func(o *kinesis.Options) {
+		o.Protocol = protocolOf(o.Protocol)
 		o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error { return d.install(stack, o) })
 	}
 }

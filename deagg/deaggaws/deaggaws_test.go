@@ -250,7 +250,7 @@ func TestBeyondTheAggregate(t *testing.T) {
 	server, raw := newStream(t, 1)
 	number := put(t, raw, "a", aggregate(t, "A", 3))
 	put(t, raw, "k", []byte("plain"))
-	client := newClient(server, deaggaws.WithDeaggregation())
+	client := newClient(server, deaggaws.WithDeaggregation(deaggaws.WithLogger(slog.New(slog.DiscardHandler))))
 	for sub, want := range map[string][]string{
 		":1": {"A.2", "plain"}, ":2": {"plain"}, ":3": {"A.0", "A.1", "A.2", "plain"}, ":99": {"A.0", "A.1", "A.2", "plain"},
 		":9223372036854775807": {"plain"},
@@ -266,8 +266,10 @@ func TestBeyondTheAggregate(t *testing.T) {
 func TestBeyondIsTold(t *testing.T) {
 	server, raw := newStream(t, 1)
 	whole, plain := put(t, raw, "a", aggregate(t, "A", 3)), put(t, raw, "k", []byte("plain"))
-	once := newClient(server, deaggaws.WithDeaggregation())
-	again := (&replay{read(t, mustIterator(t, once, types.ShardIteratorTypeTrimHorizon, ""), 9, once), func() int { return 1 }}).client()
+	var log bytes.Buffer
+	logger := deaggaws.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))
+	once := newClient(server, deaggaws.WithDeaggregation(logger))
+	again := (&replay{read(t, mustIterator(t, once, types.ShardIteratorTypeTrimHorizon, ""), 9, once), func() int { return 1 }}).client(logger)
 	for _, c := range []struct {
 		client          *kinesis.Client
 		position, found string
@@ -276,9 +278,7 @@ func TestBeyondIsTold(t *testing.T) {
 		{once, plain + ":0", ""}, {once, plain + ":1", "its stored record is none"},
 		{again, whole + ":0", ""}, {again, whole + ":1", ""}, {again, plain + ":0", ""},
 	} {
-		var log bytes.Buffer
-		old := slog.Default()
-		slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+		log.Reset()
 		for it := mustIterator(t, c.client, types.ShardIteratorTypeAfterSequenceNumber, c.position); it != nil; {
 			out, err := c.client.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: it})
 			if err != nil {
@@ -288,9 +288,43 @@ func TestBeyondIsTold(t *testing.T) {
 				break
 			}
 		}
-		slog.SetDefault(old)
 		if c.found == "" && log.Len() > 0 || strings.Count(log.String(), "\n") > 1 || !strings.Contains(log.String(), c.found) {
 			t.Errorf("after %s: logged %q, want %q", c.position, &log, c.found)
+		}
+	}
+}
+
+// TestLogger: what is logged goes to the logger that was set last, and only without one to slog's default.
+func TestLogger(t *testing.T) {
+	server, raw := newStream(t, 1)
+	number := put(t, raw, "k", []byte("plain"))
+	var logs [3]bytes.Buffer
+	set := func(i int) deaggaws.Option { return deaggaws.WithLogger(slog.New(slog.NewTextHandler(&logs[i], nil))) }
+	old := slog.Default()
+	defer slog.SetDefault(old)
+	slog.SetDefault(slog.New(slog.NewTextHandler(&logs[0], nil)))
+	for i, c := range []struct {
+		client *kinesis.Client
+		call   []func(*kinesis.Options)
+		want   int
+	}{
+		{newClient(server, deaggaws.WithDeaggregation()), nil, 0},
+		{newClient(server, deaggaws.WithDeaggregation(deaggaws.WithLogger(nil))), nil, 0},
+		{newClient(server, deaggaws.WithDeaggregation(set(1), deaggaws.WithLogger(nil))), nil, 1},
+		{newClient(server, deaggaws.WithDeaggregation(set(1), set(2))), nil, 2},
+		{newClient(server, deaggaws.WithDeaggregation(set(1)), deaggaws.WithDeaggregation()), nil, 1},
+		{newClient(server, deaggaws.WithDeaggregation(set(1))), []func(*kinesis.Options){deaggaws.WithDeaggregation(set(2))}, 2},
+		{newClient(server, deaggaws.WithDeaggregation(deaggaws.WithLogger(slog.New(slog.DiscardHandler)))), nil, -1},
+	} {
+		it := mustIterator(t, c.client, types.ShardIteratorTypeAfterSequenceNumber, number+":1")
+		if _, err := c.client.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: it}, c.call...); err != nil {
+			t.Fatal(err)
+		}
+		for j := range logs {
+			if (logs[j].Len() > 0) != (j == c.want) {
+				t.Errorf("client %d, logger %d: %q", i, j, &logs[j])
+			}
+			logs[j].Reset()
 		}
 	}
 }

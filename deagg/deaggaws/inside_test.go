@@ -3,6 +3,7 @@ package deaggaws
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -24,7 +25,7 @@ func TestUnlistedShard(t *testing.T) {
 			return map[string]lineage{"listed": {own: hashkey.Whole()}}, nil
 		}}
 		for range 30 {
-			if !l.of(t.Context(), "s", "listed").own.IsValid() || l.of(t.Context(), "s", "not listed").own.IsValid() {
+			if !l.of(t.Context(), slog.Default(), "s", "listed").own.IsValid() || l.of(t.Context(), slog.Default(), "s", "not listed").own.IsValid() {
 				t.Error("a wrong range")
 			}
 			time.Sleep(time.Second)

@@ -39,7 +39,7 @@ type stream struct {
 	shards  map[string]lineage // nil where hash ranges say nothing, or could not be had
 	at      time.Time          // of the last answer
 	listing *listing           // the one in flight
-	warned  bool
+	warned  bool               // for the one in flight to see
 }
 
 // listing is one that is in flight.
@@ -60,11 +60,11 @@ func (l *listing) wait(ctx context.Context) {
 }
 
 // of returns the lineage of a shard, zero where it is not known.
-func (l *lineages) of(ctx context.Context, name, shard string) lineage {
+func (l *lineages) of(ctx context.Context, log *slog.Logger, name, shard string) lineage {
 	if name == "" {
 		return lineage{} // an iterator of a client that did not ask for ranges
 	}
-	known, listing := l.ask(ctx, name, shard)
+	known, listing := l.ask(ctx, log, name, shard)
 	if listing == nil {
 		return known
 	}
@@ -83,7 +83,7 @@ func (l *lineages) of(ctx context.Context, name, shard string) lineage {
 }
 
 // ask returns what is known of a shard and, if that does not serve, the listing that will tell.
-func (l *lineages) ask(ctx context.Context, name, shard string) (lineage, *listing) {
+func (l *lineages) ask(ctx context.Context, log *slog.Logger, name, shard string) (lineage, *listing) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.streams[name]
@@ -95,7 +95,7 @@ func (l *lineages) ask(ctx context.Context, name, shard string) (lineage, *listi
 	lacks, age := s.shards != nil && !ok, time.Since(s.at)
 	if s.listing == nil && (lacks || age > maxAge-listingTime) {
 		s.listing = &listing{time.Now(), make(chan struct{})}
-		go l.load(context.WithoutCancel(ctx), name, s)
+		go l.load(context.WithoutCancel(ctx), log, name, s)
 	}
 	if lacks || age > maxAge {
 		return known, s.listing
@@ -104,17 +104,17 @@ func (l *lineages) ask(ctx context.Context, name, shard string) (lineage, *listi
 }
 
 // load asks for a stream's strategy and shards. Where that fails nothing is known, and duplicates are delivered.
-func (l *lineages) load(ctx context.Context, name string, s *stream) {
+func (l *lineages) load(ctx context.Context, log *slog.Logger, name string, s *stream) {
 	limited, cancel := context.WithTimeout(ctx, listingTime)
 	defer cancel()
 	shards, err := l.list(limited, name)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err != nil && !s.warned {
+	if err != nil && !s.warned { // not guarded by the lock, which is not held while something is logged
 		s.warned = true
-		slog.WarnContext(ctx, "kplkit: the shards of the stream can't be listed: no user record is dropped, so there may be duplicates after a reshard",
+		log.WarnContext(ctx, "kplkit: the shards of the stream can't be listed: no user record is dropped, so there may be duplicates after a reshard",
 			"stream", name, "error", err)
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	s.shards, s.at = shards, time.Now()
 	close(s.listing.done)
 	s.listing = nil

@@ -144,12 +144,10 @@ func TestSlowListing(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var log bytes.Buffer
-			old := slog.Default()
-			slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
-			defer slog.SetDefault(old)
+			logger := deaggaws.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))
 			var a asked
 			server, _ := child(t, &a)
-			client := newClient(server, deaggaws.WithDeaggregation(deaggaws.WithHashRanges()))
+			client := newClient(server, deaggaws.WithDeaggregation(deaggaws.WithHashRanges(), logger))
 			slow(&a).Store(int64(24 * time.Hour))
 			var readers sync.WaitGroup
 			for range 5 {
@@ -255,9 +253,7 @@ func TestListedOncePerClient(t *testing.T) {
 func TestHashRangesOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		old := slog.Default()
-		slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
-		defer slog.SetDefault(old)
+		logger := deaggaws.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))
 		denied := true
 		server := kinesisfake.New(kinesisfake.Options{Fault: func(r kinesisfake.Request) kinesisfake.Fault {
 			if denied && r.Operation == "ListShards" {
@@ -273,7 +269,7 @@ func TestHashRangesOff(t *testing.T) {
 		}
 		split(t, raw, shard0, half)
 		put(t, raw, "a", mixed(t, low, high), low)
-		client := newClient(server, deaggaws.WithDeaggregation(deaggaws.WithHashRanges()))
+		client := newClient(server, deaggaws.WithDeaggregation(deaggaws.WithHashRanges(), logger))
 		child := "shardId-000000000001"
 		for range 3 {
 			if got := readShard(t, client, child); len(got) != 2 {

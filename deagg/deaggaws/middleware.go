@@ -22,7 +22,8 @@ type deaggregation struct {
 	hashRanges bool
 	secondPass bool
 	stats      []*func(string, deagg.Stats)
-	clients    clients // if hashRanges
+	logger     *slog.Logger // nil for the default
+	clients    clients      // if hashRanges
 
 	// Of a call, not of an option: what the first application of all was made to, a client's options or the call's,
 	// and, if hashRanges, what the client knows of shards.
@@ -35,6 +36,13 @@ func (d *deaggregation) addStats(f *func(string, deagg.Stats)) {
 	if !slices.Contains(d.stats, f) {
 		d.stats = append(d.stats, f)
 	}
+}
+
+func (d *deaggregation) log() *slog.Logger {
+	if d.logger == nil {
+		return slog.Default() // as it is now, not as it was when the client was made
+	}
+	return d.logger
 }
 
 // install puts d, which was applied to home, into the stack of a call: into the step that another application of
@@ -50,8 +58,12 @@ func (d *deaggregation) install(stack *middleware.Stack, home *kinesis.Options) 
 		if err := stack.Initialize.Add(all, middleware.After); err != nil {
 			return err
 		}
+		if err := stack.Deserialize.Add(all, middleware.After); err != nil {
+			return err
+		}
 	}
 	all.hashRanges, all.secondPass = all.hashRanges || d.hashRanges, all.secondPass || d.secondPass
+	all.logger = cmp.Or(d.logger, all.logger)
 	for _, f := range d.stats {
 		all.addStats(f)
 	}
@@ -126,11 +138,11 @@ func (d *deaggregation) expand(ctx context.Context, batch *[]types.Record, f fro
 		after = seqnum.Extended{}
 	}
 	if why := beyond(f.after, *batch); why != "" {
-		slog.WarnContext(ctx, why, "checkpoint", f.after.String(), "shard", f.shard)
+		d.log().WarnContext(ctx, why, "checkpoint", f.after.String(), "shard", f.shard)
 		decoder.After = seqnum.Extended{}
 	}
 	if d.hashRanges {
-		l := d.lineages.of(ctx, f.stream, f.shard)
+		l := d.lineages.of(ctx, d.log(), f.stream, f.shard)
 		decoder.HashRange, decoder.Ancestors = l.own, l.ancestors
 	}
 	*batch = expand(&decoder, *batch, d.secondPass)
@@ -154,9 +166,5 @@ func (d *deaggregation) subscribeToShard(ctx context.Context, p kinesis.Subscrib
 		at.Type, at.SequenceNumber, at.Timestamp = s.kind, s.number, s.time
 		p.StartingPosition, f.after = &at, s.after
 	}
-	out, metadata, err := next.HandleInitialize(ctx, middleware.InitializeInput{Parameters: &p})
-	if r, ok := out.Result.(*kinesis.SubscribeToShardOutput); ok && err == nil {
-		err = d.replaceStream(ctx, r, f)
-	}
-	return out, metadata, err
+	return next.HandleInitialize(withFront(ctx, f), middleware.InitializeInput{Parameters: &p})
 }

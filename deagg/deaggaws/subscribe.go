@@ -1,35 +1,172 @@
 package deaggaws
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"reflect"
-	"sync"
-	"unsafe"
+	"fmt"
+	"io"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/schemas"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+	"github.com/aws/smithy-go/transport/http/protocol/awsjson"
 )
 
-// replaceStream puts an event stream of user records into out. The SDK offers no way to: its own goroutine reads the
-// Reader of the stream that it made, so replacing that is a data race, and the field that holds the stream is not
-// exported. So a new stream over the old one is set by reflection; a test watches that the field is still there, and
-// a caller is told if it is not.
-func (d *deaggregation) replaceStream(ctx context.Context, out *kinesis.SubscribeToShardOutput, f front) error {
-	old := out.GetStream()
-	field := reflect.ValueOf(out).Elem().FieldByName("eventStream")
-	if !field.IsValid() || field.Type() != reflect.TypeOf(old) || old == nil {
-		if old != nil {
-			old.Close()
-		}
-		return errors.New("deaggaws: this version of the AWS SDK keeps its event stream elsewhere: enhanced fan-out can't be de-aggregated with it")
+// The SDK reads the events of a subscription from the body of a response, by the client's protocol. Two things stand
+// there: a step that puts a subscription in the body's place, and a protocol around the client's that is handed this
+// subscription to read from, and so knows whose event it has. The two can come apart: kinesis.New drops the protocol
+// of the Options that it is given and keeps their steps, and each call may change either. A subscription that another
+// protocol reads hands out the events encoded again; a stream without a subscription in it is refused.
+
+var (
+	errNoStep = errors.New("deaggaws: the call replaces the APIOptions of its client, and so takes WithDeaggregation's step away: append to " +
+		"them, or add WithDeaggregation to the options of the call")
+	errKey = errors.New("deaggaws: a partition key that is not UTF-8 can't go through the client's protocol: make the client with " +
+		"WithDeaggregation, not from another one's Options alone")
+)
+
+// HandleDeserialize puts a subscription in the place of a response's body, if the call is one.
+func (d *deaggregation) HandleDeserialize(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (
+	middleware.DeserializeOutput, middleware.Metadata, error,
+) {
+	out, metadata, err := next.HandleDeserialize(ctx, in)
+	r, ok := out.RawResponse.(*smithyhttp.Response)
+	if f, subscribes := frontOf(ctx); subscribes && ok && err == nil && r.StatusCode/100 == 2 {
+		r.Body = &subscription{ReadCloser: r.Body, ctx: ctx, layer: d, front: f, own: awsjson.New11(schemas.Kinesis_20131202)}
 	}
-	reader := &userRecordReader{old: old, events: make(chan types.SubscribeToShardEventStream), closed: make(chan struct{})}
-	stream := kinesis.NewSubscribeToShardEventStream(func(s *kinesis.SubscribeToShardEventStream) { s.Reader = reader })
-	reflect.NewAt(field.Type(), unsafe.Pointer(field.UnsafeAddr())).Elem().Set(reflect.ValueOf(stream))
-	go reader.run(func(e *types.SubscribeToShardEvent) { d.event(ctx, e, &f) })
-	return nil
+	return out, metadata, err
+}
+
+type frontKey struct{}
+
+// withFront marks the context of a call of SubscribeToShard that this package's steps are in.
+func withFront(ctx context.Context, f front) context.Context {
+	return middleware.WithStackValue(ctx, frontKey{}, f)
+}
+
+func frontOf(ctx context.Context) (front, bool) {
+	f, ok := middleware.GetStackValue(ctx, frontKey{}).(front)
+	return f, ok
+}
+
+// protocol is a client's protocol that makes user records of what its subscriptions deliver.
+type protocol struct{ smithyhttp.ClientProtocol }
+
+func protocolOf(p smithyhttp.ClientProtocol) smithyhttp.ClientProtocol {
+	if _, ours := p.(protocol); ours {
+		return p
+	}
+	return protocol{p}
+}
+
+// DeserializeResponse is where the SDK begins to read a response.
+func (p protocol) DeserializeResponse(
+	ctx context.Context, schema *smithy.OperationSchema, registry *smithy.TypeRegistry, r *smithyhttp.Response, out smithy.Deserializable,
+) error {
+	err := p.ClientProtocol.DeserializeResponse(ctx, schema, registry, r, out)
+	if _, ok := frontOf(ctx); !ok && err == nil && schema.IsOutputEventStream() {
+		r.Body.Close()
+		return errNoStep
+	}
+	return err
+}
+
+// DeserializeInitialResponse reads the first message of a stream.
+func (p protocol) DeserializeInitialResponse(schema *smithy.Schema, r io.Reader, out smithy.Deserializable) (err error) {
+	defer noPanic(&err)
+	if s, ok := r.(*subscription); ok {
+		return p.of(s).DeserializeInitialResponse(schema, s.ReadCloser, out)
+	}
+	return p.ClientProtocol.DeserializeInitialResponse(schema, r, out)
+}
+
+// DeserializeEventMessage reads each of the others.
+func (p protocol) DeserializeEventMessage(schema *smithy.Schema, registry *smithy.TypeRegistry, r io.Reader) (smithy.Deserializable, error) {
+	if s, ok := r.(*subscription); ok {
+		return s.next(p.of(s), schema, registry, s.ReadCloser)
+	}
+	return p.ClientProtocol.DeserializeEventMessage(schema, registry, r)
+}
+
+// of returns the protocol that reads s. The SDK's (v1.56.13) is not made for two streams at once, so each has one of its own.
+func (p protocol) of(s *subscription) smithyhttp.ClientProtocol {
+	if _, ok := p.ClientProtocol.(*awsjson.Protocol); ok {
+		return s.own
+	}
+	return p.ClientProtocol
+}
+
+// subscription is the body of a response whose events come as user records.
+type subscription struct {
+	io.ReadCloser // as it comes
+	ctx           context.Context
+	layer         *deaggregation
+	front         front // what is still to be skipped
+	own           smithyhttp.ClientProtocol
+	encoded       []byte // what Read has to hand out of a message
+}
+
+// next reads the next event by p, and makes its records user records.
+func (s *subscription) next(p smithyhttp.ClientProtocol, schema *smithy.Schema, registry *smithy.TypeRegistry, from io.Reader) (
+	smithy.Deserializable, error,
+) {
+	event, err := read(p, schema, registry, from)
+	if e, ok := event.(*types.SubscribeToShardEvent); ok && err == nil {
+		s.layer.event(s.ctx, e, &s.front)
+	}
+	return event, err
+}
+
+func read(p smithyhttp.ClientProtocol, schema *smithy.Schema, registry *smithy.TypeRegistry, from io.Reader) (
+	event smithy.Deserializable, err error,
+) {
+	defer noPanic(&err)
+	return p.DeserializeEventMessage(schema, registry, from)
+}
+
+// noPanic makes an error of a panic. smithy-go v1.28.1 has one for a header of an unknown type (v1.28.9 has none), and
+// reads headers before it looks at the checksum.
+func noPanic(err *error) {
+	if why := recover(); why != nil {
+		*err = fmt.Errorf("deaggaws: a damaged message in the stream of events: %v", why)
+	}
+}
+
+// Read serves another protocol, which does not know what it reads from.
+func (s *subscription) Read(p []byte) (int, error) {
+	if len(s.encoded) == 0 {
+		var err error
+		if s.encoded, err = s.encode(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, s.encoded)
+	s.encoded = s.encoded[n:]
+	return n, nil
+}
+
+// encode returns the next message: an event of user records, or one that has no records, as it came.
+func (s *subscription) encode() ([]byte, error) {
+	var message bytes.Buffer
+	event, err := s.next(s.own, schemas.SubscribeToShardEventStream, kinesis.TypeRegistry, io.TeeReader(s.ReadCloser, &message))
+	e, ok := event.(*types.SubscribeToShardEvent)
+	if err != nil || !ok {
+		return message.Bytes(), err
+	}
+	for _, r := range e.Records {
+		if !utf8.ValidString(aws.ToString(r.PartitionKey)) {
+			return nil, errKey
+		}
+	}
+	message.Reset()
+	err = s.own.SerializeEventMessage(schemas.SubscribeToShardEventStream, schemas.SubscribeToShardEventStream_SubscribeToShardEvent, e, &message)
+	return message.Bytes(), err
 }
 
 // event replaces the records of an event by user records. As long as f's position has not passed, the number to go on
@@ -39,36 +176,4 @@ func (d *deaggregation) event(ctx context.Context, e *types.SubscribeToShardEven
 	if f.after.IsValid() && e.ContinuationSequenceNumber != nil {
 		e.ContinuationSequenceNumber = aws.String(f.after.String())
 	}
-}
-
-// userRecordReader reads the events of another stream.
-type userRecordReader struct {
-	old    *kinesis.SubscribeToShardEventStream
-	events chan types.SubscribeToShardEventStream
-	closed chan struct{}
-	close  sync.Once
-}
-
-// run hands on each event after change. It ends when the old stream does, or with Close.
-func (r *userRecordReader) run(change func(*types.SubscribeToShardEvent)) {
-	defer close(r.events)
-	for event := range r.old.Events() {
-		if e, ok := event.(*types.SubscribeToShardEventStreamMemberSubscribeToShardEvent); ok {
-			change(&e.Value)
-		}
-		select {
-		case r.events <- event:
-		case <-r.closed:
-			return
-		}
-	}
-}
-
-func (r *userRecordReader) Events() <-chan types.SubscribeToShardEventStream { return r.events }
-
-func (r *userRecordReader) Err() error { return r.old.Err() }
-
-func (r *userRecordReader) Close() error {
-	r.close.Do(func() { close(r.closed) })
-	return r.old.Close()
 }

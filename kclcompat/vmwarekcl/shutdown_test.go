@@ -165,7 +165,7 @@ func (l *leaves) Shutdown(ctx context.Context, _ kclcompat.Reason, c *kclcompat.
 
 // TestLeftOffInLastBatch: a Processor that leaves off in the middle without an error has not processed the shard's end.
 func TestLeftOffInLastBatch(t *testing.T) {
-	for _, fanOut := range fanOuts(t) {
+	for _, fanOut := range []bool{false, true} {
 		sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
 			w.CreateStream("s", 1)
 			all := putAggregates(w.T, w.Control(), 2, 5)
@@ -286,7 +286,7 @@ func TestNoBatchAfterFailedOne(t *testing.T) {
 
 // TestShutdownIsQuiet: an ordinary end logs no warning and no error, though leases are handed back beside vmware.
 func TestShutdownIsQuiet(t *testing.T) {
-	for _, fanOut := range fanOuts(t) {
+	for _, fanOut := range []bool{false, true} {
 		for seed := range uint64(3) {
 			sim.Run(t, seed, sim.Faults{MinLatency: time.Millisecond, MaxLatency: 30 * time.Millisecond}, func(w *sim.World) {
 				w.CreateStream("s", 4)

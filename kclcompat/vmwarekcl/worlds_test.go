@@ -36,9 +36,6 @@ func TestWorldsStealing(t *testing.T) {
 }
 
 func TestWorldsFanOut(t *testing.T) {
-	if raceDetector {
-		t.Skip("the SDK's subscriptions of one client share a buffer (kinesis v1.56.0): a data race of its own")
-	}
 	f := sim.Usual()
 	f.Cut = 0.5
 	worlds(t, f, scenario{fanOut: true})
@@ -82,9 +79,6 @@ func TestWorldsSkewBesideBare(t *testing.T) {
 
 // TestWorldsSlowFanOut: with enhanced fan-out, batches take longer than a lease lasts.
 func TestWorldsSlowFanOut(t *testing.T) {
-	if raceDetector {
-		t.Skip("the SDK's subscriptions of one client share a buffer (kinesis v1.56.0): a data race of its own")
-	}
 	worlds(t, slow(), scenario{fanOut: true, together: true, silences: true, slowBatches: true, skew: true})
 }
 
@@ -99,15 +93,6 @@ func many() sim.Faults {
 	f := sim.Usual()
 	f.Drop, f.LoseResponse, f.Throttle = 0.08, 0.12, 0.06
 	return f
-}
-
-// fanOuts returns polling, and enhanced fan-out where it can be tested.
-func fanOuts(t *testing.T) []bool {
-	if raceDetector {
-		t.Log("without enhanced fan-out: the SDK's subscriptions of one client share a buffer (kinesis v1.56.0): a data race of its own")
-		return []bool{false}
-	}
-	return []bool{false, true}
 }
 
 // scenario is what a kind of world has that others have not.

@@ -1,5 +1,0 @@
-//go:build !race
-
-package vmwarekcl_test
-
-const raceDetector = false
