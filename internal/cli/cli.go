@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -80,6 +81,14 @@ func version() string {
 		return info.Main.Version
 	}
 	return "(unknown)"
+}
+
+// programName is how to call this program again.
+func programName() string {
+	if path, _ := os.Executable(); strings.Contains(path, "go-build") { // where go run builds
+		return "go run ./cmd/kplkit"
+	}
+	return "kplkit"
 }
 
 // isTerminal reports whether a stream is a terminal.

@@ -192,10 +192,13 @@ func TestGzip(t *testing.T) {
 // TestWriteError checks that deagg ends when nobody takes its output.
 func TestWriteError(t *testing.T) {
 	var errs bytes.Buffer
-	in := &endless{text: `{"data":"aGk="}` + "\n", n: 1 << 30}
+	in := strings.NewReader(strings.Repeat(`{"data":"aGk="}`+"\n", 1<<20))
 	code := Run(context.Background(), []string{"deagg"}, Streams{In: in, Out: full{}, Err: &errs})
 	if code != exitFailed || !strings.HasSuffix(errs.String(), "\nkplkit: "+io.ErrShortWrite.Error()+"\n") {
 		t.Errorf("exit code %d: %s", code, &errs)
+	}
+	if in.Len() == 0 {
+		t.Error("it has read all of its input")
 	}
 }
 
