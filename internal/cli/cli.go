@@ -1,4 +1,4 @@
-// Package cli holds the commands of kplkit, one file and one test each.
+// Package cli holds the commands of kplkit. Each begins in the file of its name.
 //
 // Only results go to stdout. What a command has to say about them, errors, counts and progress, goes to stderr.
 package cli
