@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -72,6 +73,26 @@ func TestOutside(t *testing.T) {
 	for words := range mayUse {
 		if !held[words] {
 			t.Errorf("no room is held to %q: its words in the design have changed", words)
+		}
+	}
+}
+
+// TestBuilds: docs/design.md says how many modules a package brings into the build of its user.
+func TestBuilds(t *testing.T) {
+	text := section(t, "docs/design.md", "## What a user of a package gets")
+	first, _, _ := strings.Cut(text, "\nThe second column")
+	rows := tableRows(first)
+	if len(rows) == 0 {
+		t.Error("docs/design.md: no packages")
+	}
+	for _, row := range rows {
+		out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", "./"+row[0]).Output()
+		if err != nil {
+			t.Fatalf("go list of %s: %v", row[0], err)
+		}
+		modules := slices.Sorted(slices.Values(strings.Fields(string(out))))
+		if modules = slices.Compact(modules); strconv.Itoa(len(modules)) != row[1] {
+			t.Errorf("%s brings %d modules, the design says %s: %q", row[0], len(modules), row[1], modules)
 		}
 	}
 }
