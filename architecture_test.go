@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -17,88 +18,193 @@ import (
 
 const module = "github.com/kplkit/kplkit/"
 
-// mayImport is who may import whom inside the module (docs/design.md draws it). A package that is not listed is a
-// room that the design does not have.
-var mayImport = map[string][]string{
-	"cmd/kplkit":                   {"internal/cli"},
-	"deagg":                        {"deagg/hashkey", "internal/wire", "seqnum"},
-	"deagg/deaggaws":               {"deagg", "deagg/hashkey", "internal/wire", "seqnum"},
-	"deagg/hashkey":                {},
-	"internal/aggpb":               {},
-	"internal/cli":                 {"deagg", "deagg/hashkey", "internal/dynamofake", "internal/kinesisfake", "internal/kpldaemon", "internal/wire", "kclcompat", "kclcompat/vmwarekcl", "matrix", "producer", "producer/aggregator", "producer/separate", "seqnum"},
-	"internal/dynamofake":          {},
-	"internal/kinesisfake":         {"deagg/hashkey", "seqnum"},
-	"internal/kpldaemon":           {"internal/kpldaemon/parentpid", "internal/kplpipe", "internal/kplpipe/kplpb", "producer", "producer/aggregator", "seqnum"},
-	"internal/kpldaemon/parentpid": {},
-	"internal/kplpipe":             {"internal/kplpipe/kplpb"},
-	"internal/kplpipe/kplpb":       {},
-	"internal/pbgen":               {},
-	"internal/scale":               {},
-	"internal/sim":                 {"internal/dynamofake", "internal/kinesisfake"},
-	"internal/vectors":             {},
-	"internal/wire":                {},
-	"kclcompat":                    {"deagg", "seqnum"},
-	"kclcompat/vmwarekcl":          {"deagg", "deagg/deaggaws", "kclcompat", "seqnum"},
-	"matrix":                       {"kclcompat"},
-	"producer":                     {"deagg/hashkey", "internal/wire", "producer/aggregator", "seqnum"},
-	"producer/aggregator":          {"deagg/hashkey", "internal/wire"},
-	"producer/separate":            {"internal/kplpipe", "internal/kplpipe/kplpb", "producer", "seqnum"},
-	"seqnum":                       {},
+// room is what docs/design.md says of a package, or of another folder.
+type room struct {
+	inside  []string // what it imports of this module, or one of the two texts below
+	outside string   // a key of mayUse, or "" for any
 }
 
-// mayUse is which modules outside the standard library a package may import; packages not listed may use any.
+const (
+	ownModule = "a module of its own"
+	notGo     = "not Go"
+)
+
+// mayUse is what a room may import of other modules, by the words in which the table says so.
 var mayUse = map[string][]string{
-	"deagg":               {"google.golang.org/protobuf/encoding/protowire"},
-	"deagg/hashkey":       {},
-	"kclcompat":           {},
-	"matrix":              {},
-	"seqnum":              {},
-	"internal/wire":       {},
-	"producer/aggregator": {"google.golang.org/protobuf/encoding/protowire"},
+	"Standard library only":               {},
+	"Standard library and protowire only": {"google.golang.org/protobuf/encoding/protowire"},
 }
 
-func TestImports(t *testing.T) {
-	seen := map[string]bool{}
-	for _, file := range sources(t) {
-		room := path.Dir(file)
-		allowed, known := mayImport[room]
-		if !known {
-			t.Errorf("%s: the design has no room %s", file, room)
+// TestRooms: the table in docs/design.md has each package, and what it imports, no less and no more.
+func TestRooms(t *testing.T) {
+	design, found := designOf(t), roomsOf(t)
+	for name, r := range found {
+		listed, ok := design[name]
+		if !ok {
+			t.Errorf("the design has no room %s", name)
 			continue
 		}
-		seen[room] = true
+		if !slices.Equal(r.inside, listed.inside) {
+			t.Errorf("%s imports %q, the design says %q", name, r.inside, listed.inside)
+		}
+	}
+	for name, r := range design {
+		_, ok := found[name]
+		if !ok && !(slices.Equal(r.inside, []string{notGo}) && exists(name)) {
+			t.Errorf("the design's room %s is empty", name)
+		}
+	}
+}
+
+// TestOutside: what stands on the standard library, by the same table, does so.
+func TestOutside(t *testing.T) {
+	design, held := designOf(t), map[string]bool{}
+	for _, file := range sources(t) {
+		words := design[path.Dir(file)].outside
+		held[words] = true
 		for _, imported := range importsOf(t, file) {
-			outside, restricted := mayUse[room]
-			switch inside, isInside := strings.CutPrefix(imported, module); {
-			case isInside && !slices.Contains(allowed, inside):
-				t.Errorf("%s imports %s, which the design does not have", file, inside)
-			case !isInside && strings.Contains(imported, ".") && restricted && !slices.Contains(outside, imported):
-				t.Errorf("%s imports %s; %s stands on the standard library", file, imported, room)
+			first, _, _ := strings.Cut(imported, "/")
+			other := strings.Contains(first, ".") && !strings.HasPrefix(imported, module)
+			if other && words != "" && !slices.Contains(mayUse[words], imported) {
+				t.Errorf("%s imports %s; the design says %q", file, imported, words)
 			}
 		}
 	}
-	for room := range mayImport {
-		if !seen[room] {
-			t.Errorf("the design's room %s is empty", room)
+	for words := range mayUse {
+		if !held[words] {
+			t.Errorf("no room is held to %q: its words in the design have changed", words)
 		}
 	}
 }
 
+// TestBuilds: docs/design.md says how many modules a package brings into the build of its user.
+func TestBuilds(t *testing.T) {
+	text := section(t, "docs/design.md", "## What a user of a package gets")
+	first, _, _ := strings.Cut(text, "\nThe second column")
+	rows := tableRows(first)
+	if len(rows) == 0 {
+		t.Error("docs/design.md: no packages")
+	}
+	for _, row := range rows {
+		out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", "./"+row[0]).Output()
+		if err != nil {
+			t.Fatalf("go list of %s: %v", row[0], err)
+		}
+		modules := slices.Sorted(slices.Values(strings.Fields(string(out))))
+		if modules = slices.Compact(modules); strconv.Itoa(len(modules)) != row[1] {
+			t.Errorf("%s brings %d modules, the design says %s: %q", row[0], len(modules), row[1], modules)
+		}
+	}
+}
+
+var roomLink = regexp.MustCompile(`\[([^\]]+)\]\(([^)]+)\)`)
+
+// designOf reads the table of docs/design.md: a room or several, what they hold, and what they import inside the module.
+func designOf(t *testing.T) map[string]room {
+	design := map[string]room{}
+	for _, row := range tableRows(section(t, "docs/design.md", "## Rooms, and who imports whom")) {
+		if len(row) != 3 {
+			t.Fatalf("docs/design.md: a row that this test can't read: %q", row)
+		}
+		var r room
+		for words := range mayUse {
+			if strings.HasSuffix(row[1], ". "+words) {
+				r.outside = words
+			}
+		}
+		if row[2] != "–" {
+			r.inside = strings.Split(row[2], ", ")
+		}
+		slices.Sort(r.inside)
+		links := roomLink.FindAllStringSubmatch(row[0], -1)
+		if len(links) == 0 {
+			t.Errorf("docs/design.md: a row without a room: %q", row)
+		}
+		for _, link := range links {
+			if _, twice := design[link[1]]; twice || link[2] != "../"+link[1] {
+				t.Errorf("docs/design.md: room %s is there twice, or leads to %s", link[1], link[2])
+			}
+			design[link[1]] = r
+		}
+	}
+	return design
+}
+
+// section returns what stands below a heading of a document, up to the next heading of that level.
+func section(t *testing.T, document, heading string) string {
+	text, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, below, found := strings.Cut(string(text), "\n"+heading+"\n")
+	if !found {
+		t.Fatalf("%s has no heading %q", document, heading)
+	}
+	below, _, _ = strings.Cut(below, "\n## ")
+	return below
+}
+
+// tableRows returns the cells of the rows of a Markdown table, below its head.
+func tableRows(text string) (rows [][]string) {
+	for line := range strings.Lines(text) {
+		inner, isRow := strings.CutPrefix(strings.TrimSpace(line), "|")
+		if !isRow {
+			continue
+		}
+		cells := strings.Split(strings.TrimSuffix(inner, "|"), "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		rows = append(rows, cells)
+	}
+	return rows[min(2, len(rows)):]
+}
+
+// roomsOf returns the packages of this module as they are, and the modules nested in it.
+func roomsOf(t *testing.T) map[string]room {
+	found := map[string]room{}
+	for _, file := range sources(t) {
+		name := path.Dir(file)
+		r := found[name]
+		for _, imported := range importsOf(t, file) {
+			if inside, ok := strings.CutPrefix(imported, module); ok && !slices.Contains(r.inside, inside) {
+				r.inside = append(r.inside, inside)
+			}
+		}
+		slices.Sort(r.inside)
+		found[name] = r
+	}
+	for _, file := range files(t, func(string) bool { return false }) {
+		if path.Base(file) == "go.mod" && file != "go.mod" {
+			found[path.Dir(file)] = room{inside: []string{ownModule}}
+		}
+	}
+	return found
+}
+
 // sources returns the shipped Go files of this module: no tests, no nested modules.
-func sources(t *testing.T) (files []string) {
+func sources(t *testing.T) []string {
+	all := files(t, func(folder string) bool { return exists(filepath.Join(folder, "go.mod")) })
+	return slices.DeleteFunc(all, func(file string) bool {
+		return !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go")
+	})
+}
+
+// files returns the files of the tree, without hidden folders, testdata and those that skip names.
+func files(t *testing.T, skip func(folder string) bool) (files []string) {
 	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || exists(filepath.Join(name, "go.mod"))):
+		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || skip(name)):
 			return filepath.SkipDir
-		case strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go"):
+		case !d.IsDir():
 			files = append(files, filepath.ToSlash(name))
 		}
 		return nil
 	})
 	if err != nil || len(files) == 0 {
-		t.Fatalf("no sources: %v", err)
+		t.Fatalf("no files: %v", err)
 	}
 	return files
 }
@@ -121,60 +227,4 @@ func importsOf(t *testing.T, file string) (paths []string) {
 func exists(name string) bool {
 	_, err := os.Stat(name)
 	return err == nil
-}
-
-var markdownLink = regexp.MustCompile(`\]\(([^)#\s]+)[^)]*\)`)
-
-// TestDocumentLinks: every relative link in a Markdown file leads to a file.
-func TestDocumentLinks(t *testing.T) {
-	documents, err := filepath.Glob("docs/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	more, err := filepath.Glob("*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	links := 0
-	for _, document := range append(documents, more...) {
-		text, err := os.ReadFile(document)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range markdownLink.FindAllStringSubmatch(string(text), -1) {
-			if strings.Contains(m[1], "://") {
-				continue
-			}
-			links++
-			if target := filepath.Join(filepath.Dir(document), m[1]); !exists(target) {
-				t.Errorf("%s links to %s, which is not there", document, m[1])
-			}
-		}
-	}
-	if links == 0 {
-		t.Error("no links found: the documents or this test have changed")
-	}
-}
-
-// TestPermissionsAreNamed: docs/permissions.md, whose table is held by a test in internal/cli, is about every package that
-// may call AWS.
-func TestPermissionsAreNamed(t *testing.T) {
-	text, err := os.ReadFile("docs/permissions.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	named := map[string]string{"internal/cli": "kplkit put", "internal/kpldaemon": "kplkit daemon", "internal/sim": ""} // what a package is called there; sim is for tests
-	for _, file := range sources(t) {
-		room := path.Dir(file)
-		calls := slices.ContainsFunc(importsOf(t, file), func(imported string) bool {
-			return strings.HasPrefix(imported, "github.com/aws/aws-sdk-go-v2/service/")
-		})
-		name, renamed := named[room]
-		if !renamed {
-			name = room
-		}
-		if calls && !strings.Contains(string(text), "| "+name) {
-			t.Errorf("%s may call AWS, and docs/permissions.md has no row of %s", file, name)
-		}
-	}
 }

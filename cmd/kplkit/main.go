@@ -6,6 +6,7 @@
 //	kplkit put orders records.jsonl   # the same into a stream
 //	kplkit daemon -o … -i … -c …      # puts records for another process, as the KPL's native binary
 //	kplkit inspect capture.jsonl.gz   # the anatomy of each stored record
+//	kplkit matrix                     # where aggregation has to be disabled
 //	kplkit seqnum explain NUMBER      # what a sequence number says
 //	kplkit local --stream orders:4    # a Kinesis and a DynamoDB to try things on
 //

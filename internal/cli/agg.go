@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kplkit/kplkit/deagg/hashkey"
+	"github.com/kplkit/kplkit/internal/recordio"
 	"github.com/kplkit/kplkit/producer/aggregator"
 )
 
@@ -123,15 +124,15 @@ func (a *aggregation) run(ctx context.Context, names []string, asJSON bool) erro
 }
 
 // record adds a user record to its shard's aggregate, or refuses it.
-func (a *aggregation) record(r *record) error {
-	u := aggregator.Record{PartitionKey: r.PartitionKey, ExplicitHashKey: r.explicitHashKey, Data: r.Data}
+func (a *aggregation) record(r *recordio.Record) error {
+	u := aggregator.Record{PartitionKey: r.PartitionKey, ExplicitHashKey: r.ExplicitHashKey, Data: r.Data}
 	key, err := u.HashKey()
 	if size := len(u.PartitionKey) + len(u.Data); err == nil && size > a.maxRecord {
 		err = fmt.Errorf("user record has %d bytes with its partition key, a stream takes %d", size, a.maxRecord)
 	}
 	if err != nil {
 		a.counts.refused++
-		fmt.Fprintf(a.s.Err, "kplkit: %v, refused\n", r.at(err))
+		fmt.Fprintf(a.s.Err, "kplkit: %v, refused\n", r.At(err))
 		return nil
 	}
 	return a.add(a.shard(key), u)
@@ -177,13 +178,13 @@ func (a *aggregation) write(shard int, stored aggregator.Record, n int) {
 	if len(a.encoders) > 1 {
 		b = fmt.Appendf(b, `,"shard_id":"shardId-%012d"`, shard)
 	}
-	b = appendTextField(b, `,"partition_key":`, stored.PartitionKey)
+	b = recordio.AppendText(b, `,"partition_key":`, stored.PartitionKey)
 	if stored.ExplicitHashKey == "" {
 		b = append(b, `,"explicit_hash_key":null`...)
 	} else {
-		b = appendTextField(b, `,"explicit_hash_key":`, stored.ExplicitHashKey)
+		b = recordio.AppendText(b, `,"explicit_hash_key":`, stored.ExplicitHashKey)
 	}
-	b = appendBase64(append(b, `,"data":`...), stored.Data)
+	b = recordio.AppendBase64(append(b, `,"data":`...), stored.Data)
 	a.out.buf = append(b, "}\n"...)
 	a.out.lineDone()
 	a.counts.user += int64(n)

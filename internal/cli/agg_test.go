@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/kplkit/kplkit/deagg/hashkey"
+	"github.com/kplkit/kplkit/internal/recordio"
 )
 
 // line is what the lines of both commands have in common.
@@ -90,7 +91,7 @@ func TestAggLimits(t *testing.T) {
 	input := func(sizes ...int) string {
 		var b []byte
 		for _, n := range sizes {
-			b = append(appendBase64(append(b, `{"partition_key":"key","data":`...), make([]byte, n)), "}\n"...)
+			b = append(recordio.AppendBase64(append(b, `{"partition_key":"key","data":`...), make([]byte, n)), "}\n"...)
 		}
 		return string(b)
 	}

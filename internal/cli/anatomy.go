@@ -10,6 +10,7 @@ import (
 
 	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/deagg/hashkey"
+	"github.com/kplkit/kplkit/internal/recordio"
 	"github.com/kplkit/kplkit/internal/wire"
 )
 
@@ -77,30 +78,30 @@ type problem struct {
 }
 
 // dissect takes a record apart as far as that can be done, also where deagg refuses it.
-func dissect(r *record) *anatomy {
+func dissect(r *recordio.Record) *anatomy {
 	a := &anatomy{
-		V: 1, File: r.file, Line: r.line, ShardID: r.shardID, SequenceNumber: r.SequenceNumber,
-		Size: len(r.Data), data: r.Data, hashRange: r.hashRange,
+		V: 1, File: r.File, Line: r.Line, ShardID: r.ShardID, SequenceNumber: r.SequenceNumber,
+		Size: len(r.Data), data: r.Data, hashRange: r.HashRange,
 	}
-	if r.finished {
-		a.SequenceNumber = fmt.Sprintf("%s:%d", r.SequenceNumber, r.subSequenceNumber)
+	if r.Finished {
+		a.SequenceNumber = fmt.Sprintf("%s:%d", r.SequenceNumber, r.SubSequenceNumber)
 	}
-	if r.hashRange.IsValid() {
-		a.HashKeyRange = r.hashRange.String()
+	if r.HashRange.IsValid() {
+		a.HashKeyRange = r.HashRange.String()
 	}
 	if r.PartitionKey != "" {
 		k := keyOf([]byte(r.PartitionKey))
 		a.PartitionKey = &k
 	}
 	switch {
-	case r.finished:
+	case r.Finished:
 	case deagg.HasMagic(r.Data):
 		a.Aggregated = true
 		a.walk()
 		a.resolve()
 		a.judge(r.StoredRecord)
-	case hasReplacement(r.Data[:min(len(r.Data), 16)]):
-		a.problem(0, "the data starts with a replacement character (U+FFFD): "+errReplaced.Error())
+	case recordio.HasReplacement(r.Data[:min(len(r.Data), 16)]):
+		a.problem(0, "the data starts with a replacement character (U+FFFD): "+recordio.ErrReplaced.Error())
 	}
 	return a
 }
@@ -253,7 +254,7 @@ func (a *anatomy) judge(r deagg.StoredRecord) {
 	if err == nil {
 		return
 	}
-	a.Malformed = malformation(err)
+	a.Malformed = recordio.Malformation(err)
 	if len(a.Problems) > 0 {
 		return
 	}

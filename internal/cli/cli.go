@@ -1,4 +1,4 @@
-// Package cli holds the commands of kplkit, one file and one test each.
+// Package cli holds the commands of kplkit. Each begins in the file of its name.
 //
 // Only results go to stdout. What a command has to say about them, errors, counts and progress, goes to stderr.
 package cli
@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -80,6 +81,14 @@ func version() string {
 		return info.Main.Version
 	}
 	return "(unknown)"
+}
+
+// programName is how to call this program again.
+func programName() string {
+	if path, _ := os.Executable(); strings.Contains(path, "go-build") { // where go run builds
+		return "go run ./cmd/kplkit"
+	}
+	return "kplkit"
 }
 
 // isTerminal reports whether a stream is a terminal.

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"unsafe"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/deagg/hashkey"
+	"github.com/kplkit/kplkit/internal/recordio"
 	"github.com/kplkit/kplkit/seqnum"
 )
 
@@ -107,7 +109,7 @@ func newDeaggregation(o deaggOptions, out io.Writer) (*deaggregation, error) {
 	switch o.data {
 	case "base64", "text":
 		d.format = func(b []byte, u *deagg.UserRecord, shardID string) []byte {
-			return appendUserRecord(b, u, shardID, o.data == "text")
+			return recordio.AppendUserRecord(b, u, shardID, o.data == "text")
 		}
 	case "raw":
 		d.format = func(b []byte, u *deagg.UserRecord, _ string) []byte {
@@ -128,12 +130,12 @@ func newDeaggregation(o deaggOptions, out io.Writer) (*deaggregation, error) {
 
 func (d *deaggregation) parseRanges(o deaggOptions) (err error) {
 	if o.hashRange != "" {
-		if d.hashRange, err = parseRange(o.hashRange); err != nil {
+		if d.hashRange, err = recordio.ParseRange(o.hashRange); err != nil {
 			return fmt.Errorf("--range: %w", err)
 		}
 	}
 	for _, text := range o.ancestors {
-		r, err := parseRange(text)
+		r, err := recordio.ParseRange(text)
 		if err != nil {
 			return fmt.Errorf("--ancestor-range: %w", err)
 		}
@@ -157,8 +159,8 @@ func (d *deaggregation) run(ctx context.Context, s Streams, names []string, asJS
 }
 
 // record writes the user records of one record of an input.
-func (d *deaggregation) record(r *record) error {
-	if r.finished {
+func (d *deaggregation) record(r *recordio.Record) error {
+	if r.Finished {
 		return d.finishedRecord(r)
 	}
 	if !d.noRange {
@@ -168,7 +170,7 @@ func (d *deaggregation) record(r *record) error {
 		return err
 	}
 	for u := range d.decoder.UserRecords(r.StoredRecord) {
-		d.write(&u, r.shardID)
+		d.write(&u, r.ShardID)
 		if d.out.err != nil {
 			break
 		}
@@ -181,18 +183,18 @@ func (d *deaggregation) write(u *deagg.UserRecord, shardID string) {
 	d.out.lineDone()
 }
 
-func (d *deaggregation) setRanges(r *record) {
+func (d *deaggregation) setRanges(r *recordio.Record) {
 	d.decoder.HashRange, d.decoder.Ancestors = d.hashRange, d.ancestors
-	if r.hashRange.IsValid() {
-		d.decoder.HashRange = r.hashRange
+	if r.HashRange.IsValid() {
+		d.decoder.HashRange = r.HashRange
 	}
-	if r.hasAncestors {
-		d.decoder.Ancestors = r.ancestors
+	if r.HasAncestors {
+		d.decoder.Ancestors = r.Ancestors
 	}
 }
 
 // probeFor returns, under strict, what the Decoder would mark as malformed in r.
-func (d *deaggregation) probeFor(r *record) error {
+func (d *deaggregation) probeFor(r *recordio.Record) error {
 	if d.probe == nil || !deagg.HasMagic(r.Data) {
 		return nil
 	}
@@ -205,41 +207,29 @@ func (d *deaggregation) probeFor(r *record) error {
 	return nil
 }
 
-func (d *deaggregation) refuse(r *record, malformed error) error {
+func (d *deaggregation) refuse(r *recordio.Record, malformed error) error {
 	d.refused++
-	return r.at(fmt.Errorf("malformed aggregate, --policy strict ends here: %w", malformed))
+	return r.At(fmt.Errorf("malformed aggregate, --policy strict ends here: %w", malformed))
 }
 
 // finishedRecord writes a record that is a user record already, unless it is done. The Decoder judges it by its position
 // alone, and counts it.
-func (d *deaggregation) finishedRecord(r *record) error {
-	u := deagg.UserRecord{
-		SequenceNumber:    r.SequenceNumber,
-		SubSequenceNumber: r.subSequenceNumber,
-		PartitionKey:      r.PartitionKey,
-		ExplicitHashKey:   r.explicitHashKey,
-		Data:              r.Data,
-		ArrivalTime:       r.ArrivalTime,
-		Aggregated:        true,
-		Last:              r.last,
-	}
-	if r.malformed != nil {
-		u.Malformed = &deagg.FormatError{SequenceNumber: u.SequenceNumber, SubSequenceNumber: u.SubSequenceNumber, Offset: -1, Err: r.malformed}
-	}
+func (d *deaggregation) finishedRecord(r *recordio.Record) error {
+	u := r.UserRecord()
 	d.position = append(append(d.position[:0], u.SequenceNumber...), ':')
 	d.position = strconv.AppendInt(d.position, u.SubSequenceNumber, 10)
-	judged := deagg.StoredRecord{SequenceNumber: alias(d.position)}
+	judged := deagg.StoredRecord{SequenceNumber: unsafe.String(unsafe.SliceData(d.position), len(d.position))}
 	if u.Malformed != nil && d.probe != nil {
 		d.probe.After = d.decoder.After
 		for range d.probe.UserRecords(judged) {
-			return d.refuse(r, r.malformed)
+			return d.refuse(r, r.Malformed)
 		}
 	}
 	for range d.decoder.UserRecords(judged) {
 		if u.Malformed != nil {
 			d.malformed++
 		}
-		d.write(&u, r.shardID)
+		d.write(&u, r.ShardID)
 	}
 	return d.out.err
 }

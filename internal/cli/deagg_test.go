@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/internal/recordio"
 )
 
 // run runs kplkit on stdin and returns what it wrote and its exit code.
@@ -92,7 +93,8 @@ func eachLine[T any](t *testing.T, r io.Reader, f func(T)) {
 
 // TestMalformedIsAFormatError: the mark of a line of kplkit deagg that is read again has the type that deagg promises.
 func TestMalformedIsAFormatError(t *testing.T) {
-	for _, kind := range malformations {
+	for _, kind := range []error{deagg.ErrTruncated, deagg.ErrChecksum, deagg.ErrWire, deagg.ErrIndex, deagg.ErrHashKey} {
+		name := recordio.Malformation(kind)
 		d, err := newDeaggregation(deaggOptions{policy: "lossless", data: "base64"}, io.Discard)
 		if err != nil {
 			t.Fatal(err)
@@ -102,14 +104,14 @@ func TestMalformedIsAFormatError(t *testing.T) {
 			got = u.Malformed
 			return b
 		}
-		line := `{"sequence_number":"7","sub_sequence_number":2,"aggregated":true,"data":"","malformed":"` + kind.name + `"}`
+		line := `{"sequence_number":"7","sub_sequence_number":2,"aggregated":true,"data":"","malformed":"` + name + `"}`
 		if err := d.run(t.Context(), Streams{In: strings.NewReader(line), Err: io.Discard}, nil, false); err != errFindings {
-			t.Errorf("%s: %v", kind.name, err)
+			t.Errorf("%s: %v", name, err)
 		}
 		e, ok := got.(*deagg.FormatError)
-		if want := (deagg.FormatError{SequenceNumber: "7", SubSequenceNumber: 2, Offset: -1, Err: kind.err}); !ok || *e != want {
-			t.Errorf("%s: marked by a %T: %v", kind.name, got, got)
-		} else if text := "deagg: stored record 7, user record 2: " + kind.err.Error(); got.Error() != text {
+		if want := (deagg.FormatError{SequenceNumber: "7", SubSequenceNumber: 2, Offset: -1, Err: kind}); !ok || *e != want {
+			t.Errorf("%s: marked by a %T: %v", name, got, got)
+		} else if text := "deagg: stored record 7, user record 2: " + kind.Error(); got.Error() != text {
 			t.Errorf("%q, want %q", got, text)
 		}
 	}
@@ -219,10 +221,13 @@ func TestGzip(t *testing.T) {
 // TestWriteError checks that deagg ends when nobody takes its output.
 func TestWriteError(t *testing.T) {
 	var errs bytes.Buffer
-	in := &endless{text: `{"data":"aGk="}` + "\n", n: 1 << 30}
+	in := strings.NewReader(strings.Repeat(`{"data":"aGk="}`+"\n", 1<<20))
 	code := Run(context.Background(), []string{"deagg"}, Streams{In: in, Out: full{}, Err: &errs})
 	if code != exitFailed || !strings.HasSuffix(errs.String(), "\nkplkit: "+io.ErrShortWrite.Error()+"\n") {
 		t.Errorf("exit code %d: %s", code, &errs)
+	}
+	if in.Len() == 0 {
+		t.Error("it has read all of its input")
 	}
 }
 

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
-	"strings"
 
 	"github.com/kplkit/kplkit/matrix"
 )
@@ -91,14 +89,6 @@ func (d *demo) writeText(out *bytes.Buffer) {
 // verdict is what the usage matrix says of the consumer. The demo's producer writes as the KPL does.
 func (c *demoConsumer) verdict() matrix.Verdict {
 	return matrix.Check(matrix.Today, matrix.Kplkit(), c.plays)
-}
-
-// programName is how to call this program again.
-func programName() string {
-	if path, _ := os.Executable(); strings.Contains(path, "go-build") { // where go run builds
-		return "go run ./cmd/kplkit"
-	}
-	return "kplkit"
 }
 
 const demoSentences = `

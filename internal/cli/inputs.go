@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/kplkit/kplkit/internal/recordio"
 )
 
 // readInputs hands each record of the named inputs to each; without names it reads stdin. What can't be read is told
 // on stderr, and makes errReported the result in the end. An error of each ends it.
 //
 // flush is called before each read that may have to wait, so that what is done can be seen meanwhile.
-func readInputs(ctx context.Context, s Streams, names []string, flush func() error, each func(*record) error) error {
+func readInputs(ctx context.Context, s Streams, names []string, flush func() error, each func(*recordio.Record) error) error {
 	p := newProgress(s)
 	defer p.clear()
 	beforeRead := func(n int64) {
@@ -19,9 +21,9 @@ func readInputs(ctx context.Context, s Streams, names []string, flush func() err
 		p.show(n)
 	}
 	unreadable := false
-	err := readSources(ctx, s, names, beforeRead, func(src *source) (result error) {
+	err := readSources(ctx, s, names, beforeRead, func(src *recordio.Source) (result error) {
 		p.begin(src)
-		readRecords(src, func(r *record, err error) bool {
+		for r, err := range src.Records() {
 			if err == nil {
 				result = each(r)
 			} else if ctx.Err() == nil {
@@ -29,8 +31,10 @@ func readInputs(ctx context.Context, s Streams, names []string, flush func() err
 				p.clear()
 				fmt.Fprintf(s.Err, "kplkit: %v\n", err)
 			}
-			return result == nil && ctx.Err() == nil
-		})
+			if result != nil || ctx.Err() != nil {
+				break
+			}
+		}
 		p.clear()
 		return result
 	})
@@ -42,13 +46,13 @@ func readInputs(ctx context.Context, s Streams, names []string, flush func() err
 
 // readSources hands each of the named inputs to read, opened; without names that is stdin. One that does not open is
 // told on stderr, and makes errReported the result in the end. An error of read ends it.
-func readSources(ctx context.Context, s Streams, names []string, beforeRead func(int64), read func(*source) error) error {
+func readSources(ctx context.Context, s Streams, names []string, beforeRead func(int64), read func(*recordio.Source) error) error {
 	if len(names) == 0 {
 		names = []string{"-"}
 	}
 	var failed error
 	for _, name := range names {
-		src, err := openSource(ctx, name, s.In, beforeRead)
+		src, err := recordio.Open(ctx, name, s.In, beforeRead)
 		var result error
 		if err == nil {
 			result = read(src)

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -13,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/internal/recordio"
 )
 
 func newInspect(s Streams) *cobra.Command {
@@ -66,17 +66,17 @@ func (i *inspection) run(ctx context.Context, args []string) error {
 
 // argument inspects a file, stdin, or what is pasted in place of a file's name.
 func (i *inspection) argument(ctx context.Context, arg string) error {
-	src, err := openSource(ctx, arg, i.s.In, func(int64) {})
+	src, err := recordio.Open(ctx, arg, i.s.In, func(int64) {})
 	if err == nil {
 		defer src.Close()
 		return i.source(ctx, src)
 	}
 	if strings.HasPrefix(arg, "{") || strings.HasPrefix(arg, "[") {
-		return i.source(ctx, &source{Reader: strings.NewReader(arg), name: "argument"})
+		return i.source(ctx, &recordio.Source{Reader: strings.NewReader(arg), Name: "argument"})
 	}
-	data, form, pasted := readPasted([]byte(arg))
+	data, form, pasted := recordio.ParsePasted([]byte(arg))
 	switch {
-	case errors.Is(pasted, errReplaced):
+	case errors.Is(pasted, recordio.ErrReplaced):
 		return pasted
 	case pasted != nil:
 		return fmt.Errorf("no file (%w), and no record as text: %w", err, pasted)
@@ -85,69 +85,42 @@ func (i *inspection) argument(ctx context.Context, arg string) error {
 }
 
 // source inspects the records of an input: JSON, or else one record as text.
-func (i *inspection) source(ctx context.Context, src *source) error {
-	in := bufio.NewReader(src)
-	if start, _ := in.Peek(len(byteOrderMark)); string(start) == byteOrderMark {
-		_, _ = in.Discard(len(byteOrderMark)) // it is there
-	}
-	first, err := skipSpace(in)
+func (i *inspection) source(ctx context.Context, src *recordio.Source) error {
+	isJSON, err := src.StartsJSON()
 	switch {
 	case err == io.EOF:
 		return nil
 	case err != nil:
-		return fmt.Errorf("%s: %w", src.name, err)
-	case first == '{' || first == '[':
-		return i.records(ctx, &source{Reader: in, name: src.name})
+		return fmt.Errorf("%s: %w", src.Name, err)
+	case isJSON:
+		return i.records(ctx, src)
 	}
-	text, err := io.ReadAll(io.LimitReader(in, maxValue+1))
-	if err == nil && len(text) > maxValue {
-		err = errors.New("no JSON, and more than 64 MiB of text")
-	}
-	var data []byte
-	var form string
-	if err == nil {
-		data, form, err = readPasted(text)
-	}
+	data, form, err := src.Pasted()
 	if err != nil {
-		return fmt.Errorf("%s: %w", src.name, err)
+		return fmt.Errorf("%s: %w", src.Name, err)
 	}
 	return i.pasted(data, form)
 }
 
-// skipSpace returns the first byte that is no white space, without taking it.
-func skipSpace(in *bufio.Reader) (byte, error) {
-	for {
-		c, err := in.ReadByte()
-		if err != nil {
-			return 0, err
-		}
-		if !bytes.ContainsRune([]byte(" \t\r\n"), rune(c)) {
-			return c, in.UnreadByte()
-		}
-	}
-}
-
-func (i *inspection) records(ctx context.Context, src *source) (result error) {
-	readRecords(src, func(r *record, err error) bool {
+func (i *inspection) records(ctx context.Context, src *recordio.Source) (result error) {
+	for r, err := range src.Records() {
 		if ctx.Err() != nil {
-			return false
+			break
 		}
 		if err != nil {
 			fmt.Fprintf(i.s.Err, "kplkit: %v\n", err)
 			result = errReported
-			return true
+			continue
 		}
 		if err := i.show(dissect(r)); err != nil {
-			result = err
-			return false
+			return err
 		}
-		return true
-	})
+	}
 	return result
 }
 
 func (i *inspection) pasted(data []byte, form string) error {
-	a := dissect(&record{StoredRecord: deagg.StoredRecord{Data: data}})
+	a := dissect(&recordio.Record{StoredRecord: deagg.StoredRecord{Data: data}})
 	a.ReadAs = form
 	return i.show(a)
 }

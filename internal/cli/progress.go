@@ -4,13 +4,15 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/kplkit/kplkit/internal/recordio"
 )
 
 // progress tells on a terminal how far an input has been read. It stays silent for the first second, and where
 // stderr is no terminal or stdout is one too.
 type progress struct {
 	w             io.Writer // nil: silent
-	src           *source
+	src           *recordio.Source
 	started, next time.Time
 	shown         bool
 }
@@ -23,7 +25,7 @@ func newProgress(s Streams) *progress {
 }
 
 // begin starts over with the next input.
-func (p *progress) begin(src *source) {
+func (p *progress) begin(src *recordio.Source) {
 	p.src, p.started = src, time.Now()
 	p.next = p.started.Add(time.Second)
 }
@@ -35,7 +37,7 @@ func (p *progress) show(n int64) {
 		return
 	}
 	p.next, p.shown = now.Add(time.Second/5), true
-	fmt.Fprintf(p.w, "\r\x1b[K%s", progressLine(p.src.name, n, p.src.size, now.Sub(p.started)))
+	fmt.Fprintf(p.w, "\r\x1b[K%s", progressLine(p.src.Name, n, p.src.Size, now.Sub(p.started)))
 }
 
 func progressLine(name string, n, size int64, elapsed time.Duration) string {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kplkit/kplkit/internal/recordio"
 	"github.com/kplkit/kplkit/producer"
 )
 
@@ -89,10 +90,10 @@ func (u *putStatus) end() {
 	u.tell(io.Discard, nil)
 }
 
-func (u *putStatus) begin(src *source) {
+func (u *putStatus) begin(src *recordio.Source) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.size, u.read = src.size, 0
+	u.size, u.read = src.Size, 0
 }
 
 func (u *putStatus) haveRead(n int64) {

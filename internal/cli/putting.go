@@ -17,6 +17,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
+	"github.com/kplkit/kplkit/internal/recordio"
 	"github.com/kplkit/kplkit/producer"
 )
 
@@ -79,7 +80,7 @@ func (p *putting) run(ctx context.Context, client *kinesis.Client, stream string
 	defer stop()
 	p.stop = stop
 	s := Streams{In: p.s.In, Out: p.s.Out, Err: p.status}
-	err = readSources(reading, s, names, p.status.haveRead, func(src *source) error {
+	err = readSources(reading, s, names, p.status.haveRead, func(src *recordio.Source) error {
 		p.status.begin(src)
 		if p.o.lines {
 			return p.lines(reading, src)
@@ -128,36 +129,35 @@ func (p *putting) result(ctx context.Context, err error) error {
 
 // records puts the records of an input in JSON, up to the first that can't be read: what follows then might be
 // anything, and what is put stays put.
-func (p *putting) records(ctx context.Context, src *source) (result error) {
-	readRecords(src, func(r *record, err error) bool {
-		if err == nil && ctx.Err() == nil {
-			p.put(ctx, place{file: r.file, line: r.line}, producer.Record{
-				PartitionKey: strings.Clone(r.PartitionKey), ExplicitHashKey: strings.Clone(r.explicitHashKey), Data: bytes.Clone(r.Data),
-			})
-			return true
+func (p *putting) records(ctx context.Context, src *recordio.Source) error {
+	for r, err := range src.Records() {
+		if ctx.Err() != nil {
+			break
 		}
-		if at := new(lineError); ctx.Err() == nil && errors.As(err, &at) {
-			read := p.next(place{file: at.file, line: at.line})
+		if at := new(recordio.LineError); errors.As(err, &at) {
+			read := p.next(place{file: at.File, line: at.Line})
 			if read.n == 1 && !errors.As(err, new(*fs.PathError)) {
-				at.err = fmt.Errorf("%w (lines of text need --lines)", at.err)
+				at.Err = fmt.Errorf("%w (lines of text need --lines)", at.Err)
 			}
-			p.failed(read, endsReading(at.err))
-			result = errReported
+			p.failed(read, endsReading(at.Err))
+			return errReported
 		}
-		return false
-	})
-	return result
+		p.put(ctx, place{file: r.File, line: r.Line}, producer.Record{
+			PartitionKey: strings.Clone(r.PartitionKey), ExplicitHashKey: strings.Clone(r.ExplicitHashKey), Data: bytes.Clone(r.Data),
+		})
+	}
+	return nil
 }
 
 // lines puts the lines of an input.
-func (p *putting) lines(ctx context.Context, src *source) error {
-	in := bufio.NewReaderSize(src, readSize)
+func (p *putting) lines(ctx context.Context, src *recordio.Source) error {
+	in := bufio.NewReaderSize(src, 64<<10)
 	for n := 1; ; n++ {
 		line, err := readLine(in)
 		if ctx.Err() != nil || err == io.EOF {
 			return nil
 		}
-		at := place{file: src.name, line: n}
+		at := place{file: src.Name, line: n}
 		switch {
 		case err == errLineTooLong:
 			p.failed(p.next(at), err)

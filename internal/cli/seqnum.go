@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/kplkit/kplkit/internal/recordio"
 	"github.com/kplkit/kplkit/seqnum"
 )
 
@@ -163,7 +164,7 @@ left out. If a line is no position, nothing is written.`,
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			positions, err := readPositions(&interruptible{ctx: ctx, r: s.In}, s.Err)
+			positions, err := readPositions(recordio.Interruptible(ctx, s.In), s.Err)
 			switch {
 			case ctx.Err() != nil:
 				return errInterrupted

@@ -1,27 +1,28 @@
-package cli
+package recordio
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// recordReader reads the records of one input, in whichever of the forms they come: JSON lines, and documents
+// reader reads the records of one input, in whichever of the forms they come: JSON lines, and documents
 // that hold arrays of records, one after the other. It holds a record at a time, never a document.
 //
 // A record that can't be read is an error, and the next one follows. After JSON that does not parse it goes on
 // with the next line or, in a document over several lines, with the next element or document.
-type recordReader struct {
+type reader struct {
 	tape  *tape
 	dec   jsontext.Decoder
 	base  int64 // where in the input dec began
 	draft draft
-	rec   record
+	rec   Record
 	text  []byte // scratch of the value that is being read
-	yield func(*record, error) bool
+	yield func(*Record, error) bool
 
 	// After an error in the middle of a document that spans lines: what follows is searched line by line for an
 	// object or array that is indented no deeper than searchIndent.
@@ -32,34 +33,37 @@ type recordReader struct {
 	noFast bool // for tests: take the general way always
 }
 
-// lineError is an error that has a place in a file.
-type lineError struct {
-	file string
-	line int
-	err  error
+// LineError is an error that has a place in a file. It is written FILE:LINE: ERROR.
+type LineError struct {
+	File string // the Source's Name
+	Line int    // from 1
+	Err  error
 }
 
-func (e *lineError) Error() string { return fmt.Sprintf("%s:%d: %v", e.file, e.line, e.err) }
-func (e *lineError) Unwrap() error { return e.err }
+func (e *LineError) Error() string { return fmt.Sprintf("%s:%d: %v", e.File, e.Line, e.Err) }
+func (e *LineError) Unwrap() error { return e.Err }
 
 // errStop tells the walk through a document that nobody wants more.
 var errStop = errors.New("stop")
 
-// readRecords hands each record of s to yield, and what can't be read as an error, until the end of s, an error of
-// reading, or yield returns false.
-func readRecords(s *source, yield func(*record, error) bool) {
-	r := &recordReader{tape: newTape(s)}
-	r.yield = func(rec *record, err error) bool {
-		if err != nil {
-			return yield(nil, &lineError{s.name, r.tape.line, err})
+// Records returns the records of s in order: JSON lines, or documents that hold them. What can't be read comes as a
+// *LineError in its place, and the next record follows; an error of reading s is the last. A record is valid until the
+// next one is asked for.
+func (s *Source) Records() iter.Seq2[*Record, error] {
+	return func(yield func(*Record, error) bool) {
+		r := &reader{tape: newTape(s)}
+		r.yield = func(rec *Record, err error) bool {
+			if err != nil {
+				return yield(nil, &LineError{s.Name, r.tape.line, err})
+			}
+			rec.File = s.Name
+			return yield(rec, nil)
 		}
-		rec.file = s.name
-		return yield(rec, nil)
+		r.run()
 	}
-	r.run()
 }
 
-func (r *recordReader) run() {
+func (r *reader) run() {
 	r.skipByteOrderMark()
 	for r.findValue() {
 		if !r.noFast && r.fastRecord() {
@@ -88,7 +92,7 @@ func (r *recordReader) run() {
 // byteOrderMark is what Windows programs put before UTF-8.
 const byteOrderMark = "\xef\xbb\xbf"
 
-func (r *recordReader) skipByteOrderMark() {
+func (r *reader) skipByteOrderMark() {
 	for len(r.tape.rest()) < len(byteOrderMark) && r.tape.fill() == nil {
 	}
 	if bytes.HasPrefix(r.tape.rest(), []byte(byteOrderMark)) {
@@ -98,7 +102,7 @@ func (r *recordReader) skipByteOrderMark() {
 }
 
 // findValue moves to the start of the next value. It returns false at the end of the input.
-func (r *recordReader) findValue() bool {
+func (r *reader) findValue() bool {
 	t := r.tape
 	for {
 		c, ok := t.peek()
@@ -122,7 +126,7 @@ func (r *recordReader) findValue() bool {
 
 // recover reports an error that ended the walk through a value, and moves to where reading can go on.
 // It returns false if nothing more is to be read.
-func (r *recordReader) recover(err error) bool {
+func (r *reader) recover(err error) bool {
 	t := r.tape
 	var syntax *jsontext.SyntacticError
 	switch {
@@ -163,7 +167,7 @@ func syntaxMessage(e *jsontext.SyntacticError, line int, elsewhere bool) error {
 }
 
 // value walks through the next value: a record, or something that holds records.
-func (r *recordReader) value() error {
+func (r *reader) value() error {
 	switch r.dec.PeekKind() {
 	case '{':
 		return r.object()
@@ -176,7 +180,7 @@ func (r *recordReader) value() error {
 	return r.deliver(errNoRecord)
 }
 
-func (r *recordReader) array() error {
+func (r *reader) array() error {
 	if _, err := r.dec.ReadToken(); err != nil {
 		return err
 	}
@@ -195,13 +199,13 @@ func (r *recordReader) array() error {
 }
 
 // markElement moves the mark of the tape to the element of an array that comes next.
-func (r *recordReader) markElement() {
+func (r *reader) markElement() {
 	r.tape.advanceTo(r.base + r.dec.InputOffset())
 	rest := r.tape.rest()
 	r.tape.advance(len(rest) - len(bytes.TrimLeft(rest, ", \t\r\n")))
 }
 
-func (r *recordReader) object() error {
+func (r *reader) object() error {
 	if _, err := r.dec.ReadToken(); err != nil {
 		return err
 	}
@@ -214,8 +218,8 @@ func (r *recordReader) object() error {
 }
 
 // deliver hands on the record, or what is wrong with it.
-func (r *recordReader) deliver(err error) error {
-	r.rec.line = r.tape.line
+func (r *reader) deliver(err error) error {
+	r.rec.Line = r.tape.line
 	rec := &r.rec
 	if err != nil {
 		rec = nil
@@ -228,7 +232,7 @@ func (r *recordReader) deliver(err error) error {
 
 // fields reads the rest of an object into the draft. It reports whether the object is a document that held records,
 // which are delivered then. An object nested in a record is none.
-func (r *recordReader) fields(nested bool) (document bool, err error) {
+func (r *reader) fields(nested bool) (document bool, err error) {
 	for {
 		if kind := r.dec.PeekKind(); kind == '}' || kind == 0 {
 			_, err := r.dec.ReadToken()
@@ -255,7 +259,7 @@ func (r *recordReader) fields(nested bool) (document bool, err error) {
 }
 
 // field reads the value of a field into the draft.
-func (r *recordReader) field(f field) error {
+func (r *reader) field(f field) error {
 	kind := r.dec.PeekKind()
 	switch {
 	case kind == '{' && (f == nestedField || f == metadataField):
@@ -291,7 +295,7 @@ func (r *recordReader) field(f field) error {
 	return nil
 }
 
-func (r *recordReader) ancestors() error {
+func (r *reader) ancestors() error {
 	if _, err := r.dec.ReadToken(); err != nil {
 		return err
 	}

@@ -1,4 +1,13 @@
-package cli
+// Package recordio reads records from files and pipes in all the forms in which people have them, and writes user
+// records as JSON lines.
+//
+//	src, err := recordio.Open(ctx, "capture.jsonl.gz", nil, func(int64) {})
+//	…
+//	defer src.Close()
+//	for r, err := range src.Records() {
+//		…
+//	}
+package recordio
 
 import (
 	"bufio"
@@ -10,33 +19,33 @@ import (
 	"os"
 )
 
-// source is one opened input: a file, or stdin for the name "-". Read returns what is in it, unpacked if it is gzip.
-type source struct {
+// Source is one input. Read returns what is in it.
+type Source struct {
 	io.Reader
-	name string // for messages
-	size int64  // of a regular file as it is on disk, else 0
+	Name string // for messages
+	Size int64  // in bytes of a regular file as it is on disk, else 0
 	file *os.File
 }
 
-// openSource opens the input name. Before each read that may wait, beforeRead is told how many bytes of it have been
-// read so far. A read that waits ends when ctx does.
-func openSource(ctx context.Context, name string, stdin io.Reader, beforeRead func(int64)) (*source, error) {
-	s := &source{name: name}
+// Open opens the file name, or stdin for the name "-", and unpacks it if it is gzip. Before each read that may wait,
+// beforeRead is called with the number of bytes read so far, before unpacking. Opening and reading end when ctx does.
+func Open(ctx context.Context, name string, stdin io.Reader, beforeRead func(int64)) (*Source, error) {
+	s := &Source{Name: name}
 	raw := stdin
 	if name == "-" {
-		s.name = "stdin"
+		s.Name = "stdin"
 		if f, ok := stdin.(*os.File); ok {
-			s.size = regularSize(f)
+			s.Size = regularSize(f)
 		}
 	} else {
 		f, err := openFile(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		raw, s.file, s.size = f, f, regularSize(f)
+		raw, s.file, s.Size = f, f, regularSize(f)
 	}
-	if s.size == 0 {
-		raw = &interruptible{ctx: ctx, r: raw}
+	if s.Size == 0 {
+		raw = Interruptible(ctx, raw)
 	}
 	buffered := bufio.NewReaderSize(&watched{r: raw, before: beforeRead}, readSize)
 	s.Reader = buffered
@@ -44,7 +53,7 @@ func openSource(ctx context.Context, name string, stdin io.Reader, beforeRead fu
 		unzip, err := gzip.NewReader(buffered)
 		if err != nil {
 			s.Close()
-			return nil, fmt.Errorf("%s: %w", s.name, gzipError(err))
+			return nil, fmt.Errorf("%s: %w", s.Name, gzipError(err))
 		}
 		s.Reader = unzipped{unzip}
 	}
@@ -70,8 +79,8 @@ func openFile(ctx context.Context, name string) (*os.File, error) {
 	}
 }
 
-// Close closes the file; stdin is not ours to close.
-func (s *source) Close() {
+// Close closes the file that Open opened; stdin is not ours to close.
+func (s *Source) Close() {
 	if s.file != nil {
 		s.file.Close() // only read from: nothing to lose
 	}
@@ -121,7 +130,10 @@ func (w *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// interruptible gives up waiting for r when ctx is done. The read that it leaves behind ends with the process.
+// Interruptible returns a reader of r that gives up waiting for it when ctx is done. The read that it leaves behind ends
+// with the process.
+func Interruptible(ctx context.Context, r io.Reader) io.Reader { return &interruptible{ctx: ctx, r: r} }
+
 type interruptible struct {
 	ctx     context.Context
 	r       io.Reader

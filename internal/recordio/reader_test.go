@@ -1,4 +1,4 @@
-package cli
+package recordio
 
 import (
 	"bytes"
@@ -11,42 +11,41 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// read returns what readRecords makes of an input, a record or an error a line.
+// read returns what Records makes of an input, a record or an error a line.
 func read(input io.Reader) []string {
 	var got []string
-	readRecords(&source{Reader: input, name: "f"}, func(r *record, err error) bool {
+	for r, err := range (&Source{Reader: input, Name: "f"}).Records() {
 		if err != nil {
 			got = append(got, err.Error())
 		} else {
 			got = append(got, describe(r))
 		}
-		return true
-	})
+	}
 	return got
 }
 
-func describe(r *record) string {
-	s := fmt.Sprintf("%d: %s", r.line, r.SequenceNumber)
-	if r.finished {
-		s += fmt.Sprintf(":%d", r.subSequenceNumber)
+func describe(r *Record) string {
+	s := fmt.Sprintf("%d: %s", r.Line, r.SequenceNumber)
+	if r.Finished {
+		s += fmt.Sprintf(":%d", r.SubSequenceNumber)
 	}
 	s += fmt.Sprintf(" %q=%q", r.PartitionKey, r.Data)
-	if r.shardID != "" {
-		s += " " + r.shardID
+	if r.ShardID != "" {
+		s += " " + r.ShardID
 	}
 	if !r.ArrivalTime.IsZero() {
 		s += " @" + string(appendSeconds(nil, r.ArrivalTime))
 	}
-	if r.hashRange.IsValid() {
-		s += " " + r.hashRange.String()
+	if r.HashRange.IsValid() {
+		s += " " + r.HashRange.String()
 	}
-	if r.hasAncestors {
-		s += fmt.Sprint(" ", r.ancestors)
+	if r.HasAncestors {
+		s += fmt.Sprint(" ", r.Ancestors)
 	}
-	if r.explicitHashKey != "" {
-		s += " ehk=" + r.explicitHashKey
+	if r.ExplicitHashKey != "" {
+		s += " ehk=" + r.ExplicitHashKey
 	}
-	if r.last {
+	if r.Last {
 		s += " last"
 	}
 	return s
@@ -208,7 +207,7 @@ want 6:  ""="hi"`},
 {"data":"","sub_sequence_number":-1}
 {"data":"","partition_key":{"a":1}}
 want f:1: the sequence number is no string
-want f:2: starting_hash_key and ending_hash_key: hashkey: range starts at 5, behind its end 4
+want f:2: starting_hash_key and ending_hash_key: hashkey: range starts at 5, after its end 4
 want f:3: starting_hash_key and ending_hash_key: hashkey: not a hash key: empty (end of a range)
 want f:4: ancestor_ranges holds something else than texts START-END
 want f:5: ancestor_ranges is no list of texts START-END
@@ -285,15 +284,14 @@ func TestConstantMemory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			records := 0
 			grown := heapGrowth(func(sample func()) {
-				readRecords(&source{Reader: input}, func(r *record, err error) bool {
+				for _, err := range (&Source{Reader: input}).Records() {
 					if err != nil {
 						t.Fatal(err)
 					}
 					if records++; records%500 == 0 {
 						sample()
 					}
-					return true
-				})
+				}
 			})
 			if records != n {
 				t.Errorf("%d records, want %d", records, n)
@@ -355,10 +353,10 @@ func (o *oneByOne) Read(p []byte) (int, error) {
 // general reads as if nothing could be read the fast way.
 func general(input []byte) []string {
 	var got []string
-	r := &recordReader{tape: newTape(bytes.NewReader(input)), noFast: true}
-	r.yield = func(rec *record, err error) bool {
+	r := &reader{tape: newTape(bytes.NewReader(input)), noFast: true}
+	r.yield = func(rec *Record, err error) bool {
 		if err != nil {
-			got = append(got, (&lineError{"f", r.tape.line, err}).Error())
+			got = append(got, (&LineError{"f", r.tape.line, err}).Error())
 		} else {
 			got = append(got, describe(rec))
 		}

@@ -1,10 +1,10 @@
-package cli
+package recordio
 
 import "bytes"
 
 // fastRecord reads the record at the mark if it is what nearly all input consists of: an object of plain strings and
 // numbers on one line. It leaves anything else, and anything that is wrong, to the general way; the two agree.
-func (r *recordReader) fastRecord() bool {
+func (r *reader) fastRecord() bool {
 	for {
 		r.draft.reset()
 		n := r.draft.scan(r.tape.rest())
@@ -14,7 +14,7 @@ func (r *recordReader) fastRecord() bool {
 		if n < 0 || r.draft.finish(&r.rec) != nil {
 			return false
 		}
-		r.rec.line = r.tape.line
+		r.rec.Line = r.tape.line
 		r.tape.advance(n)
 		return true
 	}

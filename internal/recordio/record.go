@@ -1,4 +1,4 @@
-package cli
+package recordio
 
 import (
 	"encoding/base64"
@@ -14,26 +14,45 @@ import (
 	"github.com/kplkit/kplkit/deagg/hashkey"
 )
 
-// record is one record of an input. Its strings and data are valid until the next one is read.
-type record struct {
+// Record is one record of an input. Its strings and data are valid until the next one is read.
+type Record struct {
 	deagg.StoredRecord
-	shardID      string
-	hashRange    hashkey.Range   // zero where the input has none
-	ancestors    []hashkey.Range // as far as hasAncestors
-	hasAncestors bool
-	file         string
-	line         int // where it begins in its file
+	ShardID      string          // "" where the input has none
+	HashRange    hashkey.Range   // of the shard; zero where the input has none
+	Ancestors    []hashkey.Range // as far as HasAncestors
+	HasAncestors bool
+	File         string // the Source's Name
+	Line         int    // where it begins there, from 1
 
-	// finished tells that the record was taken out of its aggregate before, and has what follows.
-	finished          bool
-	subSequenceNumber int64
-	explicitHashKey   string
-	last              bool
-	malformed         error // what was wrong with it, one of deagg's kinds, for one that is counted again
+	ExplicitHashKey string // "" where the input has none
+
+	// Finished says that the record was taken out of its aggregate before, and has what follows.
+	Finished          bool
+	SubSequenceNumber int64
+	Last              bool
+	Malformed         error // what was wrong with it, one of deagg's kinds, for one that is counted again
 }
 
-// at returns err with the place of r.
-func (r *record) at(err error) error { return &lineError{r.file, r.line, err} }
+// At returns err with the place of r, as a *LineError.
+func (r *Record) At(err error) error { return &LineError{r.File, r.Line, err} }
+
+// UserRecord returns a Finished record as the user record that it is. It shares the memory of r.
+func (r *Record) UserRecord() deagg.UserRecord {
+	u := deagg.UserRecord{
+		SequenceNumber:    r.SequenceNumber,
+		SubSequenceNumber: r.SubSequenceNumber,
+		PartitionKey:      r.PartitionKey,
+		ExplicitHashKey:   r.ExplicitHashKey,
+		Data:              r.Data,
+		ArrivalTime:       r.ArrivalTime,
+		Aggregated:        true,
+		Last:              r.Last,
+	}
+	if r.Malformed != nil {
+		u.Malformed = &deagg.FormatError{SequenceNumber: u.SequenceNumber, SubSequenceNumber: u.SubSequenceNumber, Offset: -1, Err: r.Malformed}
+	}
+	return u
+}
 
 // field is what a key of a JSON object means in the forms that are read.
 type field uint8
@@ -189,28 +208,28 @@ var errNoRecord = errors.New("no record in this JSON: expected an object with da
 	"(get-records output, or a Lambda event of Kinesis, Firehose or Kinesis Data Analytics)")
 
 // finish makes the record of what was collected.
-func (d *draft) finish(r *record) error {
+func (d *draft) finish(r *Record) error {
 	if d.err == nil && !d.hasData {
 		d.err = errNoRecord
 	}
-	*r = record{
+	*r = Record{
 		StoredRecord: deagg.StoredRecord{
 			SequenceNumber: d.text(sequenceNumberField),
 			PartitionKey:   d.text(partitionKeyField),
 			Data:           d.data,
 			ArrivalTime:    d.arrival(),
 		},
-		shardID:         d.text(shardIDField),
-		explicitHashKey: d.text(explicitHashKeyField),
-		last:            d.last,
-		ancestors:       d.ancestors,
-		hasAncestors:    d.hasAncestors,
+		ShardID:         d.text(shardIDField),
+		ExplicitHashKey: d.text(explicitHashKeyField),
+		Last:            d.last,
+		Ancestors:       d.ancestors,
+		HasAncestors:    d.hasAncestors,
 	}
-	if id, _, ok := strings.Cut(d.text(eventIDField), ":"); ok && r.shardID == "" {
-		r.shardID = id
+	if id, _, ok := strings.Cut(d.text(eventIDField), ":"); ok && r.ShardID == "" {
+		r.ShardID = id
 	}
 	d.decodeKey(partitionKeyBase64Field, &d.partitionKey, &r.PartitionKey)
-	d.decodeKey(explicitHashKeyBase64Field, &d.explicitHashKey, &r.explicitHashKey)
+	d.decodeKey(explicitHashKeyBase64Field, &d.explicitHashKey, &r.ExplicitHashKey)
 	d.finishRange(r)
 	d.finishSubSequenceNumber(r)
 	return d.err
@@ -234,7 +253,7 @@ func (d *draft) decodeKey(f field, buf *[]byte, key *string) {
 	*key = alias(*buf)
 }
 
-func (d *draft) finishRange(r *record) {
+func (d *draft) finishRange(r *Record) {
 	start, end := d.texts[startingHashKeyField], d.texts[endingHashKeyField]
 	switch c := &d.ranges; {
 	case start == nil && end == nil:
@@ -247,12 +266,12 @@ func (d *draft) finishRange(r *record) {
 		}
 		*c = rangeCache{string(start), string(end), parsed}
 	}
-	r.hashRange = d.ranges.parsed
+	r.HashRange = d.ranges.parsed
 }
 
 // finishSubSequenceNumber tells finished user records from stored ones. Firehose has an empty sub-sequence number
 // for what was no aggregate.
-func (d *draft) finishSubSequenceNumber(r *record) {
+func (d *draft) finishSubSequenceNumber(r *Record) {
 	text := d.text(subSequenceNumberField)
 	if text == "" || d.notAggregate {
 		return
@@ -261,20 +280,20 @@ func (d *draft) finishSubSequenceNumber(r *record) {
 	if err != nil {
 		d.fail("the sub-sequence number is no number of 0 to 2^63-1")
 	}
-	r.finished, r.subSequenceNumber, r.malformed = true, int64(sub), malformedAs(d.text(malformedField))
+	r.Finished, r.SubSequenceNumber, r.Malformed = true, int64(sub), malformedAs(d.text(malformedField))
 }
 
 // addAncestor takes an element of ancestor_ranges.
 func (d *draft) addAncestor(text string) {
-	r, err := parseRange(text)
+	r, err := ParseRange(text)
 	if err != nil {
 		d.fail("ancestor_ranges: %w", err)
 	}
 	d.ancestors = append(d.ancestors, r)
 }
 
-// parseRange reads START-END, both included, in decimal.
-func parseRange(text string) (hashkey.Range, error) {
+// ParseRange reads the hash key range START-END, both included, in decimal.
+func ParseRange(text string) (hashkey.Range, error) {
 	start, end, ok := strings.Cut(text, "-")
 	if !ok {
 		return hashkey.Range{}, fmt.Errorf("%.80q is not START-END", text)
@@ -345,8 +364,8 @@ func decodeBase64(dst, text []byte) ([]byte, error) {
 	if err == nil {
 		return dst, nil
 	}
-	if hasReplacement(text) {
-		return dst, fmt.Errorf("not base64: %w", errReplaced)
+	if HasReplacement(text) {
+		return dst, fmt.Errorf("not base64: %w", ErrReplaced)
 	}
 	var corrupt base64.CorruptInputError
 	if errors.As(err, &corrupt) && int(corrupt) < len(text) {

@@ -1,27 +1,62 @@
-package cli
+package recordio
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/kplkit/kplkit/deagg"
 )
 
-var errReplaced = errors.New("a UTF-8 decoder has put replacement characters (U+FFFD) for the bytes that are no UTF-8: " +
+// ErrReplaced says that a record went through a program that took its bytes for text.
+var ErrReplaced = errors.New("a UTF-8 decoder has put replacement characters (U+FFFD) for the bytes that are no UTF-8: " +
 	"they are lost, and this can't be undone; take the record again as bytes, base64 or hex")
 
-// readPasted reads the bytes of a record from what people paste: base64, standard or URL-safe, wrapped or not, padded
+// StartsJSON reports whether s goes on with a JSON object or array. It takes a byte order mark and white space before
+// that, and returns io.EOF if there is nothing else.
+func (s *Source) StartsJSON() (bool, error) {
+	in := bufio.NewReader(s.Reader)
+	s.Reader = in
+	if start, _ := in.Peek(len(byteOrderMark)); string(start) == byteOrderMark {
+		_, _ = in.Discard(len(byteOrderMark)) // it is there
+	}
+	for {
+		c, err := in.ReadByte()
+		if err != nil {
+			return false, err
+		}
+		if !bytes.ContainsRune([]byte(" \t\r\n"), rune(c)) {
+			return c == '{' || c == '[', in.UnreadByte()
+		}
+	}
+}
+
+// Pasted reads what is left of s, 64 MiB at most, as ParsePasted does.
+func (s *Source) Pasted() (data []byte, form string, err error) {
+	text, err := io.ReadAll(io.LimitReader(s, maxValue+1))
+	if err == nil && len(text) > maxValue {
+		err = errors.New("no JSON, and more than 64 MiB of text")
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return ParsePasted(text)
+}
+
+// ParsePasted reads the bytes of a record from what people paste: base64, standard or URL-safe, wrapped or not, padded
 // or not; hex, with blanks, colons, commas or 0x; or the bytes themselves, if they start as an aggregate does.
-// form tells which it was. What could be both is read as hex: only hex digits, and an even count of them.
-func readPasted(text []byte) (data []byte, form string, err error) {
+// form says which it was: "base64", "hex" or "bytes". What could be both is read as hex: only hex digits, and an even
+// count of them. Damage by replacement characters is ErrReplaced.
+func ParsePasted(text []byte) (data []byte, form string, err error) {
 	if deagg.HasMagic(text) {
 		return text, "bytes", nil
 	}
-	if hasReplacement(text) || bytes.Contains(bytes.ToLower(text), []byte(`\ufffd`)) {
-		return nil, "", errReplaced
+	if HasReplacement(text) || bytes.Contains(bytes.ToLower(text), []byte(`\ufffd`)) {
+		return nil, "", ErrReplaced
 	}
 	text = bytes.Trim(text, "\"' \t\r\n")
 	if len(text) == 0 {
@@ -34,8 +69,8 @@ func readPasted(text []byte) (data []byte, form string, err error) {
 	return data, "base64", err
 }
 
-// hasReplacement reports whether b holds U+FFFD itself, and not only bytes that are no UTF-8.
-func hasReplacement(b []byte) bool { return bytes.Contains(b, []byte("\ufffd")) }
+// HasReplacement reports whether b holds U+FFFD itself, and not only bytes that are no UTF-8.
+func HasReplacement(b []byte) bool { return bytes.Contains(b, []byte("\ufffd")) }
 
 func readHex(text []byte) ([]byte, bool) {
 	digits := make([]byte, 0, len(text))

@@ -1,4 +1,4 @@
-package cli
+package recordio
 
 import (
 	"encoding/base64"
@@ -10,12 +10,13 @@ import (
 	"github.com/kplkit/kplkit/deagg"
 )
 
-// appendUserRecord appends u as a line of JSON. A partition key or an explicit hash key that is no UTF-8, and data
-// that should be text and is none, go by another name, NAME_base64: nothing is replaced.
-func appendUserRecord(b []byte, u *deagg.UserRecord, shardID string, asText bool) []byte {
+// AppendUserRecord appends u as a line of JSON, without a shard_id if shardID is empty; asText writes data as text
+// instead of base64. A partition key or an explicit hash key that is no UTF-8, and data that should be text and is none,
+// go by another name, NAME_base64: nothing is replaced.
+func AppendUserRecord(b []byte, u *deagg.UserRecord, shardID string, asText bool) []byte {
 	b = append(b, `{"v":1`...)
-	b = appendTextField(b, `,"shard_id":`, shardID)
-	b = appendTextField(b, `,"sequence_number":`, u.SequenceNumber)
+	b = AppendText(b, `,"shard_id":`, shardID)
+	b = AppendText(b, `,"sequence_number":`, u.SequenceNumber)
 	b = append(b, `,"sub_sequence_number":`...)
 	b = strconv.AppendInt(b, u.SubSequenceNumber, 10)
 	b = append(b, `,"aggregated":`...)
@@ -27,10 +28,10 @@ func appendUserRecord(b []byte, u *deagg.UserRecord, shardID string, asText bool
 		b = appendSeconds(b, u.ArrivalTime)
 	}
 	if utf8.ValidString(u.PartitionKey) {
-		b = appendTextField(b, `,"partition_key":`, u.PartitionKey)
+		b = AppendText(b, `,"partition_key":`, u.PartitionKey)
 	} else {
 		b = append(b, `,"partition_key_base64":`...)
-		b = appendBase64(b, []byte(u.PartitionKey))
+		b = AppendBase64(b, []byte(u.PartitionKey))
 	}
 	b = append(b, `,"explicit_hash_key":`...)
 	switch {
@@ -40,33 +41,36 @@ func appendUserRecord(b []byte, u *deagg.UserRecord, shardID string, asText bool
 		b = appendJSONString(b, u.ExplicitHashKey)
 	default:
 		b = append(b, `null,"explicit_hash_key_base64":`...)
-		b = appendBase64(b, []byte(u.ExplicitHashKey))
+		b = AppendBase64(b, []byte(u.ExplicitHashKey))
 	}
 	switch {
 	case !asText:
 		b = append(b, `,"data":`...)
-		b = appendBase64(b, u.Data)
+		b = AppendBase64(b, u.Data)
 	case utf8.Valid(u.Data):
 		b = append(b, `,"data":`...)
 		b = appendJSONString(b, alias(u.Data))
 	default:
 		b = append(b, `,"data_base64":`...)
-		b = appendBase64(b, u.Data)
+		b = AppendBase64(b, u.Data)
 	}
 	if u.Malformed != nil {
-		b = appendTextField(b, `,"malformed":`, malformation(u.Malformed))
+		b = AppendText(b, `,"malformed":`, Malformation(u.Malformed))
 	}
 	return append(b, "}\n"...)
 }
 
-func appendTextField(b []byte, key, value string) []byte {
+// AppendText appends a field of a JSON object, unless value is empty. key is all that comes before the value, as in
+// `,"shard_id":`. What is no UTF-8 in the value becomes replacement characters.
+func AppendText(b []byte, key, value string) []byte {
 	if value == "" {
 		return b
 	}
 	return appendJSONString(append(b, key...), value)
 }
 
-func appendBase64(b, data []byte) []byte {
+// AppendBase64 appends data as a JSON string in base64.
+func AppendBase64(b, data []byte) []byte {
 	b = append(b, '"')
 	b = base64.StdEncoding.AppendEncode(b, data)
 	return append(b, '"')
@@ -148,8 +152,8 @@ var malformations = [...]struct {
 	{deagg.ErrWire, "wire"},
 }
 
-// malformation is the one word for what is wrong with an aggregate.
-func malformation(err error) string {
+// Malformation returns the one word for err, which says what is wrong with an aggregate.
+func Malformation(err error) string {
 	for _, kind := range malformations {
 		if errors.Is(err, kind.err) {
 			return kind.name

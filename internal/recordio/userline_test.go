@@ -1,4 +1,4 @@
-package cli
+package recordio
 
 import (
 	"encoding/base64"
@@ -32,7 +32,7 @@ func FuzzUserRecord(f *testing.F) {
 			DataBase64    []byte      `json:"data_base64"`
 			Arrival       json.Number `json:"approximate_arrival_timestamp"`
 		}
-		line := appendUserRecord(nil, &u, shard, asText)
+		line := AppendUserRecord(nil, &u, shard, asText)
 		if err := json.Unmarshal(line, &got); err != nil {
 			t.Fatalf("%q: %v", line, err)
 		}
