@@ -16,7 +16,7 @@ var (
 	ErrChecksum  = errors.New("checksum mismatch")              // the MD5 at its end is not that of its protobuf bytes
 	ErrWire      = errors.New("not a valid protobuf message")   // its protobuf bytes are damaged, or a required field is missing
 	ErrIndex     = errors.New("index out of its key table")     // a user record refers to a key that is not there
-	ErrHashKey   = errors.New("explicit hash key is no number") // under the KCL policy
+	ErrHashKey   = errors.New("explicit hash key is not a number") // under the KCL policy
 )
 
 // FormatError says what is wrong with an aggregated record, and where.

@@ -187,7 +187,7 @@ var putCases = []kinesisCase{
 		in.ExplicitHashKey = aws.String("340282366920938463463374607431768211456")
 	})},
 	{"PutRecord", "explicit hash key with a leading zero", validation, putWith(func(in *kinesis.PutRecordInput) { in.ExplicitHashKey = aws.String("007") })},
-	{"PutRecord", "explicit hash key that is no number", validation, putWith(func(in *kinesis.PutRecordInput) { in.ExplicitHashKey = aws.String("undefined") })},
+	{"PutRecord", "explicit hash key that is not a number", validation, putWith(func(in *kinesis.PutRecordInput) { in.ExplicitHashKey = aws.String("undefined") })},
 	{"PutRecord", "no data", "shard 0", putWith(func(in *kinesis.PutRecordInput) { in.Data = []byte{} })},
 	{"PutRecord", "unknown stream", notFound, putWith(func(in *kinesis.PutRecordInput) { in.StreamName = aws.String("nowhere") })},
 	{"PutRecord", "sequence numbers rise", "true", with(1, func(ctx context.Context, k subject, stream *string) (string, error) {

@@ -234,7 +234,7 @@ func parseLanguage(s string) (string, error) {
 	if name := languageOf(s); name != "" && strings.TrimSpace(name) == name && !strings.ContainsFunc(name, odd) {
 		return name, nil
 	}
-	return "", fmt.Errorf("%q is no name of a language", s)
+	return "", fmt.Errorf("%q is not the name of a language", s)
 }
 
 func oneOf(what, s string, names []string) (int, error) {

@@ -36,8 +36,8 @@ func TestParseConsumer(t *testing.T) {
 		}
 	}
 	for _, tt := range []struct{ language, via, version, checkpoint, says string }{
-		{"", "sdk", "", "", "no name of a language"},
-		{"ja\nva", "sdk", "", "", "no name of a language"},
+		{"", "sdk", "", "", "not the name of a language"},
+		{"ja\nva", "sdk", "", "", "not the name of a language"},
 		{"java", "", "", "", "sdk, kcl, multilang, vmware, harlow, kplkit"},
 		{"java", "jms", "", "", "sdk, kcl, multilang, vmware, harlow, kplkit"},
 		{"java", "kcl", "", "", "which version"},

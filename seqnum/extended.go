@@ -80,7 +80,7 @@ func ParseExtended(text string) (Extended, error) {
 	}
 	sub, err := strconv.ParseUint(subText, 10, 63)
 	if err != nil {
-		return Extended{}, syntaxError(text, "has no sub-sequence number of 0 to 2^63-1 behind its colon")
+		return Extended{}, syntaxError(text, "has no sub-sequence number of 0 to 2^63-1 after its colon")
 	}
 	return At(n, int64(sub)), nil
 }

@@ -47,7 +47,7 @@ type Number struct {
 func Parse(s string) (Number, error) {
 	for i := 0; i < len(s); i++ {
 		if s[i]-'0' > 9 {
-			return Number{}, syntaxError(s, "has a character that is no decimal digit")
+			return Number{}, syntaxError(s, "has a character that is not a decimal digit")
 		}
 	}
 	digits := s

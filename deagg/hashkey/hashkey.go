@@ -45,7 +45,7 @@ func Parse(s string) (Key, error) {
 	for i := 0; i < len(s); i++ {
 		digit := uint64(s[i] - '0')
 		if digit > 9 {
-			return Key{}, fmt.Errorf("hashkey: %w: %s has a character that is no decimal digit", ErrSyntax, quote(s))
+			return Key{}, fmt.Errorf("hashkey: %w: %s has a character that is not a decimal digit", ErrSyntax, quote(s))
 		}
 		var over bool
 		if k, over = k.mulAdd(10, digit); over {

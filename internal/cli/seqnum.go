@@ -214,7 +214,7 @@ func readPositions(r io.Reader, stderr io.Writer) (positions []position, err err
 	}
 	if scan := lines.Err(); scan != nil {
 		if errors.Is(scan, bufio.ErrTooLong) {
-			scan = errors.New("a line of more than 1 MiB is no position")
+			scan = errors.New("a line of more than 1 MiB is not a position")
 		}
 		return nil, fmt.Errorf("stdin:%d: %w", line+1, scan)
 	}

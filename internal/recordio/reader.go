@@ -274,7 +274,7 @@ func (r *reader) field(f field) error {
 	case f == otherField || f >= recordsField || f == malformedField && (kind == '{' || kind == '['):
 		return r.dec.SkipValue()
 	case kind == '{' || kind == '[':
-		r.draft.fail("%s is no string", fieldNames[f])
+		r.draft.fail("%s is not a string", fieldNames[f])
 		return r.dec.SkipValue()
 	}
 	v, err := r.dec.ReadValue()

@@ -195,7 +195,7 @@ want f:1: data: not base64: '?' at character 2; encode the bytes of the record a
 want f:2: data: URL-safe base64 ('-' at character 2): write + for - and / for _
 want f:3: data: not base64: it is cut off, or its padding (=) is missing or misplaced
 want f:4: data: not base64: it is cut off, or its padding (=) is missing or misplaced
-want f:5: data is no string
+want f:5: data is not a string
 want 6:  ""="hi"`},
 		{"wrong fields", `{"data":"","sequence_number":1}
 {"data":"","starting_hash_key":"5","ending_hash_key":"4"}
@@ -206,15 +206,15 @@ want 6:  ""="hi"`},
 {"data":"","approximate_arrival_timestamp":1e300}
 {"data":"","sub_sequence_number":-1}
 {"data":"","partition_key":{"a":1}}
-want f:1: the sequence number is no string
+want f:1: the sequence number is not a string
 want f:2: starting_hash_key and ending_hash_key: hashkey: range starts at 5, after its end 4
 want f:3: starting_hash_key and ending_hash_key: hashkey: not a hash key: empty (end of a range)
 want f:4: ancestor_ranges holds something else than texts START-END
-want f:5: ancestor_ranges is no list of texts START-END
+want f:5: ancestor_ranges is not a list of texts START-END
 want f:6: the time of arrival "yesterday" is neither a number nor ISO 8601
 want f:7: the time of arrival 1e300 is out of range
-want f:8: the sub-sequence number is no number of 0 to 2^63-1
-want f:9: the partition key is no string`},
+want f:8: the sub-sequence number is not a number of 0 to 2^63-1
+want f:9: the partition key is not a string`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			input, wanted, _ := strings.Cut(tt.input, "want ")

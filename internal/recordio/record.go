@@ -184,12 +184,12 @@ func (d *draft) set(f field, kind byte, text []byte) {
 		d.milliseconds = true
 	case f == malformedField && !isText: // a word of somebody else's
 	case f == ancestorsField:
-		d.fail("ancestor_ranges is no list of texts START-END")
+		d.fail("ancestor_ranges is not a list of texts START-END")
 	case isText, kind == '0' && (f == arrivalField || f == subSequenceNumberField):
 		d.texts[f] = text
 		d.arrivalText = isText && f == arrivalField || d.arrivalText && f != arrivalField
 	default:
-		d.fail("%s is no string", fieldNames[f])
+		d.fail("%s is not a string", fieldNames[f])
 	}
 }
 
@@ -278,7 +278,7 @@ func (d *draft) finishSubSequenceNumber(r *Record) {
 	}
 	sub, err := strconv.ParseUint(text, 10, 63)
 	if err != nil {
-		d.fail("the sub-sequence number is no number of 0 to 2^63-1")
+		d.fail("the sub-sequence number is not a number of 0 to 2^63-1")
 	}
 	r.Finished, r.SubSequenceNumber, r.Malformed = true, int64(sub), malformedAs(d.text(malformedField))
 }

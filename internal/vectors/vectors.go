@@ -71,7 +71,7 @@ func parse(text string) (Vector, error) {
 	v := Vector{Policies: map[string]Outcome{}}
 	head, body, ok := strings.Cut(text, "\n\n")
 	if !ok {
-		return v, fmt.Errorf("no blank line behind the headers")
+		return v, fmt.Errorf("no blank line after the headers")
 	}
 	data, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(body, "\n", ""))
 	if err != nil {
