@@ -1,9 +1,13 @@
 package matrix
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const somePart = `{"v":1,"part":"kcl-9.9.9","date":"2026-11-26","seed":7,"versions":{"KCL":"9.9.9","Java":"17"},"runs":[
@@ -28,6 +32,61 @@ func TestReadPart(t *testing.T) {
 		if runs, err := readPart("kcl-9.9.9", []byte(strings.Replace(somePart, change[0], change[1], 1))); err == nil {
 			t.Errorf("with %q for %q it is read as %v", change[1], change[0], runs)
 		}
+	}
+}
+
+// everyEvidence is all that verdicts and conditions can show: the runs, and what was read.
+func everyEvidence() []Evidence {
+	all := Runs()
+	for _, set := range []RuleSet{Today, Year2015} {
+		for _, r := range Rows(set) {
+			all = append(all, r.Evidence...)
+		}
+		for _, c := range Conditions(set) {
+			all = append(all, c.Evidence...)
+		}
+	}
+	return all
+}
+
+// TestEvidencePrints: whatever prints a piece of evidence shows which it is, and how it ended or where it was read.
+func TestEvidencePrints(t *testing.T) {
+	kinds := map[string]int{}
+	for _, e := range everyEvidence() {
+		kinds[e.Kind]++
+		says := e.Source
+		if e.Kind == "run" {
+			says = e.Counts.String()
+		}
+		for _, text := range []string{e.String(), fmt.Sprintf("%v", e), fmt.Sprintf("%+v", []Evidence{e}), fmt.Sprint(&e)} {
+			if !strings.Contains(text, e.ID) || !strings.Contains(text, says) || strings.Contains(text, "PANIC") {
+				t.Errorf("%s prints as %s", e.ID, text)
+			}
+		}
+	}
+	if kinds["run"] < 100 || kinds["read"] == 0 || len(kinds) != 2 {
+		t.Errorf("printed: %v", kinds)
+	}
+}
+
+// TestEvidenceJSON: a run has its counts among its fields, zeros too, and what was read has none; both read back.
+func TestEvidenceJSON(t *testing.T) {
+	for _, e := range everyEvidence() {
+		text, err := json.Marshal(e)
+		var back Evidence
+		if err == nil {
+			err = json.Unmarshal(text, &back)
+		}
+		if diff := cmp.Diff(e, back); err != nil || diff != "" {
+			t.Errorf("%s: %v %s", text, err, diff)
+		}
+		if run := e.Kind == "run"; strings.Contains(string(text), `,"put":`) != run || strings.Contains(string(text), `,"refused":`) != run {
+			t.Errorf("%s", text)
+		}
+	}
+	text, _ := json.Marshal(Evidence{Kind: "run", ID: "a/b", Date: "2026-11-26", Counts: Counts{Put: 2, Delivered: 2}})
+	if want := `{"kind":"run","id":"a/b","date":"2026-11-26","put":2,"raw":0,"delivered":2,"lost":0,"twice":0,"refused":""}`; string(text) != want {
+		t.Errorf("%s, want %s", text, want)
 	}
 }
 

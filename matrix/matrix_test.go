@@ -104,7 +104,7 @@ func TestNotJava(t *testing.T) {
 		for _, way := range []string{"kplkit-put", "client-go", "client-python", "client-node"} {
 			for _, v := range []Verdict{without, with} {
 				i := slices.IndexFunc(v.Evidence, func(e Evidence) bool { return e.ID == "row-1/"+way+"/kcl-"+release })
-				if i < 0 || v.Evidence[i].Delivered != v.Evidence[i].Put || v.Evidence[i].Twice > 0 {
+				if i < 0 || v.Evidence[i].Counts.Delivered != v.Evidence[i].Counts.Put || v.Evidence[i].Counts.Twice > 0 {
 					t.Errorf("KCL %s, %s: no run of %s in which all came once", version, v.Rule, way)
 				}
 			}
