@@ -73,7 +73,7 @@ func NewCheckpointer(sink Sink, from seqnum.Extended, readers []Reader, opts ...
 		return nil, errors.New("kclcompat: readers is empty: name at least the consumer that resumes")
 	}
 	rule := RuleFor(sink.Style(), readers[0], readers[1:]...)
-	if rule.Inside == Refuses || rule.AtLast == Refuses {
+	if rule.refuses() {
 		return nil, fmt.Errorf("kclcompat: no checkpoint by %s is safe: %s", sink.Style(), rule)
 	}
 	if n, ok := from.Number(); ok && !from.Whole() && slices.ContainsFunc(readers, Reader.ignoresSub) {

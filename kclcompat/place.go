@@ -47,7 +47,7 @@ func placingOf(s Style, readers []Reader) placing {
 func (r Rule) Place(done seqnum.Extended, last bool, finished seqnum.Extended) (seqnum.Extended, Effect) {
 	n, isNumber := done.Number()
 	switch {
-	case r.ID == "" || r.Inside == Refuses || r.AtLast == Refuses || !done.IsValid():
+	case r.refuses() || !done.IsValid():
 		return seqnum.Extended{}, Refuses
 	case !isNumber:
 		return r.how.hold(done)

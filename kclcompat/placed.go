@@ -17,7 +17,7 @@ type placed struct {
 
 // place decides about what is done now. The caller holds c.mu.
 func (c *Checkpointer) place() placed {
-	p := placed{done: c.done, finished: c.finished}
+	p := placed{done: c.done, finished: c.finished, effect: Exact}
 	if c.done != c.from {
 		last := c.last
 		if c.rule.Style == NoArguments {

@@ -78,7 +78,7 @@ func (a Rule) join(b Rule) Rule {
 
 func ruleOf(s Style, r Reader) Rule {
 	v, known := r.measured()
-	if !known || int(s) >= len(v.family.rules) {
+	if !known || s == 0 || int(s) > len(v.family.rules) {
 		return Rule{
 			ID: "unknown", Style: s, Inside: Refuses, AtLast: Refuses,
 			Condition: fmt.Sprintf("%s resumes from checkpoints of style %s", r, s),
@@ -86,7 +86,7 @@ func ruleOf(s Style, r Reader) Rule {
 			Source:    "no measurement",
 		}
 	}
-	b := v.family.rules[s]
+	b := v.family.rules[s-1]
 	return Rule{
 		ID: v.family.name + "/" + s.String(), Style: s, Inside: b.inside, AtLast: b.atLast,
 		Condition: v.condition(r), Why: b.why, Source: v.source(b),
@@ -109,6 +109,9 @@ func (v version) source(b behaviour) string {
 	}
 	return fmt.Sprintf("measured %s, KCL %s: %s", cmp.Or(v.date, "2026-11-26"), v.release, cmp.Or(v.sampled, b.runs))
 }
+
+// refuses reports whether nothing can be promised, as by the zero Rule.
+func (r Rule) refuses() bool { return max(r.Inside, r.AtLast) >= Refuses }
 
 // String returns the rule as one sentence, as errors quote it.
 func (r Rule) String() string {

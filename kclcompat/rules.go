@@ -4,7 +4,7 @@ package kclcompat
 type family struct {
 	name    string
 	resumes resumption
-	rules   [4]behaviour // by Style
+	rules   [4]behaviour // by Style, from the first one on
 }
 
 // resumption is how a reader resumes from a stored pair (number, sub-sequence number).

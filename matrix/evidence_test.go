@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kplkit/kplkit/kclcompat"
 )
 
 const somePart = `{"v":1,"part":"kcl-9.9.9","date":"2026-11-26","seed":7,"versions":{"KCL":"9.9.9","Java":"17"},"runs":[
@@ -112,7 +114,7 @@ func TestVerdictTakesCountsFromRuns(t *testing.T) {
 	lost, _ := readPart("kcl-9.9.9", []byte(somePart))
 	lost[0].ID = "kcl-2.7.2/none/inside-batch"
 	embedded = func() []Evidence { return lost[:1] }
-	v := Check(Today, Java(), Consumer{Language: "java", Via: KCL, KCL: Version{2, 6}, Checkpoint: NoArguments})
+	v := Check(Today, Java(), Consumer{Language: "java", Via: KCL, KCL: Version{2, 6}, Checkpoint: kclcompat.NoArguments})
 	if !strings.Contains(v.AtStake, "55 of 100 lost") || len(v.Evidence) == 0 || v.Evidence[0].ID != lost[0].ID {
 		t.Errorf("%+v", v)
 	}

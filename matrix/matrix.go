@@ -94,12 +94,12 @@ func (s RuleSet) worst(p Producer, c Consumer) (worst row, answers string, found
 		return row{}, "", false
 	}
 	var all []string
-	for c.Checkpoint = NoArguments; c.Checkpoint <= Extended; c.Checkpoint++ {
+	for _, c.Checkpoint = range styles {
 		for _, r := range s.rows() {
 			if !r.covers(p, c) || r.advice() == NotApplicable {
 				continue
 			}
-			all = append(all, fmt.Sprintf("%s (%s)", c.Checkpoint, r.advice()))
+			all = append(all, fmt.Sprintf("%s (%s)", nameOf(c.Checkpoint), r.advice()))
 			if !found || slices.Index(severity, r.advice()) > slices.Index(severity, worst.advice()) {
 				worst, found = r, true
 			}

@@ -90,10 +90,8 @@ func TestRunsAgreeWithRules(t *testing.T) {
 		part, run, _ := strings.Cut(e.ID, "/")
 		reader, known := readerOf(part)
 		call, where, _ := strings.Cut(run, "/")
-		style, isCheckpoint := map[string]kclcompat.Style{
-			"none": kclcompat.NoArguments, "sequence-number": kclcompat.SequenceNumber, "record": kclcompat.RecordArgument, "extended": kclcompat.SubSequenceNumber,
-		}[call]
-		if !known || !isCheckpoint {
+		style, err := parseStyle(call)
+		if !known || err != nil {
 			continue
 		}
 		rule := kclcompat.RuleFor(style, reader)
