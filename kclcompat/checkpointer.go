@@ -50,10 +50,10 @@ type Checkpointer struct {
 	covered  seqnum.Extended // the same, as all of its stored record where that is finished
 	err      error           // of the last Done
 
-	every   time.Duration // AtMostEvery
+	every   time.Duration // WithCheckpointInterval
 	inBatch bool          // FinishBatch is to come
 	began   time.Time     // of the last write, unless it has failed
-	owed    placed        // what was put off last; written since if covered lies there
+	owed    decision      // what was put off last; written since if covered lies there
 }
 
 // Option changes how a Checkpointer works.
@@ -72,7 +72,7 @@ func NewCheckpointer(sink Sink, from seqnum.Extended, readers []Reader, opts ...
 	case len(readers) == 0:
 		return nil, errors.New("kclcompat: readers is empty: name at least the consumer that resumes")
 	}
-	rule := RuleFor(sink.Style(), readers[0], readers[1:]...)
+	rule := RuleFor(sink.Style(), readers...)
 	if rule.refuses() {
 		return nil, fmt.Errorf("kclcompat: no checkpoint by %s is safe: %s", sink.Style(), rule)
 	}
@@ -140,7 +140,7 @@ func (r Result) Held() bool { return r.Effect != Exact }
 
 // Checkpoint writes the furthest safe position. With nothing new to write it succeeds and leaves the lease alone, and so
 // it does where another call has meanwhile written that far. Calls are carried out one after the other; ctx also ends
-// the wait for another call. AtMostEvery puts writes off. Errors are ctx's, the sink's (ErrLeaseLost, ErrBackwards…), a
+// the wait for another call. WithCheckpointInterval puts writes off. Errors are ctx's, the sink's (ErrLeaseLost, ErrBackwards…), a
 // *HeldError under RefuseHeld, or that of a Done without a readable sequence number.
 func (c *Checkpointer) Checkpoint(ctx context.Context) (Result, error) {
 	if err := ctx.Err(); err != nil {
@@ -154,7 +154,7 @@ func (c *Checkpointer) Checkpoint(ctx context.Context) (Result, error) {
 }
 
 // store writes what is due for a call, unless another call has done so while this one waited.
-func (c *Checkpointer) store(ctx context.Context, mine placed) (Result, error) {
+func (c *Checkpointer) store(ctx context.Context, mine decision) (Result, error) {
 	if err := c.begin(ctx); err != nil {
 		return Result{}, err
 	}

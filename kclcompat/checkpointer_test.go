@@ -410,7 +410,7 @@ func TestCheckpointerNeverLoses(t *testing.T) {
 		sink := &memorySink{style: s, last: seqnum.TrimHorizon()}
 		c, err := NewCheckpointer(sink, seqnum.TrimHorizon(), readers)
 		if err != nil {
-			if RuleFor(s, readers[0], readers[1:]...).Inside != Refuses {
+			if RuleFor(s, readers...).Inside != Refuses {
 				t.Fatal(err)
 			}
 			return

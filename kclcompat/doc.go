@@ -9,7 +9,7 @@
 // the worst of the declared readers loses nothing. Where that lies behind what is done, the position is "held": the
 // records between come again after a crash, unless RefuseHeld asks for an error instead.
 //
-// Any number of goroutines may checkpoint at once: one write covers all that wait with it. AtMostEvery puts off what is
+// Any number of goroutines may checkpoint at once: one write covers all that wait with it. WithCheckpointInterval puts off what is
 // checkpointed inside a batch, from BeginBatch to FinishBatch, so that one write covers the calls of some time. Engines such as
 // vmwarekcl call both; a loop of one's own has to.
 //

@@ -17,7 +17,8 @@ type Rule struct {
 	// Condition names the readers, and whether they were measured. Why tells the reason and Source where it is known from.
 	Condition, Why, Source string
 
-	how placing
+	form    form    // in which the style leaves a position in the lease
+	meaning meaning // what the readers take that for
 }
 
 // measured returns the version whose rules r takes.
@@ -38,15 +39,15 @@ func knownReaders() (names []string) {
 	return names
 }
 
-// RuleFor returns the rule for checkpoints of style s that r resumes from. With several readers, as in a rolling upgrade
-// or where an old deployment may come back, the worst of them decides.
-func RuleFor(s Style, r Reader, more ...Reader) Rule {
-	readers := append([]Reader{r}, more...)
-	worst := ruleOf(s, r)
-	for _, other := range more {
-		if other != r {
-			worst = worst.join(ruleOf(s, other))
-		}
+// RuleFor returns the rule for checkpoints of style s that readers resume from. Of several, as in a rolling upgrade or where
+// an old deployment may come back, the worst decides. Without any nothing is known: every effect is Refuses.
+func RuleFor(s Style, readers ...Reader) Rule {
+	if len(readers) == 0 {
+		readers = []Reader{{}}
+	}
+	worst := ruleOf(s, readers[0])
+	for _, r := range readers[1:] {
+		worst = worst.join(ruleOf(s, r))
 	}
 	for _, f := range fleets {
 		if slices.ContainsFunc(readers, f.old) && slices.ContainsFunc(readers, f.new) {
@@ -56,7 +57,8 @@ func RuleFor(s Style, r Reader, more ...Reader) Rule {
 			}.join(worst)
 		}
 	}
-	worst.how = placingOf(s, readers)
+	worst.form = formOf(s, readers)
+	worst.meaning = meaningOf(worst.form, readers)
 	return worst
 }
 

@@ -261,7 +261,7 @@ func TestRules(t *testing.T) {
 	} {
 		readers := parse(t, test.readers)
 		for i, s := range styles {
-			rule := RuleFor(s, readers[0], readers[1:]...)
+			rule := RuleFor(s, readers...)
 			check(t, test.readers, s, "inside", rule.Inside, test.want[2*i])
 			check(t, test.readers, s, "at-last", rule.AtLast, test.want[2*i+1])
 			if rule.ID == "" || rule.Condition == "" || rule.Why == "" || rule.Source == "" || rule.Style != s {
@@ -269,7 +269,7 @@ func TestRules(t *testing.T) {
 			}
 			for i := range readers { // the order of readers does not decide
 				turned := append(append([]Reader{}, readers[i:]...), readers[:i]...)
-				other := RuleFor(s, turned[0], turned[1:]...)
+				other := RuleFor(s, turned...)
 				if other.Inside != rule.Inside || other.AtLast != rule.AtLast {
 					t.Errorf("%v is %s, %s, and %v is not", readers, rule.Inside, rule.AtLast, turned)
 				}
@@ -333,6 +333,9 @@ func TestUnknownReaders(t *testing.T) {
 				}
 			}
 		}
+	}
+	if rule := RuleFor(SubSequenceNumber); rule.Inside != Refuses || rule.AtLast != Refuses || rule.Style != SubSequenceNumber {
+		t.Errorf("no reader: %s", rule)
 	}
 	for _, s := range []Style{0, 5, 9, 255} {
 		rule := RuleFor(s, SDK())

@@ -139,6 +139,9 @@ func (r Reader) java() bool { return r.kind == kcl || r.kind == multiLang }
 
 func (r Reader) ignoresSub() bool { return r.java() && r.major == 1 && r.minor < 4 }
 
+// takesPlainRecord reports whether its checkpoint(record) takes a record without a sub-sequence number.
+func (r Reader) takesPlainRecord() bool { return r.java() && r.major > 1 }
+
 func (r Reader) storesSub() bool { return r.java() && !r.ignoresSub() }
 
 func (r Reader) singleTable() bool { return r.java() && r.major == 3 && r.minor > 0 }

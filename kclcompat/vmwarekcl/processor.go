@@ -38,7 +38,7 @@ func (p *processor) Initialize(in *interfaces.InitializationInput) {
 	from, err := startOf(aws.ToString(in.ExtendedSequenceNumber.SequenceNumber))
 	if err == nil {
 		p.commits, err = kclcompat.NewCheckpointer(&sink{p.checkpointer(), p.lease}, from, []kclcompat.Reader{kclcompat.Kplkit()},
-			kclcompat.AtMostEvery(p.atMostEvery))
+			kclcompat.WithCheckpointInterval(p.checkpointInterval))
 	}
 	if err == nil {
 		err = p.checkpointer().calls.processor(func() error {

@@ -113,7 +113,7 @@ func NewWorker(cfg *config.KinesisClientLibConfiguration, awsConfig aws.Config, 
 		func(o *kinesis.Options) { o.BaseEndpoint = endpoint(cfg.KinesisEndpoint, o.BaseEndpoint) })
 	w.checkpointer.stream, w.checkpointer.newStream = client, o.newStream
 	w.checkpointer.pause(w.checkpointer.tick())
-	w.inner = worker.NewWorker(processors{w, newProcessor, o.failures, o.atMostEvery}, w.checkpointer.cfg).WithKinesis(client).WithCheckpointer(w.checkpointer)
+	w.inner = worker.NewWorker(processors{w, newProcessor, o.failures, o.checkpointInterval}, w.checkpointer.cfg).WithKinesis(client).WithCheckpointer(w.checkpointer)
 	return w
 }
 
@@ -130,7 +130,7 @@ type processors struct {
 	create func(shardID string) kclcompat.Processor
 	policy failurePolicy
 
-	atMostEvery time.Duration // of checkpoints inside a batch
+	checkpointInterval time.Duration // of checkpoints inside a batch
 }
 
 func (f processors) CreateProcessor() interfaces.IRecordProcessor {

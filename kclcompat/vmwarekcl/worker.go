@@ -50,7 +50,7 @@ func (w *Worker) Start() error {
 // never call Shutdown from one: go worker.Shutdown().
 func (w *Worker) Shutdown() { w.shutdown(nil) }
 
-// Wait returns when the worker has ended: nil after Shutdown, or why it stopped by itself (AfterFailures).
+// Wait returns when the worker has ended: nil after Shutdown, or why it stopped by itself (WithFailureLimit).
 func (w *Worker) Wait() error {
 	<-w.stopped
 	return w.cause

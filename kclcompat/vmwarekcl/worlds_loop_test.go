@@ -161,7 +161,7 @@ func (l *loop) read(shard string) {
 		start = n.String()
 	}
 	session := l.world.ledger.begin(l.process, shard, start)
-	cp, err := kclcompat.NewCheckpointer(sink{l.store, session}, from, l.store.readers, kclcompat.AtMostEvery(l.world.atMostEvery))
+	cp, err := kclcompat.NewCheckpointer(sink{l.store, session}, from, l.store.readers, kclcompat.WithCheckpointInterval(l.world.checkpointInterval))
 	if err != nil {
 		panic(err)
 	}
@@ -218,7 +218,7 @@ func (l *loop) processOne(s *session, cp *kclcompat.Checkpointer, u deagg.UserRe
 	if err != nil {
 		return asked
 	}
-	putOff := l.hold(s, result, l.world.atMostEvery > 0)
+	putOff := l.hold(s, result, l.world.checkpointInterval > 0)
 	totals.add(func(n *figures) {
 		n.checkpoints++
 		if putOff {
