@@ -95,7 +95,8 @@ func NewCheckpointer(sink Sink, from seqnum.Extended, readers []Reader, opts ...
 
 // Done marks u, and all user records before it, as processed. It does no I/O. Who processes out of order marks only the
 // user record up to which all are processed. One at or before what is done already changes nothing, as after a resume
-// that repeats. One without a readable sequence number makes Checkpoint fail until the next one is Done.
+// that repeats. One without a readable sequence number makes Checkpoint fail until the next one is Done. Records of a client with
+// deaggaws.WithDeaggregation become user records by deaggaws.AppendUserRecords: without it an aggregate's last one counts as plain.
 func (c *Checkpointer) Done(u deagg.UserRecord) {
 	position, err := u.Position()
 	last := u.Last || !u.Aggregated
@@ -103,8 +104,8 @@ func (c *Checkpointer) Done(u deagg.UserRecord) {
 	defer c.mu.Unlock()
 	n, _ := position.Number()
 	before, started := c.done.Number()
-	if !u.Aggregated && u.Malformed == nil && before != n {
-		position = seqnum.At(n, 0) // as Java writes a plain record; else it is the last of n, by its bare number
+	if !u.Aggregated && u.Malformed == nil {
+		position = seqnum.At(n, 0) // as Java writes a plain record
 	}
 	if c.err = err; err != nil || position.Compare(c.done) <= 0 {
 		return

@@ -1,6 +1,7 @@
 package vmwarekcl
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -61,7 +62,7 @@ func (p *processor) handOver(b kclcompat.Batch, err error) error {
 func (p *processor) giveUpAfter(n int, what string, err error) {
 	c := p.leases()
 	c.cfg.Logger.Errorf("kplkit: shard %s: %s: %v; failure %d; after a rest of %v the shard is read again from %s",
-		p.lease.shardID, what, err, n, rest(n), c.positionOf(p.lease))
+		p.lease.shardID, what, err, n, rest(n), cmp.Or(c.positionOf(p.lease), "the start"))
 	p.giveUp(rest(n))
 }
 
@@ -127,8 +128,5 @@ func (lt *leaseTable) countFailure(h *holding, records []deagg.UserRecord) (n in
 
 func (lt *leaseTable) positionOf(h *holding) (text string) {
 	lt.with(h.shardID, func(*shardState) { text = h.position })
-	if text == "" {
-		return "the start"
-	}
 	return text
 }

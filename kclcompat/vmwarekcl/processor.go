@@ -73,11 +73,9 @@ func (p *processor) ProcessRecords(in *interfaces.ProcessRecordsInput) {
 		p.missed = true
 		return
 	}
-	var decoder deagg.Decoder // what the worker hands on are finished user records
-	stored := deaggaws.AppendStored(make([]deagg.StoredRecord, 0, len(in.Records)), in.Records)
-	b := kclcompat.Batch{Records: make([]deagg.UserRecord, 0, len(stored)), BehindLatest: time.Duration(in.MillisBehindLatest) * time.Millisecond}
-	for u := range decoder.UserRecords(stored...) {
-		b.Records = append(b.Records, u)
+	b := kclcompat.Batch{
+		Records:      deaggaws.AppendUserRecords(make([]deagg.UserRecord, 0, len(in.Records)), in.Records, p.leases().standsAt(p.lease)),
+		BehindLatest: time.Duration(in.MillisBehindLatest) * time.Millisecond,
 	}
 	p.commits.BeginBatch()
 	err := p.leases().calls.processor(func() error { return p.inner.ProcessRecords(p.lease.batches, b, p.commits) })

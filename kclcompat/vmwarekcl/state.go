@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/kplkit/kplkit/kclcompat"
+	"github.com/kplkit/kplkit/seqnum"
 )
 
 // shardState is what this process knows of a shard's lease. It goes none -> fetched -> held -> lost -> none.
@@ -114,6 +115,12 @@ func (lt *leaseTable) holds(h *holding) bool {
 		lt.lose(h, "it was not renewed in time")
 	}
 	return held
+}
+
+// standsAt returns the position that the lease says: what the worker reads comes after it.
+func (lt *leaseTable) standsAt(h *holding) seqnum.Extended {
+	at, _ := startOf(lt.positionOf(h)) // Initialize has read it before
+	return at
 }
 
 // attach binds a Processor to the acquisition that is held; nil if none is, or the worker stops: then releaseAll sees it,
