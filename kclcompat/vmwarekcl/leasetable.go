@@ -13,6 +13,7 @@ import (
 	par "github.com/vmware/vmware-go-kcl-v2/clientlibrary/partition"
 
 	"github.com/kplkit/kplkit/kclcompat"
+	"github.com/kplkit/kplkit/seqnum"
 )
 
 // shardLister is what a lease table asks of Kinesis: which shards there are.
@@ -27,16 +28,18 @@ type leaseTable struct {
 	table     table
 	stream    shardLister
 	newStream NewStream
+	trace     Trace
 
 	running context.Context // ends when the worker stops
 	stop    context.CancelFunc
 	calls   calls // into Kinesis and into Processors
 
-	mu      sync.Mutex // never held during I/O
-	shards  map[string]*shardState
-	listing listing
-	loop    loop
-	twin    bool // another process with this worker's id was seen
+	mu       sync.Mutex // never held during I/O
+	shards   map[string]*shardState
+	furthest map[string]seqnum.Extended // what was delivered of each shard, if a Trace asks
+	listing  listing
+	loop     loop
+	twin     bool // another process with this worker's id was seen
 }
 
 var _ chk.Checkpointer = (*leaseTable)(nil)
@@ -46,7 +49,7 @@ var errStopping = errors.New("vmwarekcl: the worker stops")
 // newLeaseTable returns the lease table of a worker with this configuration.
 func newLeaseTable(cfg *config.KinesisClientLibConfiguration, api chk.DynamoDBAPI, stream shardLister) *leaseTable {
 	cfg = normal(cfg)
-	c := &leaseTable{cfg: cfg, table: table{api, cfg.TableName}, stream: stream, shards: map[string]*shardState{}}
+	c := &leaseTable{cfg: cfg, table: table{api, cfg.TableName}, stream: stream, shards: map[string]*shardState{}, furthest: map[string]seqnum.Extended{}}
 	c.loop.sync = millis(cfg.ShardSyncIntervalMillis)
 	c.running, c.stop = context.WithCancel(context.Background())
 	c.calls.init()
@@ -151,6 +154,7 @@ func (lt *leaseTable) RemoveLeaseInfo(shardID string) error {
 	defer lt.mu.Unlock()
 	if s := lt.shards[shardID]; s != nil && s.current() == nil {
 		delete(lt.shards, shardID)
+		delete(lt.furthest, shardID)
 	}
 	return err
 }

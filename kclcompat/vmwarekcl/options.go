@@ -15,6 +15,7 @@ type options struct {
 	client             []deaggaws.Option
 	newStream          NewStream
 	failures           failurePolicy
+	trace              Trace
 	checkpointInterval time.Duration
 }
 

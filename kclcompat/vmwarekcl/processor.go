@@ -77,10 +77,13 @@ func (p *processor) ProcessRecords(in *interfaces.ProcessRecordsInput) {
 		Records:      deaggaws.AppendUserRecords(make([]deagg.UserRecord, 0, len(in.Records)), in.Records, p.leases().standsAt(p.lease)),
 		BehindLatest: time.Duration(in.MillisBehindLatest) * time.Millisecond,
 	}
+	p.leases().traceBatch(p.lease.shardID, b.Records)
 	p.commits.BeginBatch()
 	err := p.leases().calls.processor(func() error { return p.inner.ProcessRecords(p.lease.batches, b, p.commits) })
 	ended := p.lease.batches.Err() != nil // whatever it returns, it may have left off in the middle
-	p.flush()
+	if r := p.flush(); len(b.Records) > 0 && r.Done.IsValid() && r.Held() {
+		tell(p.leases().trace.Held, p.lease.shardID, r)
+	}
 	p.missed = err != nil || ended
 	if err != nil && !ended {
 		p.batchFailed(b, err)
@@ -133,12 +136,13 @@ func (p *processor) shutdown(reason kclcompat.Reason) {
 	}
 }
 
-// flush stores what the Processor has asked for and was put off, whatever else has become of the batch.
-func (p *processor) flush() {
-	_, err := p.commits.FinishBatch(p.lease.ctx)
+// flush stores what the Processor has asked for and was put off, whatever else has become of the batch, and returns how it stands.
+func (p *processor) flush() kclcompat.Result {
+	r, err := p.commits.FinishBatch(p.lease.ctx)
 	if err != nil && p.leases().holds(p.lease) { // else another worker reads it again, as it has to
 		p.leases().cfg.Logger.Warnf("kplkit: shard %s: a checkpoint that was put off could not be stored: %v", p.lease.shardID, err)
 	}
+	return r
 }
 
 // sink writes the checkpoints of one acquisition to vmware's table.

@@ -19,13 +19,14 @@ func (lt *leaseTable) RemoveLeaseOwner(shardID string) error {
 	if ended != nil {
 		ended()
 	}
-	mine := false
+	mine, gone := false, false
 	var f failures
 	lt.with(shardID, func(s *shardState) {
 		if mine = h != nil && s.current() == h; mine { // else it was handed back meanwhile
 			if time.Since(h.began) < lt.failover() && h.base != chk.ShardEnd {
 				lt.haveTrouble() // it could not be read, or not be kept
 			}
+			gone = h.gone
 			f, *s = h.failures, shardState{token: h.token, givenBack: time.Now()}
 		}
 	})
@@ -33,6 +34,9 @@ func (lt *leaseTable) RemoveLeaseOwner(shardID string) error {
 		return nil
 	}
 	h.finish()
+	if !gone {
+		tellLease(lt.trace.LeaseReturned, shardID)
+	}
 	err := lt.giveBack(shardID, h.token, f)
 	lt.look(false)
 	return err

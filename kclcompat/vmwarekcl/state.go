@@ -61,6 +61,7 @@ type holding struct {
 	ends deadline
 	text string // the LeaseTimeout in the table, as last known
 
+	gone     bool   // the lease was lost, not handed back
 	closed   bool   // no checkpoint is written any more
 	writes   int64  // the number of the last checkpoint
 	base     string // the Checkpoint attribute as last written or read
@@ -95,6 +96,7 @@ func (lt *leaseTable) holdingOf(shardID string) (h *holding) {
 
 // hold begins an acquisition, which is renewed from now on.
 func (lt *leaseTable) hold(h *holding) {
+	tellLease(lt.trace.LeaseTaken, h.shardID)
 	h.began = time.Now()
 	h.ctx, h.end = context.WithCancelCause(context.Background())
 	batches, cancel := context.WithCancelCause(h.ctx)
@@ -140,7 +142,7 @@ func (lt *leaseTable) lose(h *holding, why string) {
 	lost := false
 	lt.with(h.shardID, func(s *shardState) {
 		if lost = s.held == h; lost {
-			s.held, s.lost = nil, h
+			s.held, s.lost, h.gone = nil, h, why != ""
 		}
 	})
 	if !lost {
@@ -151,6 +153,7 @@ func (lt *leaseTable) lose(h *holding, why string) {
 		return
 	}
 	lt.cfg.Logger.Warnf("kplkit: shard %s: the lease is over: %s", h.shardID, why)
+	tellLease(lt.trace.LeaseLost, h.shardID)
 }
 
 // close lets no checkpoint be written any more, while the lease is still held.
