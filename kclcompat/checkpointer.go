@@ -95,8 +95,8 @@ func NewCheckpointer(sink Sink, from seqnum.Extended, readers []Reader, opts ...
 
 // Done marks u, and all user records before it, as processed. It does no I/O. Who processes out of order marks only the
 // user record up to which all are processed. One at or before what is done already changes nothing, as after a resume
-// that repeats. One without a readable sequence number makes Checkpoint fail until the next one is Done. Records of a client with
-// deaggaws.WithDeaggregation become user records by deaggaws.AppendUserRecords: without it an aggregate's last one counts as plain.
+// that repeats. One without a readable sequence number makes Checkpoint fail until the next one is Done. One that is not
+// Aggregated counts as a plain stored record (package documentation, Positions).
 func (c *Checkpointer) Done(u deagg.UserRecord) {
 	position, err := u.Position()
 	last := u.Last || !u.Aggregated
@@ -128,7 +128,7 @@ func (c *Checkpointer) EndOfBatch() {
 	c.batchEnd = c.done
 }
 
-// Result tells what a checkpoint came to.
+// Result tells what a checkpoint came to. The zero Result, which comes with some errors, tells nothing.
 type Result struct {
 	Done    seqnum.Extended // what was processed when Checkpoint was called
 	Written seqnum.Extended // what the lease says now; after an error of the sink, what it said before

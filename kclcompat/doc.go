@@ -20,6 +20,9 @@
 // it, (n, math.MaxInt64). A Sink gets the last finished stored record beside the position: where both have one number,
 // all of that stored record is done.
 //
+// A user record has to say whether it came out of an aggregate, and was its last. deagg.Decoder tells it of stored records,
+// deaggaws.AppendUserRecords of the records of a client that has taken aggregates apart already.
+//
 // # Compatibility
 //
 // Names of readers, styles and effects, and the IDs of rules stay. A rule's effects change only when a measurement

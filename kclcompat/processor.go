@@ -50,6 +50,7 @@ const (
 	LeaseLost
 )
 
+// String says it in words.
 func (r Reason) String() string {
 	switch r {
 	case ShardEnded:

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Rule tells what a reader does with a style of checkpoint when nobody helps, a crash following right after it.
+// Rule tells what a reader does with a style of checkpoint when nobody helps, a crash following right after it. RuleFor returns
+// one; the zero Rule promises nothing.
 type Rule struct {
 	ID     string // kcl-1.4/sequence-number; of several readers fleet-… or the worst one's
 	Style  Style

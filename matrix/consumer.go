@@ -51,7 +51,7 @@ func (p Producer) String() string {
 // Consumer is what reads the stream.
 type Consumer struct {
 	Language   string          // in lower case; "go" and "node" for all their names
-	Via        Via             //
+	Via        Via             // the library that it reads by
 	KCL        Version         // of KCL and MultiLang
 	Checkpoint kclcompat.Style // the call that is used; zero is not said: the worst of them counts
 }

@@ -26,7 +26,7 @@ type Evidence struct {
 	Date     string            `json:"date,omitempty"`
 	Seed     int64             `json:"seed,omitempty"`
 	Versions map[string]string `json:"versions,omitempty"`
-	Counts   Counts            `json:"-"`                // of a run; in JSON they stand beside the other fields
+	Counts   Counts            `json:"-"`                // of a run, else zero; in JSON they stand beside the other fields, and only of a run
 	Source   string            `json:"source,omitempty"` // of what was read
 }
 

@@ -73,7 +73,7 @@ const (
 var severity = []Aggregation{OK, Deaggregate, DisableOrExtended, Disable, NotApplicable, Unknown}
 
 // Check answers for user records that p puts and c reads. Where no row covers them the answer is Unknown, and names the
-// nearest rows. Without a Checkpoint it is the worst of those that c can use.
+// nearest rows. Where c does not say its Checkpoint it is the worst of those that c can use.
 func Check(s RuleSet, p Producer, c Consumer) Verdict {
 	for _, r := range s.rows() {
 		if r.covers(p, c) {

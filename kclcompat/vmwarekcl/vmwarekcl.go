@@ -53,6 +53,11 @@
 // After a rollback to workers without kplkit nothing is lost, if they start at TRIM_HORIZON; at most one aggregate of
 // each shard is repeated.
 //
+// # Metrics
+//
+// WithTrace tells what a worker does to functions of yours, for any metrics library: its Example counts by expvar, and
+// examples/metrics by OpenTelemetry.
+//
 // # Compatibility
 //
 // Lease items that one release has written, later releases go on from.
