@@ -15,7 +15,7 @@ const (
 	bareNumber             // a number alone
 )
 
-// meaning is what readers take a position for: what else than after it they may go on. It is a set.
+// meaning is where readers may go on from a position, other than right after it. It is a set.
 type meaning uint8
 
 const (
@@ -31,6 +31,7 @@ var meanings = [...][3]meaning{
 	resumesInside: {pair: 0, javaNumber: fromFirst | pastAll, bareNumber: pastAll},
 }
 
+// formOf returns the worst form in which a style, used by any of the readers, leaves a position.
 func formOf(s Style, readers []Reader) form {
 	numberAlone := s == SequenceNumber || s == RecordArgument && slices.ContainsFunc(readers, Reader.takesPlainRecord) ||
 		slices.ContainsFunc(readers, Reader.ignoresSub) // beside it a stored sub-sequence number goes stale

@@ -49,11 +49,14 @@ var errStopping = errors.New("vmwarekcl: the worker stops")
 // newLeaseTable returns the lease table of a worker with this configuration.
 func newLeaseTable(cfg *config.KinesisClientLibConfiguration, api chk.DynamoDBAPI, stream shardLister) *leaseTable {
 	cfg = normal(cfg)
-	c := &leaseTable{cfg: cfg, table: table{api, cfg.TableName}, stream: stream, shards: map[string]*shardState{}, furthest: map[string]seqnum.Extended{}}
-	c.loop.sync = millis(cfg.ShardSyncIntervalMillis)
-	c.running, c.stop = context.WithCancel(context.Background())
-	c.calls.init()
-	return c
+	lt := &leaseTable{
+		cfg: cfg, table: table{api, cfg.TableName}, stream: stream,
+		shards: map[string]*shardState{}, furthest: map[string]seqnum.Extended{},
+	}
+	lt.loop.sync = millis(cfg.ShardSyncIntervalMillis)
+	lt.running, lt.stop = context.WithCancel(context.Background())
+	lt.calls.init()
+	return lt
 }
 
 // patience returns the context of a call that vmware waits for: while the worker runs, a failover time at most.
@@ -66,8 +69,8 @@ func leaseLost(shardID string) error {
 }
 
 // FetchCheckpoint sets the position that a shard is to be read from, or "" with chk.ErrSequenceIDNotFound. vmware calls
-// it before it asks for a lease, again when the lease is held, and to see whether a parent is finished. A shard whose
-// lease is another stream's reads as finished, unless the option StartAgain is set.
+// it before it asks for a lease, which it is to have only of one that a survey has found due, and again when the lease is held.
+// A shard whose lease is another stream's reads as finished, unless the option StartAgain is set.
 func (lt *leaseTable) FetchCheckpoint(shard *par.ShardStatus) error {
 	var h *holding
 	lt.with(shard.ID, func(s *shardState) { h = s.current() })
@@ -159,16 +162,5 @@ func (lt *leaseTable) RemoveLeaseInfo(shardID string) error {
 	return err
 }
 
-// GetLeaseOwner returns the worker that holds a shard, or chk.NoLeaseOwnerErr.
-func (lt *leaseTable) GetLeaseOwner(shardID string) (string, error) {
-	ctx, cancel := lt.patience()
-	defer cancel()
-	it, err := lt.table.get(ctx, shardID)
-	if err != nil {
-		return "", err
-	}
-	if owner := it.text(ownerKey); owner != "" {
-		return owner, nil
-	}
-	return "", chk.NoLeaseOwnerErr
-}
+// GetLeaseOwner is part of vmware's interface. Its worker never calls it.
+func (*leaseTable) GetLeaseOwner(string) (string, error) { return "", chk.NoLeaseOwnerErr }
