@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,7 +61,11 @@ func (t *told) trace() vmwarekcl.Trace {
 	}
 }
 
-func (t *told) MillisBehindLatest(string, float64) { t.monitored++ }
+func (t *told) MillisBehindLatest(string, float64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.monitored++
+}
 
 func (t *told) String() string {
 	t.mu.Lock()
@@ -74,11 +79,10 @@ func TestTrace(t *testing.T) {
 	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
 		w.CreateStream("s", 1)
 		putAggregates(w.T, w.Control(), 1, 5)
-		failed := false
+		var failed atomic.Bool
 		app := &silent{func(ctx context.Context, b kclcompat.Batch, c *kclcompat.Checkpointer) error {
 			for i, u := range b.Records {
-				if !failed && i == 2 {
-					failed = true
+				if i == 2 && !failed.Swap(true) {
 					_, err := c.Checkpoint(ctx)
 					return errors.Join(errors.New("a fault of the application"), err)
 				}
@@ -107,6 +111,8 @@ func TestTrace(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		worker.Shutdown()
 		check("delivered 11, repeated 6, held [" + held + " " + held + "]; leases taken 3, lost 1, returned 2")
+		saw.mu.Lock()
+		defer saw.mu.Unlock()
 		if saw.lags < 50 || saw.lag != 0 || saw.monitored != saw.lags {
 			w.T.Errorf("%d times %v; vmware's own service was told %d times", saw.lags, saw.lag, saw.monitored)
 		}

@@ -174,13 +174,13 @@ func TestUserRecordsComeAsTheyWere(t *testing.T) {
 		sim.Run(t, uint64(stop), sim.Faults{}, func(w *sim.World) {
 			w.CreateStream("s", 1)
 			putAggregates(w.T, w.Control(), 1, 4)
-			var got []string
+			seen := &application{}
 			for i := range 2 {
 				name := fmt.Sprint("worker-", i)
 				host := w.Host(name)
 				app := &calls{process: func(ctx context.Context, b kclcompat.Batch, c *kclcompat.Checkpointer) error {
 					for _, u := range b.Records {
-						got = append(got, fmt.Sprint(string(u.Data), " ", u.SubSequenceNumber, u.Aggregated, u.Last))
+						seen.add(fmt.Sprint(string(u.Data), " ", u.SubSequenceNumber, u.Aggregated, u.Last))
 						c.Done(u)
 						if i == 0 && u.SubSequenceNumber == int64(stop) {
 							if _, err := c.Checkpoint(ctx); err != nil {
@@ -196,7 +196,7 @@ func TestUserRecordsComeAsTheyWere(t *testing.T) {
 				time.Sleep(10 * time.Second)
 			}
 			want := []string{"a0.0 0 true false", "a0.1 1 true false", "a0.2 2 true false", "a0.3 3 true true"}
-			if !slices.Equal(got, want) {
+			if got := seen.texts(); !slices.Equal(got, want) {
 				w.T.Errorf("stopped after %d: %q", stop, got)
 			}
 		})
