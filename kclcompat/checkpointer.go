@@ -50,10 +50,10 @@ type Checkpointer struct {
 	covered  seqnum.Extended // the same, as all of its stored record where that is finished
 	err      error           // of the last Done
 
-	every   time.Duration // AtMostEvery
+	every   time.Duration // WithCheckpointInterval
 	inBatch bool          // FinishBatch is to come
 	began   time.Time     // of the last write, unless it has failed
-	owed    placed        // what was put off last; written since if covered lies there
+	owed    decision      // what was put off last; written since if covered lies there
 }
 
 // Option changes how a Checkpointer works.
@@ -72,8 +72,8 @@ func NewCheckpointer(sink Sink, from seqnum.Extended, readers []Reader, opts ...
 	case len(readers) == 0:
 		return nil, errors.New("kclcompat: readers is empty: name at least the consumer that resumes")
 	}
-	rule := RuleFor(sink.Style(), readers[0], readers[1:]...)
-	if rule.Inside == Refuses || rule.AtLast == Refuses {
+	rule := RuleFor(sink.Style(), readers...)
+	if rule.refuses() {
 		return nil, fmt.Errorf("kclcompat: no checkpoint by %s is safe: %s", sink.Style(), rule)
 	}
 	if n, ok := from.Number(); ok && !from.Whole() && slices.ContainsFunc(readers, Reader.ignoresSub) {
@@ -95,7 +95,8 @@ func NewCheckpointer(sink Sink, from seqnum.Extended, readers []Reader, opts ...
 
 // Done marks u, and all user records before it, as processed. It does no I/O. Who processes out of order marks only the
 // user record up to which all are processed. One at or before what is done already changes nothing, as after a resume
-// that repeats. One without a readable sequence number makes Checkpoint fail until the next one is Done.
+// that repeats. One without a readable sequence number makes Checkpoint fail until the next one is Done. One that is not
+// Aggregated counts as a plain stored record (package documentation, Positions).
 func (c *Checkpointer) Done(u deagg.UserRecord) {
 	position, err := u.Position()
 	last := u.Last || !u.Aggregated
@@ -103,8 +104,8 @@ func (c *Checkpointer) Done(u deagg.UserRecord) {
 	defer c.mu.Unlock()
 	n, _ := position.Number()
 	before, started := c.done.Number()
-	if !u.Aggregated && u.Malformed == nil && before != n {
-		position = seqnum.At(n, 0) // as Java writes a plain record; else it is the last of n, by its bare number
+	if !u.Aggregated && u.Malformed == nil {
+		position = seqnum.At(n, 0) // as Java writes a plain record
 	}
 	if c.err = err; err != nil || position.Compare(c.done) <= 0 {
 		return
@@ -127,7 +128,7 @@ func (c *Checkpointer) EndOfBatch() {
 	c.batchEnd = c.done
 }
 
-// Result tells what a checkpoint came to.
+// Result tells what a checkpoint came to. The zero Result, which comes with some errors, tells nothing.
 type Result struct {
 	Done    seqnum.Extended // what was processed when Checkpoint was called
 	Written seqnum.Extended // what the lease says now; after an error of the sink, what it said before
@@ -140,7 +141,7 @@ func (r Result) Held() bool { return r.Effect != Exact }
 
 // Checkpoint writes the furthest safe position. With nothing new to write it succeeds and leaves the lease alone, and so
 // it does where another call has meanwhile written that far. Calls are carried out one after the other; ctx also ends
-// the wait for another call. AtMostEvery puts writes off. Errors are ctx's, the sink's (ErrLeaseLost, ErrBackwards…), a
+// the wait for another call. WithCheckpointInterval puts writes off. Errors are ctx's, the sink's (ErrLeaseLost, ErrBackwards…), a
 // *HeldError under RefuseHeld, or that of a Done without a readable sequence number.
 func (c *Checkpointer) Checkpoint(ctx context.Context) (Result, error) {
 	if err := ctx.Err(); err != nil {
@@ -154,7 +155,7 @@ func (c *Checkpointer) Checkpoint(ctx context.Context) (Result, error) {
 }
 
 // store writes what is due for a call, unless another call has done so while this one waited.
-func (c *Checkpointer) store(ctx context.Context, mine placed) (Result, error) {
+func (c *Checkpointer) store(ctx context.Context, mine decision) (Result, error) {
 	if err := c.begin(ctx); err != nil {
 		return Result{}, err
 	}

@@ -410,7 +410,7 @@ func TestCheckpointerNeverLoses(t *testing.T) {
 		sink := &memorySink{style: s, last: seqnum.TrimHorizon()}
 		c, err := NewCheckpointer(sink, seqnum.TrimHorizon(), readers)
 		if err != nil {
-			if RuleFor(s, readers[0], readers[1:]...).Inside != Refuses {
+			if RuleFor(s, readers...).Inside != Refuses {
 				t.Fatal(err)
 			}
 			return
@@ -438,24 +438,6 @@ func TestCheckpointerNeverLoses(t *testing.T) {
 			}
 		}
 	})
-}
-
-// TestLastByItsBareNumber: the last user record of an aggregate may come under the bare sequence number, as deaggaws
-// hands it out. It is behind those that came before it.
-func TestLastByItsBareNumber(t *testing.T) {
-	sink := &memorySink{style: SubSequenceNumber}
-	from := seqnum.At(seqnum.MustParse("7"), 1) // resumed inside the aggregate
-	c, err := NewCheckpointer(sink, from, []Reader{Kplkit()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, u := range []deagg.UserRecord{{SequenceNumber: "7", SubSequenceNumber: 2, Aggregated: true}, {SequenceNumber: "7", Last: true}} {
-		c.Done(u)
-	}
-	result, err := c.Checkpoint(t.Context())
-	if want := seqnum.After(seqnum.MustParse("7")); err != nil || result.Written != want || result.Effect != Exact {
-		t.Errorf("%+v, %v; want %v", result, err, want)
-	}
 }
 
 // TestStartInsideIsNotFinished: a stored record that reading started in the middle of is not finished. A sink that took

@@ -153,7 +153,7 @@ func TestWaitingForNoArguments(t *testing.T) {
 				c.Done(plain(n))
 				c.EndOfBatch()
 				go func() {
-					want, refused := fmt.Sprintf("%d:0 0:0 %v", n, Effect(n)), (*HeldError)(nil)
+					want, refused := fmt.Sprintf("%d:0 0:0 %v", n, Exact+Effect(n)), (*HeldError)(nil)
 					r, err := c.Checkpoint(t.Context())
 					if got := short(r.Done) + " " + short(r.Written) + " " + r.Effect.String(); got != want || errors.As(err, &refused) != (test.held && n == 1) {
 						t.Errorf("%s, %v; want %s", got, err, want)

@@ -9,7 +9,7 @@
 // the worst of the declared readers loses nothing. Where that lies behind what is done, the position is "held": the
 // records between come again after a crash, unless RefuseHeld asks for an error instead.
 //
-// Any number of goroutines may checkpoint at once: one write covers all that wait with it. AtMostEvery puts off what is
+// Any number of goroutines may checkpoint at once: one write covers all that wait with it. WithCheckpointInterval puts off what is
 // checkpointed inside a batch, from BeginBatch to FinishBatch, so that one write covers the calls of some time. Engines such as
 // vmwarekcl call both; a loop of one's own has to.
 //
@@ -19,6 +19,9 @@
 // plain record with sub-sequence number 0. A stored record that passed whole because it is damaged is written as all of
 // it, (n, math.MaxInt64). A Sink gets the last finished stored record beside the position: where both have one number,
 // all of that stored record is done.
+//
+// A user record has to say whether it came out of an aggregate, and was its last. deagg.Decoder tells it of stored records,
+// deaggaws.AppendUserRecords of the records of a client that has taken aggregates apart already.
 //
 // # Compatibility
 //

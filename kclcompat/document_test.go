@@ -41,7 +41,7 @@ func effectsTable() string {
 	b.WriteString("| who resumes | `checkpoint()` | sequence number alone | `checkpoint(record)` | with sub-sequence number |\n|---|---|---|---|---|\n")
 	for _, members := range families() {
 		fmt.Fprintf(&b, "| %s |", strings.Join(names(members), ", "))
-		for s := range Style(len(styleNames)) {
+		for s := NoArguments; s <= SubSequenceNumber; s++ {
 			rule := RuleFor(s, members[0].reader)
 			fmt.Fprintf(&b, " %s |", effects(rule.Inside, rule.AtLast))
 		}
@@ -77,7 +77,7 @@ func reasonsTable() string {
 	var b strings.Builder
 	b.WriteString("| rule | why | source |\n|---|---|---|\n")
 	for _, members := range families() {
-		for s := range Style(len(styleNames)) {
+		for s := NoArguments; s <= SubSequenceNumber; s++ {
 			var sources []string
 			for _, v := range members {
 				sources = append(sources, RuleFor(s, v.reader).Source)

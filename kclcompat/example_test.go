@@ -62,10 +62,10 @@ func ExampleRefuseHeld() {
 }
 
 // A loop of one's own checkpoints after every user record. Writes are put off inside a batch, and FinishBatch ends it.
-func ExampleAtMostEvery() {
+func ExampleWithCheckpointInterval() {
 	ctx := context.Background()
 	table := &lease{checkpoint: seqnum.TrimHorizon()}
-	c, err := kclcompat.NewCheckpointer(table, table.checkpoint, []kclcompat.Reader{kclcompat.Kplkit()}, kclcompat.AtMostEvery(time.Minute))
+	c, err := kclcompat.NewCheckpointer(table, table.checkpoint, []kclcompat.Reader{kclcompat.Kplkit()}, kclcompat.WithCheckpointInterval(time.Minute))
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -7,7 +7,7 @@ import (
 )
 
 // RefuseHeld makes Checkpoint return a *HeldError, and write nothing, wherever it would hold a position: AWS's rule to
-// the letter. A checkpoint that is only put off (AtMostEvery) is not refused.
+// the letter. A checkpoint that is only put off (WithCheckpointInterval) is not refused.
 func RefuseHeld() Option { return func(c *Checkpointer) { c.refuse = true } }
 
 // HeldError says that Done can't be written so that every reader resumes right behind it.

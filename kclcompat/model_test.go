@@ -12,18 +12,18 @@ import (
 // The model is an executable account of how readers store and resume, written from the measurements and not from the
 // package: a shard of stored records, each plain or an aggregate, and a reader that takes a lease from another.
 
-// place is a user record of the modelled shard.
-type place struct {
+// record is a user record of the modelled shard.
+type record struct {
 	n    int // index of the stored record
 	sub  int64
 	last bool
 }
 
 // shard lists the user records of stored records with sizes user records; 0 is a plain record.
-func shard(sizes []int) (records []place) {
+func shard(sizes []int) (records []record) {
 	for n, size := range sizes {
 		for sub := range max(size, 1) {
-			records = append(records, place{n, int64(sub), sub == max(size, 1)-1})
+			records = append(records, record{n, int64(sub), sub == max(size, 1)-1})
 		}
 	}
 	return records
@@ -39,7 +39,7 @@ const absent = -1
 
 // call returns what a version of the Java KCL stores for a call at the user record stop of a batch that ends with end.
 // old is what the lease held before: 1.3 leaves its sub-sequence number.
-func call(version string, s Style, stop, end place, old pair) pair {
+func call(version string, s Style, stop, end record, old pair) pair {
 	stored := pair{stop.n, stop.sub}
 	switch {
 	case s == NoArguments:
@@ -54,7 +54,7 @@ func call(version string, s Style, stop, end place, old pair) pair {
 }
 
 // comes reports whether a reader that resumes from stored is given the user record r.
-func comes(reader string, stored pair, r place) bool {
+func comes(reader string, stored pair, r record) bool {
 	if r.n != stored.n {
 		return r.n > stored.n
 	}
@@ -68,7 +68,7 @@ func comes(reader string, stored pair, r place) bool {
 }
 
 // crash counts what comes again and what is lost of records when all up to index stop was done.
-func crash(reader string, stored pair, records []place, stop int) (again, lost int) {
+func crash(reader string, stored pair, records []record, stop int) (again, lost int) {
 	for i, r := range records {
 		switch got := comes(reader, stored, r); {
 		case got && i <= stop:

@@ -6,33 +6,52 @@ import (
 	"github.com/kplkit/kplkit/seqnum"
 )
 
-// placing is what Place has to know of a style and its readers.
-type placing struct {
-	after bool // some reader resumes after the stored record, whatever was stored with its number
-	again bool // some reader takes a number alone for (number, 0), so that the rest of an aggregate comes again
-	java  bool // some reader is Java, whose text for a number alone is (number, 0)
-	bare  bool // the number alone is stored
+// form is how a style leaves a position in the lease.
+type form uint8
+
+const (
+	pair       form = iota // a number and a sub-sequence number
+	javaNumber             // a number alone, beside Java, whose text for it is (number, 0)
+	bareNumber             // a number alone
+)
+
+// meaning is where readers may go on from a position, other than right after it. It is a set.
+type meaning uint8
+
+const (
+	fromFirst meaning = 1 << iota // after the stored record's first user record: what was done of it comes again
+	pastAll                       // after all of the stored record: what was not done of it never comes
+)
+
+// meanings tells how each kind of reader takes each form. kplkit meets Java's number alone as (n, 0) in Java's attributes, and
+// as all of n in a text: both have to be right.
+var meanings = [...][3]meaning{
+	resumesAfter:  {pair: pastAll, javaNumber: pastAll, bareNumber: pastAll},
+	resumesAt:     {pair: 0, javaNumber: fromFirst, bareNumber: fromFirst},
+	resumesInside: {pair: 0, javaNumber: fromFirst | pastAll, bareNumber: pastAll},
 }
 
-func placingOf(s Style, readers []Reader) placing {
-	how := placing{
-		bare: s == SequenceNumber ||
-			// A 2.x or later checkpoint(record) stores no sub-sequence number.
-			s == RecordArgument && slices.ContainsFunc(readers, func(r Reader) bool { return r.java() && r.major > 1 }) ||
-			// Beside 1.3 a stored sub-sequence number goes stale.
-			s != NoArguments && slices.ContainsFunc(readers, Reader.ignoresSub),
-		java: slices.ContainsFunc(readers, Reader.java),
+// formOf returns the worst form in which a style, used by any of the readers, leaves a position.
+func formOf(s Style, readers []Reader) form {
+	numberAlone := s == SequenceNumber || s == RecordArgument && slices.ContainsFunc(readers, Reader.takesPlainRecord) ||
+		slices.ContainsFunc(readers, Reader.ignoresSub) // beside it a stored sub-sequence number goes stale
+	switch {
+	case !numberAlone:
+		return pair
+	case slices.ContainsFunc(readers, Reader.java):
+		return javaNumber
 	}
+	return bareNumber
+}
+
+// meaningOf returns all that any of the readers takes a form for.
+func meaningOf(f form, readers []Reader) (all meaning) {
 	for _, r := range readers {
-		v, known := r.measured()
-		if !known {
-			continue
+		if v, known := r.measured(); known {
+			all |= meanings[v.family.resumes][f]
 		}
-		// kplkit meets a number alone as (n, 0) in Java's attributes and as all of n in a text: both have to be right.
-		how.after = how.after || v.family.resumes == resumesAfter || v.family.resumes == resumesInside && how.bare
-		how.again = how.again || v.family.resumes == resumesAt || v.family.resumes == resumesInside && how.bare && how.java
 	}
-	return how
+	return all
 }
 
 // Place returns the furthest position that can be written when done is processed, so that the worst reader loses nothing
@@ -47,52 +66,52 @@ func placingOf(s Style, readers []Reader) placing {
 func (r Rule) Place(done seqnum.Extended, last bool, finished seqnum.Extended) (seqnum.Extended, Effect) {
 	n, isNumber := done.Number()
 	switch {
-	case r.ID == "" || r.Inside == Refuses || r.AtLast == Refuses || !done.IsValid():
+	case r.refuses() || !done.IsValid():
 		return seqnum.Extended{}, Refuses
 	case !isNumber:
-		return r.how.hold(done)
+		return r.hold(done)
 	}
 	last = last || r.Style != NoArguments && done.Whole()
 	switch {
 	case r.Style == NoArguments && last:
-		return done, min(r.AtLast, r.how.stale(done))
+		return done, min(r.AtLast, r.again(done))
 	case r.Style == NoArguments && finished == seqnum.Latest():
 		return seqnum.Extended{}, Loses
 	case r.Style == NoArguments:
 		return seqnum.Extended{}, Repeats
-	case r.how.after && !last:
-		return r.how.hold(finished)
-	case !r.how.bare:
+	case r.meaning&pastAll != 0 && !last:
+		return r.hold(finished)
+	case r.form == pair:
 		return done, Exact
 	}
-	return r.how.stored(n), r.how.stale(done)
+	return r.asRead(n), r.again(done)
 }
 
 // hold returns the position to go back to, and what comes of it.
-func (how placing) hold(finished seqnum.Extended) (seqnum.Extended, Effect) {
+func (r Rule) hold(finished seqnum.Extended) (seqnum.Extended, Effect) {
 	n, isNumber := finished.Number()
 	switch {
 	case finished == seqnum.ShardEnd():
 		return finished, Exact
-	case finished == seqnum.Latest(), isNumber && how.after && !finished.Whole():
+	case finished == seqnum.Latest(), isNumber && r.meaning&pastAll != 0 && !finished.Whole():
 		return finished, Loses
-	case isNumber && how.bare:
-		return how.stored(n), Repeats
+	case isNumber && r.form != pair:
+		return r.asRead(n), Repeats
 	}
 	return finished, Repeats
 }
 
-// stored returns what readers take a number alone for.
-func (how placing) stored(n seqnum.Number) seqnum.Extended {
-	if how.java {
+// asRead returns what readers take a number alone for.
+func (r Rule) asRead(n seqnum.Number) seqnum.Extended {
+	if r.form == javaNumber {
 		return seqnum.At(n, 0)
 	}
 	return seqnum.After(n)
 }
 
-// stale returns the effect of storing the number of done alone, where no reader is to lose by it.
-func (how placing) stale(done seqnum.Extended) Effect {
-	if how.again && done.SubSequenceNumber() > 0 {
+// again returns the effect of storing the number of done alone, where no reader is to lose by it.
+func (r Rule) again(done seqnum.Extended) Effect {
+	if r.meaning&fromFirst != 0 && done.SubSequenceNumber() > 0 {
 		return Repeats
 	}
 	return Exact

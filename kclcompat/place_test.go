@@ -20,7 +20,7 @@ var everyReader = []Reader{
 type cost struct{ lost, worst, all int }
 
 // costOf resumes every reader from every form in which the lease may hold the position.
-func costOf(readers []Reader, leases []pair, records []place, stop int) (c cost) {
+func costOf(readers []Reader, leases []pair, records []record, stop int) (c cost) {
 	for _, r := range readers {
 		most := 0
 		for _, lease := range leases {
@@ -40,7 +40,7 @@ func TestPlaceLosesNothingAndRepeatsLeast(t *testing.T) {
 		sizes := rapid.SliceOfN(rapid.IntRange(0, 5), 1, 8).Draw(t, "sizes")
 		readers := rapid.SliceOfNDistinct(rapid.SampledFrom(everyReader), 1, 3, rapid.ID).Draw(t, "readers")
 		s := rapid.SampledFrom(styles).Draw(t, "style")
-		rule := RuleFor(s, readers[0], readers[1:]...)
+		rule := RuleFor(s, readers...)
 		records := shard(sizes)
 		stop := rapid.IntRange(0, len(records)-1).Draw(t, "stop")
 		done := records[stop]
@@ -116,7 +116,7 @@ func is13(r Reader) bool { return r == KCL(1, 3) || r == MultiLang(1, 3) }
 
 // alternatives are all positions that the style could write when done is done. Beside 1.3 no sub-sequence number is
 // written, since a later 1.3 worker would leave it stale.
-func alternatives(s Style, readers []Reader, sizes []int, done place, ends bool) (all []seqnum.Extended) {
+func alternatives(s Style, readers []Reader, sizes []int, done record, ends bool) (all []seqnum.Extended) {
 	all = []seqnum.Extended{seqnum.TrimHorizon()}
 	if s == NoArguments {
 		if ends {
@@ -167,7 +167,7 @@ func TestPlaceAtTheEdges(t *testing.T) {
 		{SubSequenceNumber, "kplkit", seqnum.Extended{}, false, seqnum.After(n), seqnum.Extended{}, Refuses},
 	} {
 		readers := parse(t, test.readers)
-		at, effect := RuleFor(test.style, readers[0], readers[1:]...).Place(test.done, test.last, test.finished)
+		at, effect := RuleFor(test.style, readers...).Place(test.done, test.last, test.finished)
 		if at != test.want || effect != test.effect {
 			t.Errorf("%+v: %s, %s", test, at, effect)
 		}

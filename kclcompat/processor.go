@@ -18,7 +18,7 @@ import (
 // end: nobody can stop it. Once the lease is over its checkpoints fail with ErrLeaseLost.
 type Processor interface {
 	// ProcessRecords handles a batch. It marks what is processed by c.Done and stores that by c.Checkpoint, whenever it
-	// likes and also inside an aggregate. What of that is put off (AtMostEvery) the engine stores when it has returned,
+	// likes and also inside an aggregate. What of that is put off (WithCheckpointInterval) the engine stores when it has returned,
 	// with or without an error.
 	//
 	// An error gives the shard up: nothing more is delivered to this Processor, and the shard is read again from its last
@@ -50,6 +50,7 @@ const (
 	LeaseLost
 )
 
+// String says it in words.
 func (r Reason) String() string {
 	switch r {
 	case ShardEnded:

@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// AtMostEvery puts off what Checkpoint writes in a batch until d has passed since the last write began, or until FinishBatch.
+// WithCheckpointInterval puts off what Checkpoint writes in a batch until d has passed since the last write began, or until FinishBatch.
 // A batch lasts from BeginBatch to FinishBatch: outside of it nothing is put off, so that nothing that was asked for stays
 // unwritten. Engines call both, vmwarekcl too; a loop of one's own has to. A write that has failed does not count: the
 // next Checkpoint tries again.
 //
 // A Checkpoint that is put off says so: Result.Written is what the lease says, and Result.Effect what a crash would do.
 // With d <= 0, which is the default, nothing is put off.
-func AtMostEvery(d time.Duration) Option { return func(c *Checkpointer) { c.every = d } }
+func WithCheckpointInterval(d time.Duration) Option { return func(c *Checkpointer) { c.every = d } }
 
 // BeginBatch says that a batch is about to be handed out, at the end of which FinishBatch is called, whatever comes of it.
 // Its counterpart is FinishBatch, and not EndOfBatch, which is for sinks of style NoArguments and writes nothing. Without
-// AtMostEvery it changes nothing.
+// WithCheckpointInterval it changes nothing.
 func (c *Checkpointer) BeginBatch() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -30,7 +30,7 @@ func (c *Checkpointer) BeginBatch() {
 func (c *Checkpointer) FinishBatch(ctx context.Context) (Result, error) {
 	c.mu.Lock()
 	c.inBatch = false
-	now, owed := c.place(), c.owed
+	now, owed := c.decide(), c.owed
 	written := owed.at.Compare(c.covered) <= 0
 	c.mu.Unlock()
 	if written {
@@ -39,11 +39,11 @@ func (c *Checkpointer) FinishBatch(ctx context.Context) (Result, error) {
 	return c.store(ctx, c.orElse(now, owed))
 }
 
-// ask returns what is placed for a Checkpoint, and whether its write is put off.
-func (c *Checkpointer) ask() (mine placed, putOff bool) {
+// ask returns what is decided for a Checkpoint, and whether its write is put off.
+func (c *Checkpointer) ask() (mine decision, putOff bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	mine = c.place()
+	mine = c.decide()
 	putOff = mine.err == nil && c.inBatch && time.Since(c.began) < c.every
 	if putOff {
 		c.owed = mine

@@ -26,11 +26,11 @@ func flush(t *testing.T, c *Checkpointer) string {
 	return short(r.Done) + " " + short(r.Written) + " " + r.Effect.String()
 }
 
-// TestAtMostEvery follows one shard in which a user record takes a second, and each is checkpointed.
-func TestAtMostEvery(t *testing.T) {
+// TestWithCheckpointInterval follows one shard in which a user record takes a second, and each is checkpointed.
+func TestWithCheckpointInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := &memorySink{style: SubSequenceNumber}
-		c := newCheckpointer(t, sink, seqnum.TrimHorizon(), "kplkit", AtMostEvery(3*time.Second))
+		c := newCheckpointer(t, sink, seqnum.TrimHorizon(), "kplkit", WithCheckpointInterval(3*time.Second))
 		var results []string
 		process := func(us ...deagg.UserRecord) {
 			for _, u := range us {
@@ -65,7 +65,7 @@ func TestAtMostEvery(t *testing.T) {
 
 // TestFinishWithoutAsking: what is Done and was not asked to be stored, is not.
 func TestFinishWithoutAsking(t *testing.T) {
-	for _, opts := range [][]Option{nil, {AtMostEvery(0)}, {AtMostEvery(time.Hour)}, {AtMostEvery(time.Hour), RefuseHeld()}} {
+	for _, opts := range [][]Option{nil, {WithCheckpointInterval(0)}, {WithCheckpointInterval(time.Hour)}, {WithCheckpointInterval(time.Hour), RefuseHeld()}} {
 		sink := &memorySink{style: SubSequenceNumber}
 		c := newCheckpointer(t, sink, seqnum.TrimHorizon(), "sdk", opts...)
 		c.BeginBatch()
@@ -87,7 +87,7 @@ func TestPutOffOthers(t *testing.T) {
 		"done, but not asked": {nil, userRecord(2, 0, false)},
 	} {
 		sink := &memorySink{style: SubSequenceNumber}
-		c := newCheckpointer(t, sink, seqnum.TrimHorizon(), "sdk", append(test.opts, AtMostEvery(time.Hour))...)
+		c := newCheckpointer(t, sink, seqnum.TrimHorizon(), "sdk", append(test.opts, WithCheckpointInterval(time.Hour))...)
 		c.Done(plain(0))
 		checkpoint(t, c)
 		c.BeginBatch()
@@ -105,7 +105,7 @@ func TestPutOffOthers(t *testing.T) {
 // TestRefusedAtOnce: what Checkpoint refuses is refused in a batch too, and FinishBatch does not write it.
 func TestRefusedAtOnce(t *testing.T) {
 	sink := &memorySink{style: SequenceNumber}
-	c := newCheckpointer(t, sink, seqnum.TrimHorizon(), "kcl-2.7", RefuseHeld(), AtMostEvery(time.Hour))
+	c := newCheckpointer(t, sink, seqnum.TrimHorizon(), "kcl-2.7", RefuseHeld(), WithCheckpointInterval(time.Hour))
 	c.Done(plain(0))
 	checkpoint(t, c)
 	c.BeginBatch()
@@ -132,7 +132,7 @@ func TestRefusedAtOnce(t *testing.T) {
 // failed loses nothing of what was put off.
 func TestFailedWritesArePutOffNoMore(t *testing.T) {
 	sink := &memorySink{style: SubSequenceNumber}
-	c := newCheckpointer(t, sink, seqnum.TrimHorizon(), "kplkit", AtMostEvery(time.Hour))
+	c := newCheckpointer(t, sink, seqnum.TrimHorizon(), "kplkit", WithCheckpointInterval(time.Hour))
 	c.Done(plain(0))
 	checkpoint(t, c)
 	c.BeginBatch()
@@ -155,7 +155,7 @@ func TestFailedWritesArePutOffNoMore(t *testing.T) {
 // TestPutOffFromLatest: as long as the lease says LATEST a crash loses what comes meanwhile, put off or not.
 func TestPutOffFromLatest(t *testing.T) {
 	sink := &memorySink{style: SubSequenceNumber, err: errors.New("a fault of the table")}
-	c := newCheckpointer(t, sink, seqnum.Latest(), "kplkit", AtMostEvery(time.Hour))
+	c := newCheckpointer(t, sink, seqnum.Latest(), "kplkit", WithCheckpointInterval(time.Hour))
 	c.BeginBatch()
 	c.Done(plain(0))
 	if r, err := c.Checkpoint(t.Context()); err == nil || r.Effect != Loses {
@@ -166,7 +166,7 @@ func TestPutOffFromLatest(t *testing.T) {
 // TestPutOffAtTheEndOfBatch: a sink of style NoArguments writes once a batch, which FinishBatch does.
 func TestPutOffAtTheEndOfBatch(t *testing.T) {
 	sink := &memorySink{style: NoArguments}
-	c := newCheckpointer(t, sink, seqnum.TrimHorizon(), "kcl-2.7", AtMostEvery(time.Hour))
+	c := newCheckpointer(t, sink, seqnum.TrimHorizon(), "kcl-2.7", WithCheckpointInterval(time.Hour))
 	var results []string
 	for n := range 3 {
 		c.BeginBatch()
@@ -189,7 +189,7 @@ func TestPutOffAtTheEndOfBatch(t *testing.T) {
 // TestPutOffAndShardEnd: the end of the shard is written, and nothing after it.
 func TestPutOffAndShardEnd(t *testing.T) {
 	sink := &memorySink{style: SubSequenceNumber}
-	c := newCheckpointer(t, sink, seqnum.TrimHorizon(), "kplkit", AtMostEvery(time.Hour))
+	c := newCheckpointer(t, sink, seqnum.TrimHorizon(), "kplkit", WithCheckpointInterval(time.Hour))
 	for n := range 2 {
 		c.BeginBatch()
 		c.Done(plain(n))
@@ -211,7 +211,7 @@ func TestPutOffDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		sink := &memorySink{style: SubSequenceNumber, during: func() { <-release }}
-		c := newCheckpointer(t, sink, seqnum.TrimHorizon(), "kplkit", AtMostEvery(time.Minute))
+		c := newCheckpointer(t, sink, seqnum.TrimHorizon(), "kplkit", WithCheckpointInterval(time.Minute))
 		c.BeginBatch()
 		c.Done(plain(0))
 		var first sync.WaitGroup
@@ -229,9 +229,9 @@ func TestPutOffDoesNotWait(t *testing.T) {
 	})
 }
 
-// besideAtOnce returns a world with AtMostEvery, beside a Checkpointer without it.
+// besideAtOnce returns a world with WithCheckpointInterval, beside a Checkpointer without it.
 func besideAtOnce(t *testing.T, rnd *rand.Rand, every time.Duration) *shardWorld {
-	w := newShardWorld(rnd, seqnum.TrimHorizon(), AtMostEvery(every))
+	w := newShardWorld(rnd, seqnum.TrimHorizon(), WithCheckpointInterval(every))
 	if w.c == nil {
 		return nil
 	}
@@ -243,7 +243,7 @@ func besideAtOnce(t *testing.T, rnd *rand.Rand, every time.Duration) *shardWorld
 	return w
 }
 
-// TestPutOffAgainstAtOnce: at the end of each batch, and after each call outside of one, no less is stored with AtMostEvery
+// TestPutOffAgainstAtOnce: at the end of each batch, and after each call outside of one, no less is stored with WithCheckpointInterval
 // than without; in a batch, writes begin that far from each other; and each result is true.
 func TestPutOffAgainstAtOnce(t *testing.T) {
 	for seed := range uint64(1000) {
@@ -330,7 +330,7 @@ func TestPutOffByMany(t *testing.T) {
 
 // TestDoneAllocatesNothing: it is called for every user record.
 func TestDoneAllocatesNothing(t *testing.T) {
-	c := newCheckpointer(t, &memorySink{style: SubSequenceNumber}, seqnum.TrimHorizon(), "kplkit", AtMostEvery(time.Second))
+	c := newCheckpointer(t, &memorySink{style: SubSequenceNumber}, seqnum.TrimHorizon(), "kplkit", WithCheckpointInterval(time.Second))
 	c.BeginBatch()
 	sub := int64(0)
 	u := userRecord(1, 0, false)

@@ -1,6 +1,7 @@
 package kclcompat
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -77,44 +78,40 @@ func ParseReader(s string) (Reader, error) {
 	return Reader{}, fmt.Errorf("kclcompat: %q is no reader: known are %s", s, strings.Join(knownReaders(), ", "))
 }
 
-// Style is the call that writes the checkpoint.
+// Style is the call that writes the checkpoint. The zero Style is unknown: every effect of its rules is Refuses.
 type Style uint8
 
 // The calls of the Java KCL's checkpointer. Other consumers have one or the other under names of their own.
 const (
-	NoArguments       Style = iota // checkpoint(): the last user record of the batch that was handed out
-	SequenceNumber                 // checkpoint(sequence number): a stored record's number alone
-	RecordArgument                 // checkpoint(record), with the user record that was handed out
-	SubSequenceNumber              // checkpoint(sequence number, sub-sequence number)
+	NoArguments       Style = iota + 1 // checkpoint(): the last user record of the batch that was handed out
+	SequenceNumber                     // checkpoint(sequence number): a stored record's number alone
+	RecordArgument                     // checkpoint(record), with the user record that was handed out
+	SubSequenceNumber                  // checkpoint(sequence number, sub-sequence number)
 )
 
-var styleNames = [...]string{"no-arguments", "sequence-number", "record", "sub-sequence-number"}
+var styleNames = [...]string{"unknown", "no-arguments", "sequence-number", "record", "sub-sequence-number"}
 
-// String returns the style's name as it stands in the IDs of rules.
+// String returns the style's name as it stands in the IDs of rules, "unknown" for the zero Style.
 func (s Style) String() string {
 	if int(s) >= len(styleNames) {
-		return "unknown"
+		s = 0
 	}
 	return styleNames[s]
 }
 
-// Effect is what happens to user records when a reader resumes from a checkpoint. A greater one is worse.
-type Effect uint8
+// Effect is what happens to user records when a reader resumes from a checkpoint. A greater one is worse. The zero Effect
+// is unknown, and worse than all others.
+type Effect int8
 
 // The effects, best first.
 const (
-	Exact   Effect = iota // none is lost, none comes twice
-	Repeats               // none is lost, some that were done come again
-	Loses                 // some that were not done never come
-	Refuses               // nothing can be promised: the call does not exist, the reader does not start, or is unknown
+	Exact   Effect = iota - 4 // none is lost, none comes twice
+	Repeats                   // none is lost, some that were done come again
+	Loses                     // some that were not done never come
+	Refuses                   // nothing can be promised: the call does not exist, the reader does not start, or is unknown
 )
 
-var effectNames = [...]string{"exact", "repeats", "loses", "refuses"}
+var effectNames = map[Effect]string{Exact: "exact", Repeats: "repeats", Loses: "loses", Refuses: "refuses"}
 
-// String returns the effect's name.
-func (e Effect) String() string {
-	if int(e) >= len(effectNames) {
-		return "unknown"
-	}
-	return effectNames[e]
-}
+// String returns the effect's name, "unknown" for the zero Effect.
+func (e Effect) String() string { return cmp.Or(effectNames[e], "unknown") }

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Rule tells what a reader does with a style of checkpoint when nobody helps, a crash following right after it.
+// Rule tells what a reader does with a style of checkpoint when nobody helps, a crash following right after it. RuleFor returns
+// one; the zero Rule promises nothing.
 type Rule struct {
 	ID     string // kcl-1.4/sequence-number; of several readers fleet-… or the worst one's
 	Style  Style
@@ -17,7 +18,8 @@ type Rule struct {
 	// Condition names the readers, and whether they were measured. Why tells the reason and Source where it is known from.
 	Condition, Why, Source string
 
-	how placing
+	form    form    // in which the style leaves a position in the lease
+	meaning meaning // what the readers take that for
 }
 
 // measured returns the version whose rules r takes.
@@ -38,15 +40,15 @@ func knownReaders() (names []string) {
 	return names
 }
 
-// RuleFor returns the rule for checkpoints of style s that r resumes from. With several readers, as in a rolling upgrade
-// or where an old deployment may come back, the worst of them decides.
-func RuleFor(s Style, r Reader, more ...Reader) Rule {
-	readers := append([]Reader{r}, more...)
-	worst := ruleOf(s, r)
-	for _, other := range more {
-		if other != r {
-			worst = worst.join(ruleOf(s, other))
-		}
+// RuleFor returns the rule for checkpoints of style s that readers resume from. Of several, as in a rolling upgrade or where
+// an old deployment may come back, the worst decides. Without any nothing is known: every effect is Refuses.
+func RuleFor(s Style, readers ...Reader) Rule {
+	if len(readers) == 0 {
+		readers = []Reader{{}}
+	}
+	worst := ruleOf(s, readers[0])
+	for _, r := range readers[1:] {
+		worst = worst.join(ruleOf(s, r))
 	}
 	for _, f := range fleets {
 		if slices.ContainsFunc(readers, f.old) && slices.ContainsFunc(readers, f.new) {
@@ -56,7 +58,8 @@ func RuleFor(s Style, r Reader, more ...Reader) Rule {
 			}.join(worst)
 		}
 	}
-	worst.how = placingOf(s, readers)
+	worst.form = formOf(s, readers)
+	worst.meaning = meaningOf(worst.form, readers)
 	return worst
 }
 
@@ -78,7 +81,7 @@ func (a Rule) join(b Rule) Rule {
 
 func ruleOf(s Style, r Reader) Rule {
 	v, known := r.measured()
-	if !known || int(s) >= len(v.family.rules) {
+	if !known || s == 0 || int(s) > len(v.family.rules) {
 		return Rule{
 			ID: "unknown", Style: s, Inside: Refuses, AtLast: Refuses,
 			Condition: fmt.Sprintf("%s resumes from checkpoints of style %s", r, s),
@@ -86,7 +89,7 @@ func ruleOf(s Style, r Reader) Rule {
 			Source:    "no measurement",
 		}
 	}
-	b := v.family.rules[s]
+	b := v.family.rules[s-1]
 	return Rule{
 		ID: v.family.name + "/" + s.String(), Style: s, Inside: b.inside, AtLast: b.atLast,
 		Condition: v.condition(r), Why: b.why, Source: v.source(b),
@@ -109,6 +112,9 @@ func (v version) source(b behaviour) string {
 	}
 	return fmt.Sprintf("measured %s, KCL %s: %s", cmp.Or(v.date, "2026-11-26"), v.release, cmp.Or(v.sampled, b.runs))
 }
+
+// refuses reports whether nothing can be promised, as by the zero Rule.
+func (r Rule) refuses() bool { return max(r.Inside, r.AtLast) >= Refuses }
 
 // String returns the rule as one sentence, as errors quote it.
 func (r Rule) String() string {

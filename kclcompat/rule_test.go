@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	. "github.com/kplkit/kplkit/kclcompat"
+	"github.com/kplkit/kplkit/seqnum"
 )
 
 var styles = []Style{NoArguments, SequenceNumber, RecordArgument, SubSequenceNumber}
@@ -96,7 +97,7 @@ func TestMeasuredCrashes(t *testing.T) {
 			t.Errorf("%v: source %q", row, src)
 		}
 		c := cell{r, s, where}
-		worst[c] = max(worst[c], effect(again, lost))
+		worsen(worst, c, effect(again, lost))
 	}
 	for c, want := range worst {
 		rule := RuleFor(c.style, c.reader)
@@ -113,6 +114,13 @@ func TestMeasuredCrashes(t *testing.T) {
 				t.Errorf("%v: the trap is not told: %s", c, rule)
 			}
 		}
+	}
+}
+
+// worsen notes an effect, unless a worse one was noted before.
+func worsen[K comparable](worst map[K]Effect, key K, e Effect) {
+	if before, noted := worst[key]; !noted || before < e {
+		worst[key] = e
 	}
 }
 
@@ -149,7 +157,8 @@ func TestMeasuredHandovers(t *testing.T) {
 			t.Errorf("%v: measured %s, and the rule says %s", row, got, promise)
 		}
 		key := fmt.Sprint(rule.ID, s, where)
-		worst[key], promised[key] = max(worst[key], got), promise
+		worsen(worst, key, got)
+		promised[key] = promise
 	}
 	for key, want := range worst {
 		if promised[key] != want {
@@ -252,7 +261,7 @@ func TestRules(t *testing.T) {
 	} {
 		readers := parse(t, test.readers)
 		for i, s := range styles {
-			rule := RuleFor(s, readers[0], readers[1:]...)
+			rule := RuleFor(s, readers...)
 			check(t, test.readers, s, "inside", rule.Inside, test.want[2*i])
 			check(t, test.readers, s, "at-last", rule.AtLast, test.want[2*i+1])
 			if rule.ID == "" || rule.Condition == "" || rule.Why == "" || rule.Source == "" || rule.Style != s {
@@ -260,7 +269,7 @@ func TestRules(t *testing.T) {
 			}
 			for i := range readers { // the order of readers does not decide
 				turned := append(append([]Reader{}, readers[i:]...), readers[:i]...)
-				other := RuleFor(s, turned[0], turned[1:]...)
+				other := RuleFor(s, turned...)
 				if other.Inside != rule.Inside || other.AtLast != rule.AtLast {
 					t.Errorf("%v is %s, %s, and %v is not", readers, rule.Inside, rule.AtLast, turned)
 				}
@@ -325,8 +334,40 @@ func TestUnknownReaders(t *testing.T) {
 			}
 		}
 	}
-	if rule := RuleFor(Style(9), SDK()); rule.Inside != Refuses || rule.AtLast != Refuses {
-		t.Errorf("unknown style: %s", rule)
+	if rule := RuleFor(SubSequenceNumber); rule.Inside != Refuses || rule.AtLast != Refuses || rule.Style != SubSequenceNumber {
+		t.Errorf("no reader: %s", rule)
+	}
+	for _, s := range []Style{0, 5, 9, 255} {
+		rule := RuleFor(s, SDK())
+		if s.String() != "unknown" || rule.Inside != Refuses || rule.AtLast != Refuses || !strings.Contains(rule.Condition, "style unknown") {
+			t.Errorf("unknown style: %s", rule)
+		}
+	}
+}
+
+// TestZeroPromisesNothing: what nobody has filled in is unknown, and worse than all that is known.
+func TestZeroPromisesNothing(t *testing.T) {
+	var zero Effect
+	for _, e := range []Effect{Exact, Repeats, Loses, Refuses} {
+		if zero <= e || e.String() == "unknown" || e < Exact {
+			t.Errorf("%s (%d) is worse than the zero Effect", e, e)
+		}
+	}
+	for _, e := range []Effect{zero, 1, 127, -5, -128} {
+		if e.String() != "unknown" {
+			t.Errorf("Effect(%d) prints as %s", e, e)
+		}
+	}
+	if text := (Rule{}).String(); strings.Contains(text, "exact") || !strings.Contains(text, "unknown inside an aggregate, unknown at its last") {
+		t.Error(text)
+	}
+	if !(Result{}).Held() {
+		t.Error("the zero Result says that nothing comes again")
+	}
+	for _, r := range []Rule{{ID: "mine"}, {ID: "mine", Inside: Exact}, {ID: "mine", AtLast: Exact}} { // half filled in
+		if at, effect := r.Place(seqnum.After(number(1)), true, seqnum.After(number(1))); at.IsValid() || effect != Refuses {
+			t.Errorf("%+v places at %s, %s", r, at, effect)
+		}
 	}
 }
 

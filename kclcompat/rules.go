@@ -4,7 +4,7 @@ package kclcompat
 type family struct {
 	name    string
 	resumes resumption
-	rules   [4]behaviour // by Style
+	rules   [4]behaviour // by Style, from the first one on
 }
 
 // resumption is how a reader resumes from a stored pair (number, sub-sequence number).
@@ -138,6 +138,9 @@ var fleets = []fleet{
 func (r Reader) java() bool { return r.kind == kcl || r.kind == multiLang }
 
 func (r Reader) ignoresSub() bool { return r.java() && r.major == 1 && r.minor < 4 }
+
+// takesPlainRecord reports whether its checkpoint(record) takes a record without a sub-sequence number.
+func (r Reader) takesPlainRecord() bool { return r.java() && r.major > 1 }
 
 func (r Reader) storesSub() bool { return r.java() && !r.ignoresSub() }
 

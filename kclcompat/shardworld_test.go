@@ -18,7 +18,7 @@ type shardWorld struct {
 	c       *Checkpointer
 	readers []Reader
 	style   Style
-	records []place
+	records []record
 	fails   int // one write of so many
 	delay   time.Duration
 
@@ -144,7 +144,7 @@ func (w *shardWorld) checkpoint(t *testing.T) (r Result, err error) {
 func (w *shardWorld) hold(t *testing.T, r Result, before int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	stop := slices.IndexFunc(w.records, func(p place) bool { return seqnum.At(number(p.n), p.sub) == r.Done })
+	stop := slices.IndexFunc(w.records, func(p record) bool { return seqnum.At(number(p.n), p.sub) == r.Done })
 	got, want := costOf(w.readers, leasesOf(w.style, w.readers, r.Written), w.records, stop), Exact
 	if got.worst > 0 {
 		want = Repeats

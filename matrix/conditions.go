@@ -1,5 +1,7 @@
 package matrix
 
+import "github.com/kplkit/kplkit/kclcompat"
+
 const reshardLoses = "a reshard while the KPL still has the old shards loses records that it has acknowledged: they share an aggregate with strays, and the KCL drops that whole"
 
 // conditionsToday are rows, too, but no answers: what comes on top of a consumer's row, whatever its checkpoint.
@@ -102,7 +104,7 @@ var conditionsToday = []condition{
 	},
 	{
 		id:       "later-batch",
-		who:      who{producers: format, vias: []Via{KCL}, checkpoints: []Checkpoint{NoArguments}},
+		who:      who{producers: format, vias: []Via{KCL}, checkpoints: []kclcompat.Style{kclcompat.NoArguments}},
 		short:    "a stop in a later batch",
 		what:     "stopped in a later batch than that of the last checkpoint(), it repeats what came since",
 		change:   "expect duplicates",
@@ -120,7 +122,7 @@ var conditionsToday = []condition{
 	},
 	{
 		id:       "beyond",
-		who:      who{producers: format, vias: []Via{KCL}, from: Version{1, 4}, checkpoints: []Checkpoint{Extended}},
+		who:      who{producers: format, vias: []Via{KCL}, from: Version{1, 4}, checkpoints: []kclcompat.Style{kclcompat.SubSequenceNumber}},
 		short:    "a sub-sequence number beyond the aggregate",
 		what:     "a sub-sequence number beyond the aggregate is accepted, and loses its rest",
 		change:   "pass the user record's own",
@@ -137,7 +139,7 @@ var conditionsToday = []condition{
 	},
 	{
 		id:     "hand-over/newer-to-1.3",
-		who:    who{producers: format, vias: []Via{KCL}, from: Version{1, 4}, before: Version{2, 0}, checkpoints: []Checkpoint{0, SequenceNumber, Record, Extended}},
+		who:    who{producers: format, vias: []Via{KCL}, from: Version{1, 4}, before: Version{2, 0}, checkpoints: []kclcompat.Style{0, kclcompat.SequenceNumber, kclcompat.RecordArgument, kclcompat.SubSequenceNumber}},
 		short:  "a worker of KCL 1.3 that takes over",
 		what:   "a worker of KCL 1.3 that takes over inside an aggregate loses its rest",
 		change: "go back only from checkpoint() behind a batch",
@@ -145,7 +147,7 @@ var conditionsToday = []condition{
 	},
 	{
 		id:     "hand-over/newer-to-1.3/none",
-		who:    who{producers: format, vias: []Via{KCL}, from: Version{1, 4}, before: Version{2, 0}, checkpoints: []Checkpoint{NoArguments}},
+		who:    who{producers: format, vias: []Via{KCL}, from: Version{1, 4}, before: Version{2, 0}, checkpoints: []kclcompat.Style{kclcompat.NoArguments}},
 		what:   "a worker of KCL 1.3 may take over",
 		change: "nothing",
 		runs:   []string{"hand-over/1.4.0-to-1.3.0/none"},
@@ -160,7 +162,7 @@ var conditionsToday = []condition{
 	},
 	{
 		id:     "hand-over/from-1.4-on",
-		who:    who{producers: format, vias: []Via{KCL}, from: Version{1, 4}, checkpoints: []Checkpoint{0, Extended}},
+		who:    who{producers: format, vias: []Via{KCL}, from: Version{1, 4}, checkpoints: []kclcompat.Style{0, kclcompat.SubSequenceNumber}},
 		what:   "between KCL 1.4 and 3.5, up, and down to 1.4 from 2.7, leases are handed over as they are",
 		change: "nothing",
 		runs: []string{

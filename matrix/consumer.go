@@ -50,10 +50,10 @@ func (p Producer) String() string {
 
 // Consumer is what reads the stream.
 type Consumer struct {
-	Language   string     // in lower case; "go" and "node" for all their names
-	Via        Via        //
-	KCL        Version    // of KCL and MultiLang
-	Checkpoint Checkpoint // the call that is used
+	Language   string          // in lower case; "go" and "node" for all their names
+	Via        Via             // the library that it reads by
+	KCL        Version         // of KCL and MultiLang
+	Checkpoint kclcompat.Style // the call that is used; zero is not said: the worst of them counts
 }
 
 // Via is the library through which a consumer reads.
@@ -73,41 +73,38 @@ var viaNames = []string{"", "sdk", "kcl", "multilang", "vmware", "harlow", "kplk
 
 // ParseVia reads sdk, kcl, multilang, vmware, harlow or kplkit.
 func ParseVia(s string) (Via, error) {
-	i, err := oneOf("via", s, viaNames)
-	return Via(i), err
+	if i := slices.Index(viaNames, s); i > 0 {
+		return Via(i), nil
+	}
+	return 0, fmt.Errorf("via %q: known are %s", s, strings.Join(viaNames[1:], ", "))
 }
 
 // String returns the name that ParseVia reads.
-func (v Via) String() string { return nameOf(viaNames, int(v)) }
-
-// Checkpoint is the call that stores the checkpoint. The zero Checkpoint is not said: the worst of them counts.
-type Checkpoint uint8
-
-// The calls, as the Java KCL has them. Other consumers have one or the other under names of their own.
-const (
-	NoArguments    Checkpoint = iota + 1 // checkpoint()
-	SequenceNumber                       // checkpoint(sequence number)
-	Record                               // checkpoint(record)
-	Extended                             // checkpoint(sequence number, sub-sequence number)
-)
-
-var checkpointNames = []string{"", "none", "sequence-number", "record", "extended"}
-
-// ParseCheckpoint reads none, sequence-number, record or extended.
-func ParseCheckpoint(s string) (Checkpoint, error) {
-	i, err := oneOf("checkpoint", s, checkpointNames)
-	return Checkpoint(i), err
+func (v Via) String() string {
+	if int(v) >= len(viaNames) {
+		v = 0
+	}
+	return cmp.Or(viaNames[v], "unknown")
 }
 
-// String returns the name that ParseCheckpoint reads.
-func (c Checkpoint) String() string { return nameOf(checkpointNames, int(c)) }
+var styles = []kclcompat.Style{kclcompat.NoArguments, kclcompat.SequenceNumber, kclcompat.RecordArgument, kclcompat.SubSequenceNumber}
 
-// style is the call as kclcompat names it.
-func (c Checkpoint) style() kclcompat.Style {
-	return [...]kclcompat.Style{
-		NoArguments: kclcompat.NoArguments, SequenceNumber: kclcompat.SequenceNumber,
-		Record: kclcompat.RecordArgument, Extended: kclcompat.SubSequenceNumber,
-	}[c]
+// shortNames are what the matrix calls two styles, after AWS's page.
+var shortNames = map[kclcompat.Style]string{kclcompat.NoArguments: "none", kclcompat.SubSequenceNumber: "extended"}
+
+// nameOf returns the name of a style in the matrix.
+func nameOf(s kclcompat.Style) string { return cmp.Or(shortNames[s], s.String()) }
+
+// parseStyle reads a style by its name in the matrix, or by that of kclcompat.
+func parseStyle(text string) (kclcompat.Style, error) {
+	names := []string{}
+	for _, s := range styles {
+		if text == nameOf(s) || text == s.String() {
+			return s, nil
+		}
+		names = append(names, nameOf(s))
+	}
+	return 0, fmt.Errorf("checkpoint %q: known are %s", text, strings.Join(names, ", "))
 }
 
 // Version is a version of the Java KCL; releases of a minor version are alike. The zero Version is none.
@@ -147,7 +144,7 @@ func ParseVersion(s string) (Version, error) {
 func (v Version) String() string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }
 
 // ParseConsumer reads a consumer from the names of its parts. Without via, a version means the KCL or the MultiLangDaemon;
-// an empty checkpoint is not said. What contradicts itself is an error.
+// an empty checkpoint is not said. Its names are none, sequence-number, record and extended, and those of kclcompat.Style. What contradicts itself is an error.
 func ParseConsumer(language, via, version, checkpoint string) (c Consumer, err error) {
 	if c.Language, err = parseLanguage(language); err != nil {
 		return Consumer{}, fmt.Errorf("consumer %w: java, go, python, node or another language", err)
@@ -162,7 +159,7 @@ func ParseConsumer(language, via, version, checkpoint string) (c Consumer, err e
 		return Consumer{}, err
 	}
 	if checkpoint != "" {
-		if c.Checkpoint, err = ParseCheckpoint(checkpoint); err != nil {
+		if c.Checkpoint, err = parseStyle(checkpoint); err != nil {
 			return Consumer{}, err
 		}
 	}
@@ -195,7 +192,7 @@ func (c Consumer) String() string {
 		s += " " + c.KCL.String()
 	}
 	if c.Checkpoint != 0 {
-		s += ", checkpoint " + c.Checkpoint.String()
+		s += ", checkpoint " + nameOf(c.Checkpoint)
 	}
 	return s
 }
@@ -235,20 +232,6 @@ func parseLanguage(s string) (string, error) {
 		return name, nil
 	}
 	return "", fmt.Errorf("%q is not the name of a language", s)
-}
-
-func oneOf(what, s string, names []string) (int, error) {
-	if i := slices.Index(names, s); i > 0 {
-		return i, nil
-	}
-	return 0, fmt.Errorf("%s %q: known are %s", what, s, strings.Join(names[1:], ", "))
-}
-
-func nameOf(names []string, i int) string {
-	if i <= 0 || i >= len(names) {
-		return "unknown"
-	}
-	return names[i]
 }
 
 func (v Version) compare(w Version) int {

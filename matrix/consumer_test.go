@@ -30,6 +30,10 @@ func TestParseConsumer(t *testing.T) {
 		{"JavaScript", "sdk", "", "", "node via sdk"},
 		{"C++", "sdk", "", "record", "c++ via sdk, checkpoint record"},
 		{"golang", "kplkit", "", "", "go via kplkit"},
+		{"java", "", "1.4", "no-arguments", "java via kcl 1.4, checkpoint none"},
+		{"java", "", "1.4", "sequence-number", "java via kcl 1.4, checkpoint sequence-number"},
+		{"java", "", "1.4", "extended", "java via kcl 1.4, checkpoint extended"},
+		{"java", "", "1.4", "sub-sequence-number", "java via kcl 1.4, checkpoint extended"},
 	} {
 		if c, err := ParseConsumer(tt.language, tt.via, tt.version, tt.checkpoint); err != nil || c.String() != tt.want {
 			t.Errorf("%+v: %v, %v", tt, c, err)
@@ -44,6 +48,7 @@ func TestParseConsumer(t *testing.T) {
 		{"java", "sdk", "1.4", "", "no KCL version"},
 		{"java", "vmware", "", "", "a library for go"},
 		{"java", "kcl", "1.4", "all", "none, sequence-number, record, extended"},
+		{"java", "kcl", "1.4", "unknown", "none, sequence-number, record, extended"},
 		{"java", "kcl", "7.0", "none", "there are 1, 2 and 3"},
 	} {
 		if c, err := ParseConsumer(tt.language, tt.via, tt.version, tt.checkpoint); err == nil || !strings.Contains(err.Error(), tt.says) {

@@ -72,8 +72,8 @@ func tableEvidence(prefix string) string {
 		if !strings.HasPrefix(e.ID, prefix) {
 			continue
 		}
-		cells(&b, e.ID, e.What, fmt.Sprint(e.Put), fmt.Sprint(e.Raw), fmt.Sprint(e.Delivered), fmt.Sprint(e.Lost), fmt.Sprint(e.Twice),
-			e.Refused, e.Date, versionsOf(e))
+		cells(&b, e.ID, e.What, fmt.Sprint(e.Counts.Put), fmt.Sprint(e.Counts.Raw), fmt.Sprint(e.Counts.Delivered), fmt.Sprint(e.Counts.Lost), fmt.Sprint(e.Counts.Twice),
+			e.Counts.Refused, e.Date, versionsOf(e))
 	}
 	return b.String()
 }

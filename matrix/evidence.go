@@ -1,6 +1,7 @@
 package matrix
 
 import (
+	"bytes"
 	"cmp"
 	"embed"
 	"encoding/json"
@@ -25,8 +26,46 @@ type Evidence struct {
 	Date     string            `json:"date,omitempty"`
 	Seed     int64             `json:"seed,omitempty"`
 	Versions map[string]string `json:"versions,omitempty"`
-	*Counts                    // of a run
+	Counts   Counts            `json:"-"`                // of a run, else zero; in JSON they stand beside the other fields, and only of a run
 	Source   string            `json:"source,omitempty"` // of what was read
+}
+
+// evidenceJSON is how Evidence stands in JSON.
+type evidenceJSON struct {
+	evidenceFields
+	*Counts // nil where nothing was run
+}
+
+type evidenceFields Evidence // without its methods
+
+// String names the evidence, and tells how its run ended or where it was read.
+func (e Evidence) String() string {
+	if e.Kind == "run" {
+		return e.ID + ": " + e.Counts.String()
+	}
+	return e.ID + ": " + e.Kind + ", " + e.Source
+}
+
+// MarshalJSON writes the counts of a run beside the other fields, and none where nothing was run.
+func (e Evidence) MarshalJSON() ([]byte, error) {
+	shape := evidenceJSON{evidenceFields: evidenceFields(e)}
+	if e.Kind == "run" {
+		shape.Counts = &e.Counts
+	}
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false) // whoever encodes it decides
+	err := encoder.Encode(shape)
+	return out.Bytes(), err
+}
+
+// UnmarshalJSON reads what MarshalJSON has written.
+func (e *Evidence) UnmarshalJSON(text []byte) error {
+	shape := evidenceJSON{evidenceFields: evidenceFields(*e), Counts: &e.Counts}
+	err := json.Unmarshal(text, &shape)
+	shape.evidenceFields.Counts = e.Counts
+	*e = Evidence(shape.evidenceFields)
+	return err
 }
 
 // Counts are user records. Put is how many the producer was told are stored.
@@ -138,7 +177,7 @@ func readPart(name string, text []byte) (runs []Evidence, err error) {
 		versions := maps.Clone(p.Versions)
 		maps.Copy(versions, r.Versions)
 		runs = append(runs, Evidence{
-			Kind: "run", ID: name + "/" + r.ID, What: r.What, Date: p.Date, Seed: p.Seed, Versions: versions, Counts: &r.Counts,
+			Kind: "run", ID: name + "/" + r.ID, What: r.What, Date: p.Date, Seed: p.Seed, Versions: versions, Counts: r.Counts,
 		})
 	}
 	return runs, nil

@@ -1,9 +1,15 @@
 package matrix
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kplkit/kplkit/kclcompat"
 )
 
 const somePart = `{"v":1,"part":"kcl-9.9.9","date":"2026-11-26","seed":7,"versions":{"KCL":"9.9.9","Java":"17"},"runs":[
@@ -31,6 +37,61 @@ func TestReadPart(t *testing.T) {
 	}
 }
 
+// everyEvidence is all that verdicts and conditions can show: the runs, and what was read.
+func everyEvidence() []Evidence {
+	all := Runs()
+	for _, set := range []RuleSet{Today, Year2015} {
+		for _, r := range Rows(set) {
+			all = append(all, r.Evidence...)
+		}
+		for _, c := range Conditions(set) {
+			all = append(all, c.Evidence...)
+		}
+	}
+	return all
+}
+
+// TestEvidencePrints: whatever prints a piece of evidence shows which it is, and how it ended or where it was read.
+func TestEvidencePrints(t *testing.T) {
+	kinds := map[string]int{}
+	for _, e := range everyEvidence() {
+		kinds[e.Kind]++
+		says := e.Source
+		if e.Kind == "run" {
+			says = e.Counts.String()
+		}
+		for _, text := range []string{e.String(), fmt.Sprintf("%v", e), fmt.Sprintf("%+v", []Evidence{e}), fmt.Sprint(&e)} {
+			if !strings.Contains(text, e.ID) || !strings.Contains(text, says) || strings.Contains(text, "PANIC") {
+				t.Errorf("%s prints as %s", e.ID, text)
+			}
+		}
+	}
+	if kinds["run"] < 100 || kinds["read"] == 0 || len(kinds) != 2 {
+		t.Errorf("printed: %v", kinds)
+	}
+}
+
+// TestEvidenceJSON: a run has its counts among its fields, zeros too, and what was read has none; both read back.
+func TestEvidenceJSON(t *testing.T) {
+	for _, e := range everyEvidence() {
+		text, err := json.Marshal(e)
+		var back Evidence
+		if err == nil {
+			err = json.Unmarshal(text, &back)
+		}
+		if diff := cmp.Diff(e, back); err != nil || diff != "" {
+			t.Errorf("%s: %v %s", text, err, diff)
+		}
+		if run := e.Kind == "run"; strings.Contains(string(text), `,"put":`) != run || strings.Contains(string(text), `,"refused":`) != run {
+			t.Errorf("%s", text)
+		}
+	}
+	text, _ := json.Marshal(Evidence{Kind: "run", ID: "a/b", Date: "2026-11-26", Counts: Counts{Put: 2, Delivered: 2}})
+	if want := `{"kind":"run","id":"a/b","date":"2026-11-26","put":2,"raw":0,"delivered":2,"lost":0,"twice":0,"refused":""}`; string(text) != want {
+		t.Errorf("%s, want %s", text, want)
+	}
+}
+
 func TestCounts(t *testing.T) {
 	for want, c := range map[string]Counts{
 		"all 104 once":              {Put: 104, Delivered: 104},
@@ -48,11 +109,11 @@ func TestCounts(t *testing.T) {
 
 // TestRangeOfRepeats: runs that repeat more or less are told in one; a run that loses is none of them.
 func TestRangeOfRepeats(t *testing.T) {
-	runs := []Evidence{{Counts: &Counts{Put: 9, Delivered: 9, Twice: 4}}, {Counts: &Counts{Put: 9, Delivered: 9, Twice: 2}}, {Counts: &Counts{Put: 9, Delivered: 9, Twice: 7}}}
+	runs := []Evidence{{Counts: Counts{Put: 9, Delivered: 9, Twice: 4}}, {Counts: Counts{Put: 9, Delivered: 9, Twice: 2}}, {Counts: Counts{Put: 9, Delivered: 9, Twice: 7}}}
 	if got := rangeOfRepeats(runs); got != "2 to 7 of 9 twice" {
 		t.Error(got)
 	}
-	runs[1].Delivered, runs[1].Lost = 8, 1
+	runs[1].Counts.Delivered, runs[1].Counts.Lost = 8, 1
 	if got := rangeOfRepeats(runs); got != "" {
 		t.Error(got)
 	}
@@ -65,7 +126,7 @@ func TestVerdictTakesCountsFromRuns(t *testing.T) {
 	lost, _ := readPart("kcl-9.9.9", []byte(somePart))
 	lost[0].ID = "kcl-2.7.2/none/inside-batch"
 	embedded = func() []Evidence { return lost[:1] }
-	v := Check(Today, Java(), Consumer{Language: "java", Via: KCL, KCL: Version{2, 6}, Checkpoint: NoArguments})
+	v := Check(Today, Java(), Consumer{Language: "java", Via: KCL, KCL: Version{2, 6}, Checkpoint: kclcompat.NoArguments})
 	if !strings.Contains(v.AtStake, "55 of 100 lost") || len(v.Evidence) == 0 || v.Evidence[0].ID != lost[0].ID {
 		t.Errorf("%+v", v)
 	}

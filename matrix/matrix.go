@@ -73,7 +73,7 @@ const (
 var severity = []Aggregation{OK, Deaggregate, DisableOrExtended, Disable, NotApplicable, Unknown}
 
 // Check answers for user records that p puts and c reads. Where no row covers them the answer is Unknown, and names the
-// nearest rows. Without a Checkpoint it is the worst of those that c can use.
+// nearest rows. Where c does not say its Checkpoint it is the worst of those that c can use.
 func Check(s RuleSet, p Producer, c Consumer) Verdict {
 	for _, r := range s.rows() {
 		if r.covers(p, c) {
@@ -94,12 +94,12 @@ func (s RuleSet) worst(p Producer, c Consumer) (worst row, answers string, found
 		return row{}, "", false
 	}
 	var all []string
-	for c.Checkpoint = NoArguments; c.Checkpoint <= Extended; c.Checkpoint++ {
+	for _, c.Checkpoint = range styles {
 		for _, r := range s.rows() {
 			if !r.covers(p, c) || r.advice() == NotApplicable {
 				continue
 			}
-			all = append(all, fmt.Sprintf("%s (%s)", c.Checkpoint, r.advice()))
+			all = append(all, fmt.Sprintf("%s (%s)", nameOf(c.Checkpoint), r.advice()))
 			if !found || slices.Index(severity, r.advice()) > slices.Index(severity, worst.advice()) {
 				worst, found = r, true
 			}

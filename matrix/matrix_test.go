@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/kplkit/kplkit/kclcompat"
 )
 
 // TestCheck: the answers for consumers as the flags name them.
@@ -94,7 +96,7 @@ func TestCheck(t *testing.T) {
 // TestNotJava: who has no Java is told all that puts without it, and each of those was run with the KCL that reads.
 func TestNotJava(t *testing.T) {
 	for version, release := range map[Version]string{{2, 7}: "2.7.2", {3, 5}: "3.5.1"} {
-		c := Consumer{Language: "java", Via: KCL, KCL: version, Checkpoint: NoArguments}
+		c := Consumer{Language: "java", Via: KCL, KCL: version, Checkpoint: kclcompat.NoArguments}
 		without, with := Check(Today, Language("python"), c), Check(Today, Kplkit(), c)
 		for _, way := range []string{"kplkit put", "package producer", "clients for Go, Python and Node", "--producer kplkit"} {
 			if !strings.Contains(without.Change, way) {
@@ -104,7 +106,7 @@ func TestNotJava(t *testing.T) {
 		for _, way := range []string{"kplkit-put", "client-go", "client-python", "client-node"} {
 			for _, v := range []Verdict{without, with} {
 				i := slices.IndexFunc(v.Evidence, func(e Evidence) bool { return e.ID == "row-1/"+way+"/kcl-"+release })
-				if i < 0 || v.Evidence[i].Delivered != v.Evidence[i].Put || v.Evidence[i].Twice > 0 {
+				if i < 0 || v.Evidence[i].Counts.Delivered != v.Evidence[i].Counts.Put || v.Evidence[i].Counts.Twice > 0 {
 					t.Errorf("KCL %s, %s: no run of %s in which all came once", version, v.Rule, way)
 				}
 			}
@@ -116,13 +118,13 @@ func TestNotJava(t *testing.T) {
 // besides the answer, and is nowhere what comes of following advice.
 func TestKilled(t *testing.T) {
 	for version, release := range map[Version]string{{2, 7}: "2.7.2", {3, 5}: "3.5.1"} {
-		v := Check(Today, Kplkit(), Consumer{Language: "java", Via: KCL, KCL: version, Checkpoint: NoArguments})
+		v := Check(Today, Kplkit(), Consumer{Language: "java", Via: KCL, KCL: version, Checkpoint: kclcompat.NoArguments})
 		for _, language := range []string{"go", "python", "node"} {
 			id := "row-1/client-" + language + "-killed/kcl-" + release
 			i := slices.IndexFunc(v.Evidence, func(e Evidence) bool { return e.ID == id })
 			if i < 0 {
 				t.Errorf("no run %s", id)
-			} else if e := v.Evidence[i]; e.Put == 0 || e.Lost+e.Raw > 0 || e.Refused != "" {
+			} else if e := v.Evidence[i]; e.Counts.Put == 0 || e.Counts.Lost+e.Counts.Raw > 0 || e.Counts.Refused != "" {
 				t.Errorf("%s: %s", id, e.Counts)
 			}
 			for _, c := range claims() {
@@ -140,7 +142,7 @@ func TestUnknownNamesTheNearest(t *testing.T) {
 		c    Consumer
 		want string
 	}{
-		{Consumer{Language: "python", Via: MultiLang, KCL: Version{4, 0}, Checkpoint: Extended}, "multilang-1.14/sub-sequence-number"},
+		{Consumer{Language: "python", Via: MultiLang, KCL: Version{4, 0}, Checkpoint: kclcompat.SubSequenceNumber}, "multilang-1.14/sub-sequence-number"},
 		{Consumer{Language: "ruby", Via: SDK}, "sdk/java, sdk/python, sdk/node"},
 		{Consumer{Language: "java", Via: OnKplkit}, "kplkit/record"},
 	} {
@@ -155,7 +157,7 @@ func TestCheckAlwaysAnswers(t *testing.T) {
 	for _, s := range []RuleSet{Today, Year2015, 9} {
 		for _, p := range []Producer{Java(), Kplkit(), Language("go"), Language("")} {
 			for via := range Via(9) {
-				for checkpoint := range Checkpoint(7) {
+				for checkpoint := range kclcompat.Style(7) {
 					for major := range 5 {
 						c := Consumer{Language: "java", Via: via, KCL: Version{major, 4}, Checkpoint: checkpoint}
 						if v := Check(s, p, c); !slices.Contains(severity, v.Aggregation) || v.Rule == "" {

@@ -15,7 +15,7 @@ type who struct {
 	vias        []Via
 	from        Version // the first version of the KCL
 	before      Version // the first one that is too new; the zero Version is none
-	checkpoints []Checkpoint
+	checkpoints []kclcompat.Style
 }
 
 func (w who) covers(p Producer, c Consumer) bool {
@@ -76,7 +76,7 @@ func (r row) rule() kclcompat.Rule {
 	if r.reader == (kclcompat.Reader{}) {
 		return kclcompat.Rule{}
 	}
-	return kclcompat.RuleFor(r.who.checkpoints[0].style(), r.reader)
+	return kclcompat.RuleFor(r.who.checkpoints[0], r.reader)
 }
 
 func (r row) name() string {
@@ -92,7 +92,7 @@ func (r row) covers(p Producer, c Consumer) bool {
 }
 
 func (r row) sameRule(c Consumer) bool {
-	return r.reader == (kclcompat.Reader{}) || kclcompat.RuleFor(r.who.checkpoints[0].style(), c.reader()).ID == r.rule().ID
+	return r.reader == (kclcompat.Reader{}) || kclcompat.RuleFor(r.who.checkpoints[0], c.reader()).ID == r.rule().ID
 }
 
 // advice is what to do about aggregation.

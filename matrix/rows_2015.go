@@ -2,9 +2,9 @@ package matrix
 
 import "github.com/kplkit/kplkit/kclcompat"
 
-func kcl14(c Checkpoint) who {
+func kcl14(c kclcompat.Style) who {
 	return who{
-		producers: inJava, languages: inJava, vias: []Via{KCL}, from: Version{1, 4}, before: Version{1, 5}, checkpoints: []Checkpoint{c},
+		producers: inJava, languages: inJava, vias: []Via{KCL}, from: Version{1, 4}, before: Version{1, 5}, checkpoints: []kclcompat.Style{c},
 	}
 }
 
@@ -54,7 +54,7 @@ var rows2015 = []row{
 	},
 	{
 		id:       "row-5",
-		who:      kcl14(NoArguments),
+		who:      kcl14(kclcompat.NoArguments),
 		reader:   kclcompat.KCL(1, 4),
 		says:     OK,
 		consumer: "Java, KCL 1.4",
@@ -65,7 +65,7 @@ var rows2015 = []row{
 	},
 	{
 		id:       "row-6",
-		who:      kcl14(SequenceNumber),
+		who:      kcl14(kclcompat.SequenceNumber),
 		reader:   kclcompat.KCL(1, 4),
 		says:     DisableOrExtended,
 		consumer: "Java, KCL 1.4",
@@ -76,7 +76,7 @@ var rows2015 = []row{
 	},
 	{
 		id:       "row-6-extended",
-		who:      kcl14(Extended),
+		who:      kcl14(kclcompat.SubSequenceNumber),
 		reader:   kclcompat.KCL(1, 4),
 		says:     OK,
 		consumer: "Java, KCL 1.4",

@@ -58,7 +58,7 @@ func partOf(id string) string {
 func TestAdvice(t *testing.T) {
 	for _, r := range slices.Concat(rows2015, rowsToday) {
 		for _, e := range evidenceOf(runsOf(r.followed, r.variants, Consumer{})) {
-			if effectOf(e) != kclcompat.Exact || e.Raw > 0 {
+			if effectOf(e) != kclcompat.Exact || e.Counts.Raw > 0 {
 				t.Errorf("%s: followed, %s: %s", r.name(), e.ID, e.Counts)
 			}
 		}
@@ -73,11 +73,11 @@ func TestAdvice(t *testing.T) {
 
 func effectOf(e Evidence) kclcompat.Effect {
 	switch {
-	case e.Refused != "":
+	case e.Counts.Refused != "":
 		return kclcompat.Refuses
-	case e.Lost > 0:
+	case e.Counts.Lost > 0:
 		return kclcompat.Loses
-	case e.Twice > 0:
+	case e.Counts.Twice > 0:
 		return kclcompat.Repeats
 	}
 	return kclcompat.Exact
@@ -90,10 +90,8 @@ func TestRunsAgreeWithRules(t *testing.T) {
 		part, run, _ := strings.Cut(e.ID, "/")
 		reader, known := readerOf(part)
 		call, where, _ := strings.Cut(run, "/")
-		style, isCheckpoint := map[string]kclcompat.Style{
-			"none": kclcompat.NoArguments, "sequence-number": kclcompat.SequenceNumber, "record": kclcompat.RecordArgument, "extended": kclcompat.SubSequenceNumber,
-		}[call]
-		if !known || !isCheckpoint {
+		style, err := parseStyle(call)
+		if !known || err != nil {
 			continue
 		}
 		rule := kclcompat.RuleFor(style, reader)

@@ -24,7 +24,7 @@ const (
 	kcl13Change = "KCL 1.14 or newer; or {disable}; or take aggregates apart in the processor and checkpoint only behind an aggregate's last user record"
 )
 
-func reads(languages []string, via Via, checkpoints ...Checkpoint) who {
+func reads(languages []string, via Via, checkpoints ...kclcompat.Style) who {
 	return who{producers: format, languages: languages, vias: []Via{via}, checkpoints: checkpoints}
 }
 
@@ -45,7 +45,7 @@ var rowsToday = []row{
 	// A loop over the SDK. How it checkpoints is its own affair: said nothing, it is taken to store what is done as a whole.
 	{
 		id:       "sdk/java",
-		who:      reads(inJava, SDK, 0, NoArguments),
+		who:      reads(inJava, SDK, 0, kclcompat.NoArguments),
 		says:     Deaggregate,
 		consumer: "Java, SDK",
 		stake:    rawStake,
@@ -55,7 +55,7 @@ var rowsToday = []row{
 	},
 	{
 		id:       "sdk/python",
-		who:      reads([]string{"python"}, SDK, 0, NoArguments),
+		who:      reads([]string{"python"}, SDK, 0, kclcompat.NoArguments),
 		says:     Deaggregate,
 		consumer: "Python, SDK",
 		stake:    rawStake,
@@ -65,7 +65,7 @@ var rowsToday = []row{
 	},
 	{
 		id:       "sdk/node",
-		who:      reads([]string{"node"}, SDK, 0, NoArguments),
+		who:      reads([]string{"node"}, SDK, 0, kclcompat.NoArguments),
 		says:     Deaggregate,
 		consumer: "Node, SDK",
 		stake:    rawStake,
@@ -75,7 +75,7 @@ var rowsToday = []row{
 	},
 	{
 		id:       "sdk/go",
-		who:      reads(inGo, SDK, 0, NoArguments),
+		who:      reads(inGo, SDK, 0, kclcompat.NoArguments),
 		says:     Deaggregate,
 		consumer: "Go, SDK",
 		stake:    rawStake,
@@ -84,7 +84,7 @@ var rowsToday = []row{
 		ignored:  []string{"sdk-go/raw"}, followed: []string{"sdk-go-kplkit/decoded", "sdk-go/deaggregated", "sdk-go/sequence-number/last"},
 	},
 	{
-		who:      reads([]string{"java", "python", "node", "go"}, SDK, SequenceNumber, Record, Extended),
+		who:      reads([]string{"java", "python", "node", "go"}, SDK, kclcompat.SequenceNumber, kclcompat.RecordArgument, kclcompat.SubSequenceNumber),
 		reader:   kclcompat.SDK(),
 		consumer: "Java, Python, Node, Go: SDK",
 		stake:    insideStake,
@@ -95,7 +95,7 @@ var rowsToday = []row{
 
 	// The Java KCL.
 	{
-		who:      reads(inJava, KCL, NoArguments),
+		who:      reads(inJava, KCL, kclcompat.NoArguments),
 		reader:   kclcompat.KCL(1, 3),
 		says:     Disable,
 		consumer: "Java, KCL 1.3",
@@ -105,7 +105,7 @@ var rowsToday = []row{
 		ignored:  []string{"kcl-1.3.0/raw", "kcl-1.3.0/none/inside-batch"}, followed: []string{"kcl-1.3.0/none/after-batch"},
 	},
 	{
-		who:      reads(inJava, KCL, SequenceNumber),
+		who:      reads(inJava, KCL, kclcompat.SequenceNumber),
 		reader:   kclcompat.KCL(1, 3),
 		says:     Disable,
 		consumer: "Java, KCL 1.3",
@@ -115,7 +115,7 @@ var rowsToday = []row{
 		ignored:  []string{"kcl-1.3.0/raw", "kcl-1.3.0/sequence-number/inside"}, followed: []string{"kcl-1.3.0/sequence-number/last", "kcl-1.3.0/unaggregated/sequence-number"},
 	},
 	{
-		who:      reads(inJava, KCL, Record),
+		who:      reads(inJava, KCL, kclcompat.RecordArgument),
 		reader:   kclcompat.KCL(1, 3),
 		says:     Disable,
 		consumer: "Java, KCL 1.3",
@@ -124,7 +124,7 @@ var rowsToday = []row{
 		ignored:  []string{"kcl-1.3.0/raw"}, followed: []string{"kcl-1.3.0/unaggregated/sequence-number"},
 	},
 	{
-		who:      reads(inJava, KCL, Extended),
+		who:      reads(inJava, KCL, kclcompat.SubSequenceNumber),
 		reader:   kclcompat.KCL(1, 3),
 		says:     Disable,
 		consumer: "Java, KCL 1.3",
@@ -133,7 +133,7 @@ var rowsToday = []row{
 		ignored:  []string{"kcl-1.3.0/raw", "hand-over/1.4.0-to-1.3.0/extended"}, followed: []string{"kcl-1.3.0/unaggregated/sequence-number"},
 	},
 	{
-		who:      reads(inJava, KCL, NoArguments),
+		who:      reads(inJava, KCL, kclcompat.NoArguments),
 		reader:   kclcompat.KCL(1, 4),
 		consumer: "Java, KCL 1.4 to 1.15",
 		stake:    batchStake,
@@ -142,7 +142,7 @@ var rowsToday = []row{
 		ignored:  []string{"kcl-*/none/inside-batch"}, followed: []string{"kcl-*/none/after-batch"},
 	},
 	{
-		who:      reads(inJava, KCL, SequenceNumber),
+		who:      reads(inJava, KCL, kclcompat.SequenceNumber),
 		reader:   kclcompat.KCL(1, 4),
 		consumer: "Java, KCL 1.4 to 1.15",
 		stake:    repeatStake,
@@ -151,7 +151,7 @@ var rowsToday = []row{
 		ignored:  []string{"kcl-*/sequence-number/inside", "kcl-*/sequence-number/last"}, followed: []string{"kcl-*/extended/inside", "kcl-*/unaggregated/sequence-number"},
 	},
 	{
-		who:      reads(inJava, KCL, Record),
+		who:      reads(inJava, KCL, kclcompat.RecordArgument),
 		reader:   kclcompat.KCL(1, 4),
 		consumer: "Java, KCL 1.4 to 1.15",
 		stake:    "Nothing, with the UserRecord that was handed out.",
@@ -160,7 +160,7 @@ var rowsToday = []row{
 		followed: []string{"kcl-*/record/inside", "kcl-*/record/last"},
 	},
 	{
-		who:      reads(inJava, KCL, Extended),
+		who:      reads(inJava, KCL, kclcompat.SubSequenceNumber),
 		reader:   kclcompat.KCL(1, 4),
 		consumer: "Java, KCL 1.4 to 1.15",
 		stake:    exactStake,
@@ -169,7 +169,7 @@ var rowsToday = []row{
 		followed: []string{"kcl-*/extended/inside", "kcl-*/extended/last"},
 	},
 	{
-		who:      reads(inJava, KCL, NoArguments),
+		who:      reads(inJava, KCL, kclcompat.NoArguments),
 		reader:   kclcompat.KCL(2, 7),
 		consumer: "Java, KCL 2 and 3",
 		stake:    batchStake,
@@ -178,7 +178,7 @@ var rowsToday = []row{
 		ignored:  []string{"kcl-*/none/inside-batch"}, followed: []string{"kcl-*/none/after-batch"},
 	},
 	{
-		who:      reads(inJava, KCL, SequenceNumber),
+		who:      reads(inJava, KCL, kclcompat.SequenceNumber),
 		reader:   kclcompat.KCL(2, 7),
 		consumer: "Java, KCL 2 and 3",
 		stake:    repeatStake,
@@ -187,7 +187,7 @@ var rowsToday = []row{
 		ignored:  []string{"kcl-*/sequence-number/inside", "kcl-*/sequence-number/last"}, followed: []string{"kcl-*/extended/inside", "kcl-*/unaggregated/sequence-number"},
 	},
 	{
-		who:      reads(inJava, KCL, Record),
+		who:      reads(inJava, KCL, kclcompat.RecordArgument),
 		reader:   kclcompat.KCL(2, 7),
 		consumer: "Java, KCL 2 and 3",
 		stake:    repeatStake,
@@ -196,7 +196,7 @@ var rowsToday = []row{
 		ignored:  []string{"kcl-*/record/inside", "kcl-*/record/last"}, followed: []string{"kcl-*/extended/inside", "kcl-*/unaggregated/sequence-number"},
 	},
 	{
-		who:      reads(inJava, KCL, Extended),
+		who:      reads(inJava, KCL, kclcompat.SubSequenceNumber),
 		reader:   kclcompat.KCL(2, 7),
 		consumer: "Java, KCL 2 and 3",
 		stake:    exactStake,
@@ -207,7 +207,7 @@ var rowsToday = []row{
 
 	// The MultiLangDaemon. The child's languages are all alike to it: a bare one in Python was run.
 	{
-		who:      reads(notInJava, MultiLang, NoArguments),
+		who:      reads(notInJava, MultiLang, kclcompat.NoArguments),
 		reader:   kclcompat.MultiLang(1, 3),
 		says:     Disable,
 		consumer: "not Java, MultiLang 1.3",
@@ -217,7 +217,7 @@ var rowsToday = []row{
 		ignored:  []string{"multilang-1.3.0/raw", "multilang-1.3.0/none/inside-batch"}, followed: []string{"multilang-1.3.0/none/after-batch"},
 	},
 	{
-		who:      reads(notInJava, MultiLang, SequenceNumber),
+		who:      reads(notInJava, MultiLang, kclcompat.SequenceNumber),
 		reader:   kclcompat.MultiLang(1, 3),
 		says:     Disable,
 		consumer: "not Java, MultiLang 1.3",
@@ -227,7 +227,7 @@ var rowsToday = []row{
 		ignored:  []string{"multilang-1.3.0/raw", "multilang-1.3.0/sequence-number/inside"}, followed: []string{"multilang-1.3.0/unaggregated/sequence-number"},
 	},
 	{
-		who:      reads(notInJava, MultiLang, Record),
+		who:      reads(notInJava, MultiLang, kclcompat.RecordArgument),
 		reader:   kclcompat.MultiLang(1, 3),
 		consumer: "not Java, MultiLang 1.3",
 		stake:    "There is no such call.",
@@ -235,7 +235,7 @@ var rowsToday = []row{
 		read:     "the daemon's messages: a checkpoint has a sequence number, and no record",
 	},
 	{
-		who:      reads(notInJava, MultiLang, Extended),
+		who:      reads(notInJava, MultiLang, kclcompat.SubSequenceNumber),
 		reader:   kclcompat.MultiLang(1, 3),
 		consumer: "not Java, MultiLang 1.3",
 		stake:    "The message is not understood, and never answered: the child hangs, and nothing is checkpointed.",
@@ -243,7 +243,7 @@ var rowsToday = []row{
 		ignored:  []string{"multilang-1.3.0/extended/inside"},
 	},
 	{
-		who:      reads(notInJava, MultiLang, NoArguments),
+		who:      reads(notInJava, MultiLang, kclcompat.NoArguments),
 		reader:   kclcompat.MultiLang(1, 4),
 		consumer: "not Java, MultiLang 1.4",
 		stake:    batchStake,
@@ -251,7 +251,7 @@ var rowsToday = []row{
 		ignored:  []string{"multilang-1.4.0/none/inside-batch"}, followed: []string{"multilang-1.4.0/none/after-batch"},
 	},
 	{
-		who:      reads(notInJava, MultiLang, SequenceNumber),
+		who:      reads(notInJava, MultiLang, kclcompat.SequenceNumber),
 		reader:   kclcompat.MultiLang(1, 4),
 		consumer: "not Java, MultiLang 1.4",
 		stake:    repeatStake,
@@ -259,7 +259,7 @@ var rowsToday = []row{
 		ignored:  []string{"multilang-1.4.0/sequence-number/inside"}, followed: []string{"multilang-1.4.0/unaggregated/sequence-number"},
 	},
 	{
-		who:      reads(notInJava, MultiLang, Record),
+		who:      reads(notInJava, MultiLang, kclcompat.RecordArgument),
 		reader:   kclcompat.MultiLang(1, 4),
 		consumer: "not Java, MultiLang 1.4",
 		stake:    "There is no such call.",
@@ -267,7 +267,7 @@ var rowsToday = []row{
 		read:     "the daemon's messages: a checkpoint has a sequence number, and no record",
 	},
 	{
-		who:      reads(notInJava, MultiLang, Extended),
+		who:      reads(notInJava, MultiLang, kclcompat.SubSequenceNumber),
 		reader:   kclcompat.MultiLang(1, 4),
 		consumer: "not Java, MultiLang 1.4",
 		stake:    "The message is not understood, and never answered: the child hangs, and nothing is checkpointed.",
@@ -275,7 +275,7 @@ var rowsToday = []row{
 		ignored:  []string{"multilang-1.4.0/extended/inside"},
 	},
 	{
-		who:      reads(notInJava, MultiLang, NoArguments),
+		who:      reads(notInJava, MultiLang, kclcompat.NoArguments),
 		reader:   kclcompat.MultiLang(1, 14),
 		consumer: "not Java, MultiLang 1.14 to 3",
 		stake:    batchStake,
@@ -284,7 +284,7 @@ var rowsToday = []row{
 		ignored:  []string{"multilang-*/none/inside-batch"}, followed: []string{"multilang-*/none/after-batch"},
 	},
 	{
-		who:      reads(notInJava, MultiLang, SequenceNumber),
+		who:      reads(notInJava, MultiLang, kclcompat.SequenceNumber),
 		reader:   kclcompat.MultiLang(1, 14),
 		consumer: "not Java, MultiLang 1.14 to 3",
 		stake:    repeatStake,
@@ -293,7 +293,7 @@ var rowsToday = []row{
 		ignored:  []string{"multilang-*/sequence-number/inside"}, followed: []string{"multilang-*/extended/inside", "multilang-*/unaggregated/sequence-number"},
 	},
 	{
-		who:      reads(notInJava, MultiLang, Record),
+		who:      reads(notInJava, MultiLang, kclcompat.RecordArgument),
 		reader:   kclcompat.MultiLang(1, 14),
 		consumer: "not Java, MultiLang 1.14 to 3",
 		stake:    "There is no such call.",
@@ -301,7 +301,7 @@ var rowsToday = []row{
 		read:     "the daemon's messages: a checkpoint has a sequence number and a sub-sequence number, and no record",
 	},
 	{
-		who:      reads(notInJava, MultiLang, Extended),
+		who:      reads(notInJava, MultiLang, kclcompat.SubSequenceNumber),
 		reader:   kclcompat.MultiLang(1, 14),
 		consumer: "not Java, MultiLang 1.14 to 3",
 		stake:    exactStake,
@@ -313,7 +313,7 @@ var rowsToday = []row{
 	// Go, without kplkit and on it.
 	{
 		id:       "vmware/no-arguments",
-		who:      reads(inGo, VMware, NoArguments),
+		who:      reads(inGo, VMware, kclcompat.NoArguments),
 		reader:   kclcompat.SDK(),
 		consumer: "Go, vmware-go-kcl-v2 alone",
 		stake:    "Nothing, once the whole batch is processed: only what came since the last checkpoint comes again.",
@@ -322,7 +322,7 @@ var rowsToday = []row{
 	},
 	{
 		id:       "vmware/sequence-number",
-		who:      reads(inGo, VMware, SequenceNumber, Record, Extended),
+		who:      reads(inGo, VMware, kclcompat.SequenceNumber, kclcompat.RecordArgument, kclcompat.SubSequenceNumber),
 		reader:   kclcompat.SDK(),
 		consumer: "Go, vmware-go-kcl-v2 alone",
 		stake:    insideStake,
@@ -331,7 +331,7 @@ var rowsToday = []row{
 	},
 	{
 		id:       "harlow/no-arguments",
-		who:      reads(inGo, Harlow, NoArguments),
+		who:      reads(inGo, Harlow, kclcompat.NoArguments),
 		reader:   kclcompat.SDK(),
 		says:     Deaggregate,
 		consumer: "Go, harlow/kinesis-consumer alone",
@@ -342,7 +342,7 @@ var rowsToday = []row{
 	},
 	{
 		id:       "harlow/sequence-number",
-		who:      reads(inGo, Harlow, SequenceNumber, Record, Extended),
+		who:      reads(inGo, Harlow, kclcompat.SequenceNumber, kclcompat.RecordArgument, kclcompat.SubSequenceNumber),
 		reader:   kclcompat.SDK(),
 		consumer: "Go, harlow/kinesis-consumer alone",
 		stake:    insideStake,
@@ -350,7 +350,7 @@ var rowsToday = []row{
 		ignored:  []string{"harlow/sequence-number/inside"}, followed: []string{"harlow-kplkit/inside", "harlow/unaggregated"},
 	},
 	{
-		who:      reads(inGo, OnKplkit, NoArguments),
+		who:      reads(inGo, OnKplkit, kclcompat.NoArguments),
 		reader:   kclcompat.Kplkit(),
 		consumer: "Go, on kplkit",
 		stake:    "Nothing, once the whole batch is processed.",
@@ -358,7 +358,7 @@ var rowsToday = []row{
 		followed: []string{"sdk-go-kplkit/decoded", "vmware-kplkit/decoded"},
 	},
 	{
-		who:      reads(inGo, OnKplkit, SequenceNumber),
+		who:      reads(inGo, OnKplkit, kclcompat.SequenceNumber),
 		reader:   kclcompat.Kplkit(),
 		consumer: "Go, on kplkit",
 		stake:    "The number cut off from SEQUENCE:SUB stands for the whole aggregate: its rest is lost.",
@@ -366,7 +366,7 @@ var rowsToday = []row{
 		ignored:  []string{"sdk-go-kplkit/sequence-number/inside"}, followed: []string{"sdk-go-kplkit/inside"},
 	},
 	{
-		who:      reads(inGo, OnKplkit, Record, 0),
+		who:      reads(inGo, OnKplkit, kclcompat.RecordArgument, 0),
 		reader:   kclcompat.Kplkit(),
 		consumer: "Go, on kplkit",
 		stake:    "Nothing: the sequence number of a user record says where it is, inside an aggregate too.",
@@ -374,7 +374,7 @@ var rowsToday = []row{
 		followed: []string{"sdk-go-kplkit/decoded", "sdk-go-kplkit/inside", "vmware-kplkit/decoded", "vmware-kplkit/inside", "harlow-kplkit/decoded", "harlow-kplkit/inside"},
 	},
 	{
-		who:      reads(inGo, OnKplkit, Extended),
+		who:      reads(inGo, OnKplkit, kclcompat.SubSequenceNumber),
 		reader:   kclcompat.Kplkit(),
 		consumer: "Go, on kplkit",
 		stake:    "Nothing.",

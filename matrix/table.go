@@ -38,7 +38,7 @@ func (r row) checkpoint() string {
 	var names []string
 	for _, c := range r.who.checkpoints {
 		if c != 0 {
-			names = append(names, c.String())
+			names = append(names, nameOf(c))
 		}
 	}
 	switch len(names) {

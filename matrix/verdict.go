@@ -110,14 +110,15 @@ func measured(format string, ids []string) string {
 
 // rangeOfRepeats is one outcome for runs of as many user records, of which all came and some came again; else "".
 func rangeOfRepeats(runs []Evidence) string {
-	least, most := runs[0].Twice, runs[0].Twice
+	put, least, most := runs[0].Counts.Put, runs[0].Counts.Twice, runs[0].Counts.Twice
 	for _, e := range runs {
-		if *e.Counts != (Counts{Put: runs[0].Put, Delivered: runs[0].Put, Twice: e.Twice}) {
+		twice := e.Counts.Twice
+		if e.Counts != (Counts{Put: put, Delivered: put, Twice: twice}) {
 			return ""
 		}
-		least, most = min(least, e.Twice), max(most, e.Twice)
+		least, most = min(least, twice), max(most, twice)
 	}
-	return fmt.Sprintf("%d to %d of %d twice", least, most, runs[0].Put)
+	return fmt.Sprintf("%d to %d of %d twice", least, most, put)
 }
 
 // evidenceOf returns the runs of ids, each once. A test holds that they all exist.

@@ -29,7 +29,8 @@
 // # What types.Record can't carry
 //
 // The explicit hash key and the mark of a damaged aggregate (deagg.UserRecord.Malformed) are not there; WithStats
-// counts the latter. A batch may hold more records than the caller's Limit.
+// counts the latter. AppendUserRecords turns records back into user records that say which one of its aggregate each is. A
+// batch may hold more records than the caller's Limit.
 //
 // # Twice
 //

@@ -18,6 +18,7 @@ import (
 
 	"github.com/kplkit/kplkit/internal/dynamofake"
 	"github.com/kplkit/kplkit/internal/kinesisfake"
+	"github.com/kplkit/kplkit/kclcompat"
 	"github.com/kplkit/kplkit/matrix"
 )
 
@@ -70,13 +71,13 @@ producer lost anything. No AWS account is used, and nothing is left behind.`,
 
 // demoConsumers returns the consumers that read the stream, the one on kplkit first.
 func demoConsumers(records int) []*demoConsumer {
-	row := func(via matrix.Via, checkpoint matrix.Checkpoint) matrix.Consumer {
+	row := func(via matrix.Via, checkpoint kclcompat.Style) matrix.Consumer {
 		return matrix.Consumer{Language: "go", Via: via, Checkpoint: checkpoint}
 	}
 	consumers := []*demoConsumer{
-		{name: "kplkit", worker: "vmware-go-kcl-v2 on kplkit", checkpoint: "every 10 records", plays: row(matrix.OnKplkit, matrix.Record)},
-		{name: "alone", worker: "vmware-go-kcl-v2 alone", checkpoint: "every 10 records", plays: row(matrix.VMware, matrix.SequenceNumber)},
-		{name: "alone-batches", worker: "vmware-go-kcl-v2 alone", checkpoint: "after each batch", plays: row(matrix.VMware, matrix.NoArguments)},
+		{name: "kplkit", worker: "vmware-go-kcl-v2 on kplkit", checkpoint: "every 10 records", plays: row(matrix.OnKplkit, kclcompat.RecordArgument)},
+		{name: "alone", worker: "vmware-go-kcl-v2 alone", checkpoint: "every 10 records", plays: row(matrix.VMware, kclcompat.SequenceNumber)},
+		{name: "alone-batches", worker: "vmware-go-kcl-v2 alone", checkpoint: "after each batch", plays: row(matrix.VMware, kclcompat.NoArguments)},
 	}
 	for _, c := range consumers {
 		c.times = make([]int, records)

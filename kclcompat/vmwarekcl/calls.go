@@ -62,15 +62,15 @@ func (c *calls) idle() (since time.Time, quiet <-chan struct{}) {
 }
 
 // boundCalls is the option of the Kinesis client that ends each call some time.
-func (c *Checkpointer) boundCalls(o *kinesis.Options) {
+func (lt *leaseTable) boundCalls(o *kinesis.Options) {
 	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
-		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("kplkit deadline", c.bounded), middleware.Before)
+		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("kplkit deadline", lt.bounded), middleware.Before)
 	})
 }
 
 // bounded runs a call until its limit. Of SubscribeToShard the limit is for the answer's header: what comes then is the
 // subscription.
-func (c *Checkpointer) bounded(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
+func (lt *leaseTable) bounded(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
 	middleware.InitializeOutput, middleware.Metadata, error,
 ) {
 	limit := callLimit
@@ -78,8 +78,8 @@ func (c *Checkpointer) bounded(ctx context.Context, in middleware.InitializeInpu
 		limit = batchLimit
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	timer := time.AfterFunc(max(limit, c.failover()), func() { cancel(context.DeadlineExceeded) })
-	unlink := context.AfterFunc(c.calls.kinesis, func() { cancel(errStopping) })
+	timer := time.AfterFunc(max(limit, lt.failover()), func() { cancel(context.DeadlineExceeded) })
+	unlink := context.AfterFunc(lt.calls.kinesis, func() { cancel(errStopping) })
 	defer func() {
 		timer.Stop()
 		unlink()

@@ -27,12 +27,12 @@ type candidate struct {
 // is due.
 //
 // The caller holds c.mu.
-func (c *Checkpointer) choose(v *view) (next time.Time) {
+func (lt *leaseTable) choose(v *view) (next time.Time) {
 	now := time.Now()
-	free, held, available, wake := c.candidates(v, now)
-	live := c.live(v, now)
+	free, held, available, wake := lt.candidates(v, now)
+	live := lt.live(v, now)
 	share := (available + live - 1) / live
-	settled := now.Sub(c.loop.began) > c.settling()
+	settled := now.Sub(lt.loop.began) > lt.settling()
 	v.due, v.anyFree = map[string]bool{}, len(free) > 0
 	if v.allowance = min(max(1, held), share-held); v.allowance <= 0 {
 		v.allowance = 1
@@ -40,16 +40,16 @@ func (c *Checkpointer) choose(v *view) (next time.Time) {
 	for _, f := range free {
 		ready := f.since
 		switch {
-		case held >= c.cfg.MaxLeasesForWorker:
+		case held >= lt.cfg.MaxLeasesForWorker:
 			continue
 		case f.own:
 		case held >= share:
-			ready = f.since.Add(c.failover())
+			ready = f.since.Add(lt.failover())
 		case !f.givenBack.IsZero():
 		case f.used && settled:
-			ready = f.since.Add(c.courtesy())
+			ready = f.since.Add(lt.courtesy())
 		}
-		if rested := f.givenBack.Add(c.rest()); !f.givenBack.IsZero() && ready.Before(rested) {
+		if rested := f.givenBack.Add(lt.rest()); !f.givenBack.IsZero() && ready.Before(rested) {
 			ready = rested
 		}
 		if ready.After(now) {
@@ -60,52 +60,52 @@ func (c *Checkpointer) choose(v *view) (next time.Time) {
 	}
 	switch {
 	case len(v.due) > 0:
-		return now.Add(c.round())
+		return now.Add(lt.round())
 	case !wake.IsZero():
-		next = earlier(wake, now.Add(c.surveyInterval()))
+		next = earlier(wake, now.Add(lt.surveyInterval()))
 	case available > held:
-		next = now.Add(c.surveyInterval())
+		next = now.Add(lt.surveyInterval())
 	default:
-		return now.Add(c.idleInterval())
+		return now.Add(lt.idleInterval())
 	}
-	if c.claims(v) {
-		next = earlier(next, now.Add(c.claimInterval()))
+	if lt.claims(v) {
+		next = earlier(next, now.Add(lt.claimInterval()))
 	}
 	return next
 }
 
 // candidates returns the leases that nobody holds, how many this worker does, and how many shards there are that somebody
 // can hold. watch is when to look again at one that will be free, or can be judged, then.
-func (c *Checkpointer) candidates(v *view, now time.Time) (free []candidate, held, available int, watch time.Time) {
-	for id, shard := range c.listing.shards {
-		s, it := c.state(id), v.leases[id]
+func (lt *leaseTable) candidates(v *view, now time.Time) (free []candidate, held, available int, watch time.Time) {
+	for id, shard := range lt.listing.shards {
+		s, it := lt.state(id), v.leases[id]
 		switch {
 		case s.current() != nil:
 			held++
 			available++
 			continue
-		case s.unclear, s.other && c.newStream != StartAgain, !s.other && !s.suspect.IsZero():
-			watch = earlier(watch, now.Add(c.surveyInterval()))
+		case s.unclear, s.other && lt.newStream != StartAgain, !s.other && !s.suspect.IsZero():
+			watch = earlier(watch, now.Add(lt.surveyInterval()))
 			continue
-		case !s.other && it.text(chk.SequenceNumberKey) == chk.ShardEnd, !c.parentsFinished(v, shard):
+		case !s.other && it.text(checkpointKey) == chk.ShardEnd, !lt.parentsFinished(v, shard):
 			continue
 		}
 		available++
-		since, own := c.freeSince(s, it)
+		since, own := lt.freeSince(s, it)
 		if since.After(now) {
 			watch = earlier(watch, since)
 			continue
 		}
-		free = append(free, candidate{id, since, it.text(chk.LeaseTimeoutKey) != "", own, s.givenBack})
+		free = append(free, candidate{id, since, it.text(timeoutKey) != "", own, s.givenBack})
 	}
 	return free, held, available, watch
 }
 
 // parentsFinished reports whether a shard can be read: its parents, as far as the stream lists them, are finished.
-func (c *Checkpointer) parentsFinished(v *view, shard listedShard) bool {
+func (lt *leaseTable) parentsFinished(v *view, shard listedShard) bool {
 	for _, parent := range shard.parents {
 		it := v.leases[parent]
-		if it.text(chk.SequenceNumberKey) != chk.ShardEnd || c.listing.shards[parent].otherThan(it) != "" {
+		if it.text(checkpointKey) != chk.ShardEnd || lt.listing.shards[parent].otherThan(it) != "" {
 			return false
 		}
 	}
@@ -113,11 +113,11 @@ func (c *Checkpointer) parentsFinished(v *view, shard listedShard) bool {
 }
 
 // live returns how many workers hold leases, this one included in any case.
-func (c *Checkpointer) live(v *view, now time.Time) int {
-	workers := map[string]bool{c.cfg.WorkerID: true}
+func (lt *leaseTable) live(v *view, now time.Time) int {
+	workers := map[string]bool{lt.cfg.WorkerID: true}
 	for id, it := range v.leases {
-		owner, s := it.text(chk.LeaseOwnerKey), c.state(id)
-		if owner != "" && it.text(chk.SequenceNumberKey) != chk.ShardEnd && now.Sub(s.since) < c.failover() && s.current() == nil {
+		owner, s := it.text(ownerKey), lt.state(id)
+		if owner != "" && it.text(checkpointKey) != chk.ShardEnd && now.Sub(s.since) < lt.failover() && s.current() == nil {
 			workers[owner] = true
 		}
 	}
@@ -125,9 +125,9 @@ func (c *Checkpointer) live(v *view, now time.Time) int {
 }
 
 // claims reports whether this worker waits for a lease that it has claimed.
-func (c *Checkpointer) claims(v *view) bool {
+func (lt *leaseTable) claims(v *view) bool {
 	for _, it := range v.leases {
-		if it.text(chk.ClaimRequestKey) == c.cfg.WorkerID && it.text(chk.SequenceNumberKey) != chk.ShardEnd {
+		if it.text(claimKey) == lt.cfg.WorkerID && it.text(checkpointKey) != chk.ShardEnd {
 			return true
 		}
 	}

@@ -15,7 +15,7 @@ import (
 
 // fleet is a worker and the lease table as its survey has found it.
 type fleet struct {
-	*Checkpointer
+	*leaseTable
 	*view
 }
 
@@ -24,7 +24,7 @@ const testFailover = 10 * time.Second
 // newFleet returns a worker "me" that has run for a time, on a stream of n open shards without leases.
 func newFleet(n int, running time.Duration) fleet {
 	cfg := config.NewKinesisClientLibConfig("app", "s", "us-east-1", "me").WithFailoverTimeMillis(int(testFailover.Milliseconds()))
-	c := NewCheckpointer(cfg, nil, nil)
+	c := newLeaseTable(cfg, nil, nil)
 	c.loop.began = time.Now().Add(-running)
 	c.listing.shards = map[string]listedShard{}
 	for i := range n {
@@ -38,9 +38,9 @@ func shardName(i int) string { return fmt.Sprintf("shardId-%012d", i) }
 // owns gives shards to a worker, whose leases this one has seen for a time.
 func (f fleet) owns(worker string, seen time.Duration, shards ...int) {
 	for _, i := range shards {
-		it := item{chk.LeaseTimeoutKey: stringValue("2000-01-01T00:00:00Z")}
+		it := item{timeoutKey: stringValue("2000-01-01T00:00:00Z")}
 		if worker != "" {
-			it[chk.LeaseOwnerKey], it[tokenKey] = stringValue(worker), stringValue(worker+"-token")
+			it[ownerKey], it[tokenKey] = stringValue(worker), stringValue(worker+"-token")
 		}
 		f.leases[shardName(i)] = it
 		f.state(shardName(i)).since = time.Now().Add(-seen)
@@ -126,19 +126,19 @@ func TestDue(t *testing.T) {
 		"what it has claimed": {shards: 3, running: settled, with: func(f fleet) {
 			f.holds(0, 1)
 			f.owns("", time.Second, 2)
-			f.set(2, chk.ClaimRequestKey, stringValue("me"))
+			f.set(2, claimKey, stringValue("me"))
 		}, due: []int{2}, own: []int{2}, left: 1, next: testFailover / 32},
 		"what it has claimed is another's still": {shards: 2, with: func(f fleet) {
 			f.holds(0)
 			f.owns("b", time.Second, 1)
-			f.set(1, chk.ClaimRequestKey, stringValue("me"))
+			f.set(1, claimKey, stringValue("me"))
 		}, next: testFailover / 8},
 		"nor does it wait for what it has claimed, once that is finished": {shards: 3, with: func(f fleet) {
 			f.holds(0)
 			f.owns("b", time.Second, 1)
 			f.owns("", time.Hour, 2)
-			f.set(2, chk.SequenceNumberKey, stringValue(chk.ShardEnd))
-			f.set(2, chk.ClaimRequestKey, stringValue("me"))
+			f.set(2, checkpointKey, stringValue(chk.ShardEnd))
+			f.set(2, claimKey, stringValue("me"))
 		}, next: testFailover / 2},
 		"dead workers have no share": {shards: 6, with: func(f fleet) {
 			f.holds(0, 1)
@@ -147,23 +147,23 @@ func TestDue(t *testing.T) {
 		}, due: []int{3, 4, 5}, left: 1, next: testFailover / 32},
 		"not what another one has claimed": {shards: 2, with: func(f fleet) {
 			f.owns("", time.Minute, 0, 1)
-			f.set(0, chk.ClaimRequestKey, stringValue("b"))
-			f.set(1, chk.ClaimRequestKey, stringValue("b"))
+			f.set(0, claimKey, stringValue("b"))
+			f.set(1, claimKey, stringValue("b"))
 		}, next: testFailover / 2},
 		"nothing finished, and no child of what is not": {shards: 3, with: func(f fleet) {
 			f.owns("", time.Minute, 0)
-			f.set(0, chk.SequenceNumberKey, stringValue(chk.ShardEnd))
+			f.set(0, checkpointKey, stringValue(chk.ShardEnd))
 			f.listing.shards[shardName(2)] = listedShard{start: "100", open: true, parents: []string{shardName(0), shardName(1)}}
 		}, due: []int{1}, left: 1, next: testFailover / 32},
 		"a child once all parents are": {shards: 3, with: func(f fleet) {
 			f.owns("", time.Minute, 0, 1)
-			f.set(0, chk.SequenceNumberKey, stringValue(chk.ShardEnd))
-			f.set(1, chk.SequenceNumberKey, stringValue(chk.ShardEnd))
+			f.set(0, checkpointKey, stringValue(chk.ShardEnd))
+			f.set(1, checkpointKey, stringValue(chk.ShardEnd))
 			f.listing.shards[shardName(2)] = listedShard{start: "100", open: true, parents: []string{shardName(0), shardName(1)}}
 		}, due: []int{2}, left: 1, next: testFailover / 32},
 		"no child of a parent whose lease is another stream's": {shards: 2, with: func(f fleet) {
 			f.owns("", time.Minute, 0)
-			f.set(0, chk.SequenceNumberKey, stringValue(chk.ShardEnd))
+			f.set(0, checkpointKey, stringValue(chk.ShardEnd))
 			f.set(0, birthKey, stringValue("49377645732552018086022006619685110462917712929150205954"))
 			f.listing.shards[shardName(0)] = listedShard{start: "49590338271490256608559692538361571095921575989136588898"}
 			f.listing.shards[shardName(1)] = listedShard{start: "100", open: true, parents: []string{shardName(0)}}
@@ -206,7 +206,7 @@ func TestDueRespectsMaxLeases(t *testing.T) {
 	f.cfg.MaxLeasesForWorker = 1
 	f.holds(0)
 	f.owns("", time.Hour, 1, 2)
-	f.set(2, chk.ClaimRequestKey, stringValue("me"))
+	f.set(2, claimKey, stringValue("me"))
 	if f.choose(f.view); len(f.due) > 0 {
 		t.Errorf("due %v", f.due)
 	}

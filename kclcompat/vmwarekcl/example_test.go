@@ -2,9 +2,11 @@ package vmwarekcl_test
 
 import (
 	"context"
+	"expvar"
 	"fmt"
 	"log"
 	"net/http"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -60,6 +62,53 @@ func Example() {
 	// Output:
 	// user-1 hello
 	// user-2 world
+}
+
+// Counters of expvar, which a program serves under /debug/vars.
+func ExampleWithTrace() {
+	counts, lags := new(expvar.Map), new(expvar.Map) // expvar.NewMap("orders"), in a program
+	count := func(name string) func(string, int) {
+		return func(_ string, records int) { counts.Add(name, int64(records)) }
+	}
+	trace := vmwarekcl.Trace{
+		Delivered: count("delivered"), Repeated: count("repeated"),
+		Held: func(string, kclcompat.Result) { counts.Add("held", 1) },
+		Lag: func(shardID string, behindLatest time.Duration) {
+			seconds := new(expvar.Float)
+			seconds.Set(behindLatest.Seconds())
+			lags.Set(shardID, seconds)
+		},
+		LeaseTaken:    func(string) { counts.Add("leases", 1) },
+		LeaseLost:     func(string) { counts.Add("leases", -1); counts.Add("lost", 1) },
+		LeaseReturned: func(shardID string) { counts.Add("leases", -1); lags.Delete(shardID) },
+	}
+
+	server := kinesisfake.New(kinesisfake.Options{})
+	defer server.Close()
+	awsConfig := aws.Config{ // config.LoadDefaultConfig, in a program
+		Region: "us-east-1", Credentials: aws.AnonymousCredentials{},
+		HTTPClient: &http.Client{Transport: services{server.Transport(), dynamofake.New().Transport()}},
+	}
+	putExample(awsConfig)
+	kclConfig := config.NewKinesisClientLibConfig("app", "orders", "us-east-1", "worker-1").
+		WithInitialPositionInStream(config.TRIM_HORIZON).WithShardSyncIntervalMillis(50).WithLogger(quiet{})
+	seen := make(chan string)
+	worker := vmwarekcl.NewWorker(kclConfig, awsConfig, func(string) kclcompat.Processor {
+		return &printer{seen}
+	}, vmwarekcl.WithTrace(trace))
+	if err := worker.Start(); err != nil {
+		log.Fatal(err)
+	}
+	for <-seen != "user-2" {
+	}
+	fmt.Println(counts)
+	worker.Shutdown()
+	fmt.Println(counts)
+	// Output:
+	// user-1 hello
+	// user-2 world
+	// {"delivered": 2, "leases": 1}
+	// {"delivered": 2, "leases": 0}
 }
 
 // services sends each request to the service that its host names.

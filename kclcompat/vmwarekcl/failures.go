@@ -1,6 +1,7 @@
 package vmwarekcl
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -23,7 +24,7 @@ func rest(n int) time.Duration {
 
 // batchFailed decides what becomes of a batch that the Processor could not process.
 func (p *processor) batchFailed(b kclcompat.Batch, err error) {
-	c, limit := p.checkpointer(), p.policy.limit
+	c, limit := p.leases(), p.policy.limit
 	n := c.countFailure(p.lease, b.Records)
 	switch {
 	case limit <= 0 || n < limit, len(b.Records) == 0 && p.policy.then != nil:
@@ -45,7 +46,7 @@ func (p *processor) batchFailed(b kclcompat.Batch, err error) {
 
 // handOver gives a batch to the user's function, and checkpoints its end.
 func (p *processor) handOver(b kclcompat.Batch, err error) error {
-	return p.checkpointer().calls.processor(func() error {
+	return p.leases().calls.processor(func() error {
 		if err := p.policy.then(p.lease.batches, p.lease.shardID, b, err); err != nil {
 			return err
 		}
@@ -59,9 +60,9 @@ func (p *processor) handOver(b kclcompat.Batch, err error) error {
 
 // giveUpAfter gives the shard up after an error.
 func (p *processor) giveUpAfter(n int, what string, err error) {
-	c := p.checkpointer()
+	c := p.leases()
 	c.cfg.Logger.Errorf("kplkit: shard %s: %s: %v; failure %d; after a rest of %v the shard is read again from %s",
-		p.lease.shardID, what, err, n, rest(n), c.positionOf(p.lease))
+		p.lease.shardID, what, err, n, rest(n), cmp.Or(c.positionOf(p.lease), "the start"))
 	p.giveUp(rest(n))
 }
 
@@ -72,7 +73,7 @@ func (p *processor) giveUp(rest time.Duration) {
 	case <-time.After(rest):
 	case <-p.lease.batches.Done():
 	}
-	p.checkpointer().lose(p.lease, "")
+	p.leases().lose(p.lease, "")
 }
 
 // failures is how often one batch has failed since the checkpoint has moved on. Batches of two readings need not begin and
@@ -117,18 +118,15 @@ func failuresOf(it item) failures {
 func (f failures) over(at seqnum.Extended) bool { return f.n > 0 && f.at.Compare(at) <= 0 }
 
 // countFailure returns how often a batch has failed, this time included.
-func (c *Checkpointer) countFailure(h *holding, records []deagg.UserRecord) (n int) {
-	c.with(h.shardID, func(*shardState) {
+func (lt *leaseTable) countFailure(h *holding, records []deagg.UserRecord) (n int) {
+	lt.with(h.shardID, func(*shardState) {
 		h.failures = h.failures.again(records)
 		n = h.failures.n
 	})
 	return n
 }
 
-func (c *Checkpointer) positionOf(h *holding) (text string) {
-	c.with(h.shardID, func(*shardState) { text = h.position })
-	if text == "" {
-		return "the start"
-	}
+func (lt *leaseTable) positionOf(h *holding) (text string) {
+	lt.with(h.shardID, func(*shardState) { text = h.position })
 	return text
 }

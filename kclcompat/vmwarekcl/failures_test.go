@@ -55,8 +55,8 @@ func TestFailuresBackOff(t *testing.T) {
 	})
 }
 
-// TestAfterFailures: after so many failures of one batch it is handed over, and the shard is read on.
-func TestAfterFailures(t *testing.T) {
+// TestWithFailureLimit: after so many failures of one batch it is handed over, and the shard is read on.
+func TestWithFailureLimit(t *testing.T) {
 	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
 		w.CreateStream("s", 1)
 		all := putAggregates(w.T, w.Control(), 3, 2)
@@ -64,7 +64,7 @@ func TestAfterFailures(t *testing.T) {
 		app := &calls{process: process}
 		var handed []string
 		refuse := true
-		app.run(w.T, w.Host("one"), newConfig("one").WithMaxRecords(1), vmwarekcl.AfterFailures(3,
+		app.run(w.T, w.Host("one"), newConfig("one").WithMaxRecords(1), vmwarekcl.WithFailureLimit(3,
 			func(_ context.Context, shardID string, b kclcompat.Batch, err error) error {
 				if !errors.Is(err, errPoison) || shardID != shard0 {
 					w.T.Errorf("%s: %v", shardID, err)
@@ -86,15 +86,15 @@ func TestAfterFailures(t *testing.T) {
 	})
 }
 
-// TestAfterFailuresStops: without a function to hand the batch to, the worker stops, says why, and processes nothing that
+// TestWithFailureLimitStops: without a function to hand the batch to, the worker stops, says why, and processes nothing that
 // comes after the batch.
-func TestAfterFailuresStops(t *testing.T) {
+func TestWithFailureLimitStops(t *testing.T) {
 	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
 		w.CreateStream("s", 1)
 		putAggregates(w.T, w.Control(), 3, 2)
 		process, times := poisoned("a1.0")
 		app := &calls{process: process}
-		worker := app.run(w.T, w.Host("one"), newConfig("one").WithMaxRecords(1), vmwarekcl.AfterFailures(2, nil))
+		worker := app.run(w.T, w.Host("one"), newConfig("one").WithMaxRecords(1), vmwarekcl.WithFailureLimit(2, nil))
 		if err := worker.Wait(); !errors.Is(err, errPoison) || len(*times) != 2 {
 			w.T.Errorf("after %d failures: %v", len(*times), err)
 		}
@@ -118,7 +118,7 @@ func TestFailuresOfOtherBatches(t *testing.T) {
 			}
 			return errPoison
 		}}
-		app.run(w.T, w.Host("one"), newConfig("one").WithMaxRecords(1), vmwarekcl.AfterFailures(2,
+		app.run(w.T, w.Host("one"), newConfig("one").WithMaxRecords(1), vmwarekcl.WithFailureLimit(2,
 			func(_ context.Context, _ string, b kclcompat.Batch, err error) error {
 				w.T.Errorf("%s was handed over", b.Records[0].Data)
 				return nil
@@ -152,7 +152,7 @@ func TestFailuresWithProgress(t *testing.T) {
 			}
 			return errPoison
 		}}
-		worker := app.run(w.T, w.Host("one"), newConfig("one"), vmwarekcl.AfterFailures(3, nil))
+		worker := app.run(w.T, w.Host("one"), newConfig("one"), vmwarekcl.WithFailureLimit(3, nil))
 		time.Sleep(5 * time.Minute)
 		worker.Shutdown()
 		if err := worker.Wait(); err != nil || tries < 16 {
@@ -170,7 +170,7 @@ func TestHandOverWhileStopping(t *testing.T) {
 		for _, id := range []string{"one", "two"} {
 			process, _ := poisoned("a0.0")
 			app := &calls{process: process}
-			worker := app.run(w.T, w.Host(id), newConfig(id), vmwarekcl.AfterFailures(1, func(context.Context, string, kclcompat.Batch, error) error {
+			worker := app.run(w.T, w.Host(id), newConfig(id), vmwarekcl.WithFailureLimit(1, func(context.Context, string, kclcompat.Batch, error) error {
 				handed++
 				time.Sleep(10 * time.Second)
 				return nil
@@ -193,7 +193,7 @@ func TestFailuresOfEmptyBatches(t *testing.T) {
 			tries++
 			return errPoison
 		}}
-		app.run(w.T, w.Host("one"), newConfig("one").WithCallProcessRecordsEvenForEmptyRecordList(true), vmwarekcl.AfterFailures(2,
+		app.run(w.T, w.Host("one"), newConfig("one").WithCallProcessRecordsEvenForEmptyRecordList(true), vmwarekcl.WithFailureLimit(2,
 			func(context.Context, string, kclcompat.Batch, error) error {
 				w.T.Error("an empty batch was handed over")
 				return nil

@@ -10,7 +10,7 @@ import (
 // be faster, or to ask less, has one number to change.
 
 // failover is how long a lease lasts.
-func (c *Checkpointer) failover() time.Duration { return millis(c.cfg.FailoverTimeMillis) }
+func (lt *leaseTable) failover() time.Duration { return millis(lt.cfg.FailoverTimeMillis) }
 
 // The event loop.
 
@@ -18,50 +18,50 @@ func (c *Checkpointer) failover() time.Duration { return millis(c.cfg.FailoverTi
 const quickTick = 10 * time.Millisecond
 
 // tick is its pause otherwise.
-func (c *Checkpointer) tick() time.Duration {
-	return max(quickTick, min(c.failover()/32, time.Second, c.loop.sync))
+func (lt *leaseTable) tick() time.Duration {
+	return max(quickTick, min(lt.failover()/32, time.Second, lt.loop.sync))
 }
 
 // round is the least time between two surveys: so long others have to show themselves before this worker takes more. It
 // doubles with each trouble since the last survey without one, up to an ordinary interval: where DynamoDB or Kinesis refuse,
 // the table is not looked at more often than else.
-func (c *Checkpointer) round() time.Duration {
-	return max(quickTick, min(c.failover()/32<<min(c.loop.trouble, 8), c.surveyInterval()))
+func (lt *leaseTable) round() time.Duration {
+	return max(quickTick, min(lt.failover()/32<<min(lt.loop.trouble, 8), lt.surveyInterval()))
 }
 
 // surveyInterval is the time between two surveys while nothing is due, and others hold leases.
-func (c *Checkpointer) surveyInterval() time.Duration {
-	return min(c.failover()/2, max(c.loop.sync, c.failover()/8))
+func (lt *leaseTable) surveyInterval() time.Duration {
+	return min(lt.failover()/2, max(lt.loop.sync, lt.failover()/8))
 }
 
 // idleInterval is the time between two surveys while nothing is another's. What changes that asks for one; but the table may
 // be changed by hand.
-func (c *Checkpointer) idleInterval() time.Duration { return max(c.loop.sync, c.surveyInterval()) }
+func (lt *leaseTable) idleInterval() time.Duration { return max(lt.loop.sync, lt.surveyInterval()) }
 
 // claimInterval is the time between two surveys while this worker waits for a lease that it has claimed.
-func (c *Checkpointer) claimInterval() time.Duration { return c.failover() / 8 }
+func (lt *leaseTable) claimInterval() time.Duration { return lt.failover() / 8 }
 
 // listRetry is the time to the next listing after an error of Kinesis.
-func (c *Checkpointer) listRetry() time.Duration { return min(c.loop.sync, c.failover()/2) }
+func (lt *leaseTable) listRetry() time.Duration { return min(lt.loop.sync, lt.failover()/2) }
 
 // Leases.
 
 // rest is how long a worker leaves a lease alone that it gave back by itself.
-func (c *Checkpointer) rest() time.Duration { return c.failover() / 8 }
+func (lt *leaseTable) rest() time.Duration { return lt.failover() / 8 }
 
 // courtesy is how long a settled worker leaves a lease alone that another one gave back, or let run out.
-func (c *Checkpointer) courtesy() time.Duration { return c.failover() / 2 }
+func (lt *leaseTable) courtesy() time.Duration { return lt.failover() / 2 }
 
 // settling is how long after its start a worker shows no courtesy.
-func (c *Checkpointer) settling() time.Duration { return 3 * c.failover() }
+func (lt *leaseTable) settling() time.Duration { return 3 * lt.failover() }
 
 // renewalInterval is how far apart two renewals of a lease are. A third of its time at most: normal.
-func (c *Checkpointer) renewalInterval() time.Duration { return millis(c.cfg.LeaseRefreshWaitTime) }
+func (lt *leaseTable) renewalInterval() time.Duration { return millis(lt.cfg.LeaseRefreshWaitTime) }
 
 // retryInterval is how long after the beginning of a write that has failed the next one begins: an eighth of the lease's
 // time, more or less.
-func (c *Checkpointer) retryInterval() time.Duration {
-	return c.failover()*3/32 + random(c.failover()/16)
+func (lt *leaseTable) retryInterval() time.Duration {
+	return lt.failover()*3/32 + random(lt.failover()/16)
 }
 
 // random returns a duration from 0 to below d.

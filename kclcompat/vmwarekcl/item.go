@@ -16,8 +16,15 @@ import (
 	"github.com/kplkit/kplkit/seqnum"
 )
 
-// Attributes beside vmware's (package documentation).
+// Attributes: vmware's, and those beside them (package documentation).
 const (
+	shardKey      = chk.LeaseKeyKey
+	ownerKey      = chk.LeaseOwnerKey
+	timeoutKey    = chk.LeaseTimeoutKey
+	checkpointKey = chk.SequenceNumberKey
+	parentKey     = chk.ParentShardIdKey
+	claimKey      = chk.ClaimRequestKey
+
 	positionKey = "kplkitPosition"
 	tokenKey    = "kplkitToken"
 	writesKey   = "kplkitWrites"
@@ -46,7 +53,7 @@ func (it item) number(key string) int64 {
 
 // check returns an error for a checkpoint that can't be read. One of another type, or empty, is not taken for none.
 func (it item) check() error {
-	if _, there := it[chk.SequenceNumberKey]; there && it.text(chk.SequenceNumberKey) == "" {
+	if _, there := it[checkpointKey]; there && it.text(checkpointKey) == "" {
 		return errors.New("the attribute Checkpoint is not a text, or empty")
 	}
 	if it.position() == "" {
@@ -58,7 +65,7 @@ func (it item) check() error {
 
 // timeout returns when the lease ends; the zero time if it has none that can be read: it has ended.
 func (it item) timeout() time.Time {
-	t, err := time.Parse(time.RFC3339Nano, it.text(chk.LeaseTimeoutKey))
+	t, err := time.Parse(time.RFC3339Nano, it.text(timeoutKey))
 	if err != nil {
 		return time.Time{}
 	}
@@ -68,7 +75,7 @@ func (it item) timeout() time.Time {
 // position returns the text of the position that the lease stands for: the exact one, as long as no other writer has
 // touched the checkpoint. "" is none.
 func (it item) position() string {
-	checkpoint := it.text(chk.SequenceNumberKey)
+	checkpoint := it.text(checkpointKey)
 	if base, exact, ok := strings.Cut(it.text(positionKey), "|"); ok && base == checkpoint {
 		return exact
 	}
@@ -99,7 +106,7 @@ type table struct {
 	name string
 }
 
-func (t table) key(shardID string) item { return item{chk.LeaseKeyKey: stringValue(shardID)} }
+func (t table) key(shardID string) item { return item{shardKey: stringValue(shardID)} }
 
 // get returns a lease, nil if there is none.
 func (t table) get(ctx context.Context, shardID string) (item, error) {

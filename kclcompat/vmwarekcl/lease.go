@@ -15,15 +15,15 @@ var errNotRenewed = errors.New("not renewed")
 // GetLease answers for the lease of a shard that this worker holds, or acquires it if the event loop has just looked at its
 // checkpoint. It returns chk.ErrLeaseNotAcquired where the shard is another's, finished, or must wait for a parent, and
 // where the worker stops.
-func (c *Checkpointer) GetLease(shard *par.ShardStatus, worker string) error {
-	if c.running.Err() != nil {
-		return c.whileStopping(shard, worker)
+func (lt *leaseTable) GetLease(shard *par.ShardStatus, worker string) error {
+	if lt.running.Err() != nil {
+		return lt.whileStopping(shard, worker)
 	}
-	if h := c.holdingOf(shard.ID); h != nil {
-		return c.renewFor(shard, worker, h)
+	if h := lt.holdingOf(shard.ID); h != nil {
+		return lt.renewFor(shard, worker, h)
 	}
 	var f *fetched
-	c.with(shard.ID, func(s *shardState) {
+	lt.with(shard.ID, func(s *shardState) {
 		if s.current() == nil {
 			f = s.fetched
 		}
@@ -32,11 +32,11 @@ func (c *Checkpointer) GetLease(shard *par.ShardStatus, worker string) error {
 	if f == nil {
 		return chk.ErrLeaseNotAcquired{}
 	}
-	ctx, cancel := c.patience()
+	ctx, cancel := lt.patience()
 	defer cancel()
-	err := c.acquire(ctx, shard, worker, f)
-	c.tried(shard.ID, err)
-	if err != nil && c.running.Err() != nil {
+	err := lt.acquire(ctx, shard, worker, f)
+	lt.tried(shard.ID, err)
+	if err != nil && lt.running.Err() != nil {
 		return chk.ErrLeaseNotAcquired{} // the stop has ended the call
 	}
 	return err
@@ -44,68 +44,65 @@ func (c *Checkpointer) GetLease(shard *par.ShardStatus, worker string) error {
 
 // whileStopping answers GetLease while leases are handed back beside vmware. The consumer is about to see that the worker
 // stops: of an error it would make one of the application.
-func (c *Checkpointer) whileStopping(shard *par.ShardStatus, worker string) error {
+func (lt *leaseTable) whileStopping(shard *par.ShardStatus, worker string) error {
 	if shard.GetLeaseOwner() != worker {
 		return chk.ErrLeaseNotAcquired{} // the event loop asks
 	}
-	shard.SetLeaseTimeout(time.Now().Add(c.failover()).UTC())
+	shard.SetLeaseTimeout(time.Now().Add(lt.failover()).UTC())
 	return nil
 }
 
 // renewFor answers the shard's consumer, whose renewal keep does: it costs no call, and fails once the lease is lost, which
 // ends the consumer. With enhanced fan-out vmware comes back LeaseRefreshPeriodMillis before the time that it is told, which
 // nothing else reads; so it is told one by which it comes back after a renewal interval, as it does by itself when it polls.
-func (c *Checkpointer) renewFor(shard *par.ShardStatus, worker string, h *holding) error {
+func (lt *leaseTable) renewFor(shard *par.ShardStatus, worker string, h *holding) error {
 	if shard.GetLeaseOwner() != worker { // the event loop asks, while the consumer hands the shard back
 		return chk.ErrLeaseNotAcquired{}
 	}
-	if !c.holds(h) {
-		if c.running.Err() != nil {
-			return c.whileStopping(shard, worker)
+	if !lt.holds(h) {
+		if lt.running.Err() != nil {
+			return lt.whileStopping(shard, worker)
 		}
 		return chk.ErrLeaseNotAcquired{}
 	}
-	shard.SetLeaseTimeout(time.Now().Add(millis(c.cfg.LeaseRefreshPeriodMillis) + c.renewalInterval()).UTC())
+	shard.SetLeaseTimeout(time.Now().Add(millis(lt.cfg.LeaseRefreshPeriodMillis) + lt.renewalInterval()).UTC())
 	return nil
 }
 
-// acquire takes a lease that is free. It runs in the worker's event loop, while the shard has no consumer.
-func (c *Checkpointer) acquire(ctx context.Context, shard *par.ShardStatus, worker string, f *fetched) error {
+// acquire takes a lease that a survey has found free, if it is as it was then. It runs in the worker's event loop, while the shard has no consumer.
+func (lt *leaseTable) acquire(ctx context.Context, shard *par.ShardStatus, worker string, f *fetched) error {
 	it := f.item
-	if !c.free(shard.ID, it) {
-		return chk.ErrLeaseNotAcquired{}
-	}
-	plan, err := c.plan(ctx, shard.ID, it, f.read)
+	plan, err := lt.plan(ctx, shard.ID, it, f.read)
 	if errors.Is(err, errNotListed) {
-		c.cfg.Logger.Debugf("kplkit: %v", err)
+		lt.cfg.Logger.Debugf("kplkit: %v", err)
 		return chk.ErrLeaseNotAcquired{}
 	}
 	if err != nil {
 		return err
 	}
 	token := worker + "-" + rand.Text()
-	ends := after(c.failover())
+	ends := after(lt.failover())
 	u := plan.acquisition(it)
-	u.set(chk.LeaseOwnerKey, worker).set(tokenKey, token).set(chk.LeaseTimeoutKey, ends.text())
-	if err := c.table.update(ctx, shard.ID, u); err != nil {
+	u.set(ownerKey, worker).set(tokenKey, token).set(timeoutKey, ends.text())
+	if err := lt.table.update(ctx, shard.ID, u); err != nil {
 		if !conditionFailed(err) {
-			c.with(shard.ID, func(s *shardState) { s.token = token }) // it may have happened all the same
-			if c.running.Err() != nil {
-				c.giveBack(shard.ID, token, failures{})
+			lt.with(shard.ID, func(s *shardState) { s.token = token }) // it may have happened all the same
+			if lt.running.Err() != nil {
+				lt.giveBack(shard.ID, token, failures{})
 			}
 			return err
 		}
-		if now, err := c.table.get(ctx, shard.ID); err != nil || now.text(tokenKey) != token {
+		if now, err := lt.table.get(ctx, shard.ID); err != nil || now.text(tokenKey) != token {
 			return chk.ErrLeaseNotAcquired{} // unless a repeated request met its own effect
 		}
 	}
-	if ends.passed() || c.running.Err() != nil {
-		c.giveBack(shard.ID, token, failures{})
+	if ends.passed() || lt.running.Err() != nil {
+		lt.giveBack(shard.ID, token, failures{})
 		return chk.ErrLeaseNotAcquired{}
 	}
 	h := &holding{shardID: shard.ID, token: token, start: plan.shard.start, ends: ends, text: ends.text()}
 	h.base, h.position, h.failures = plan.stands(it)
-	c.hold(h)
+	lt.hold(h)
 	shard.ParentShardId, shard.ClaimRequest = "", "" // the parents are finished: vmware need not wait for one
 	shard.SetLeaseOwner(worker)
 	shard.SetLeaseTimeout(ends.wall)
@@ -113,26 +110,26 @@ func (c *Checkpointer) acquire(ctx context.Context, shard *par.ShardStatus, work
 }
 
 // giveBack removes the owner of a lease, if it still has the token. f is kept there.
-func (c *Checkpointer) giveBack(shardID, token string, f failures) error {
-	ctx, cancel := context.WithTimeout(context.Background(), c.failover()/4)
+func (lt *leaseTable) giveBack(shardID, token string, f failures) error {
+	ctx, cancel := context.WithTimeout(context.Background(), lt.failover()/4)
 	defer cancel()
-	u := newUpdate().remove(chk.LeaseOwnerKey, tokenKey).ifEqual(tokenKey, token)
+	u := newUpdate().remove(ownerKey, tokenKey).ifEqual(tokenKey, token)
 	if f.n > 0 {
 		u.set(failuresKey, f.String())
 	}
-	return c.table.update(ctx, shardID, u)
+	return lt.table.update(ctx, shardID, u)
 }
 
 // sighting is another worker's lease as this worker has seen it.
 type sighting struct{ owner, text, token, claim string }
 
 // sight notes how a lease stands. at is when the answer was there: the lease may have been renewed until then.
-func (c *Checkpointer) sight(shardID string, it item, at time.Time) {
-	now := sighting{it.text(chk.LeaseOwnerKey), it.text(chk.LeaseTimeoutKey), it.text(tokenKey), it.text(chk.ClaimRequestKey)}
+func (lt *leaseTable) sight(shardID string, it item, at time.Time) {
+	now := sighting{it.text(ownerKey), it.text(timeoutKey), it.text(tokenKey), it.text(claimKey)}
 	twin := false
-	c.with(shardID, func(s *shardState) {
-		twin = !c.twin && now.owner == c.cfg.WorkerID && now.token != s.token && now.renews(s.seen)
-		c.twin = c.twin || twin
+	lt.with(shardID, func(s *shardState) {
+		twin = !lt.twin && now.owner == lt.cfg.WorkerID && now.token != s.token && now.renews(s.seen)
+		lt.twin = lt.twin || twin
 		if s.seen != now || s.since.IsZero() {
 			s.seen, s.since = now, at
 		}
@@ -141,7 +138,7 @@ func (c *Checkpointer) sight(shardID string, it item, at time.Time) {
 		}
 	})
 	if twin {
-		c.cfg.Logger.Warnf("kplkit: another process with the worker id %q renews leases: each process needs an id of its own", c.cfg.WorkerID)
+		lt.cfg.Logger.Warnf("kplkit: another process with the worker id %q renews leases: each process needs an id of its own", lt.cfg.WorkerID)
 	}
 }
 
@@ -150,28 +147,21 @@ func (now sighting) renews(before sighting) bool {
 	return now.owner == before.owner && now.token == before.token && now.text != before.text
 }
 
-// free reports whether nobody holds a lease, and no other worker has claimed it. A lease is over once it has stood
-// unchanged for the failover time; the wall clocks of two machines are not compared. That goes for one with this worker's id,
-// too: another process may have the same. Only one with a token of this process is over when this process says so.
-func (c *Checkpointer) free(shardID string, it item) bool {
-	var since time.Time
-	c.with(shardID, func(s *shardState) { since, _ = c.freeSince(s, it) })
-	return !since.After(time.Now())
-}
-
 // freeSince returns when a lease was free, or will be if nobody renews it; and whether it is this worker's own, by its token or
-// its claim. The caller holds c.mu.
-func (c *Checkpointer) freeSince(s *shardState, it item) (since time.Time, own bool) {
+// its claim. A lease is over once it has stood unchanged for the failover time; the wall clocks of two machines are not
+// compared. That goes for one with this worker's id, too: another process may have the same. Only one with a token of this
+// process is over when this process says so. The caller holds lt.mu.
+func (lt *leaseTable) freeSince(s *shardState, it item) (since time.Time, own bool) {
 	since, own = s.since, s.token != "" && s.token == it.text(tokenKey)
-	if it.text(chk.LeaseOwnerKey) != "" && !own {
-		since = since.Add(c.failover())
+	if it.text(ownerKey) != "" && !own {
+		since = since.Add(lt.failover())
 	}
-	switch claim := it.text(chk.ClaimRequestKey); claim {
+	switch claim := it.text(claimKey); claim {
 	case "":
-	case c.cfg.WorkerID:
+	case lt.cfg.WorkerID:
 		own = true
 	default:
-		if claimed := s.since.Add(millis(c.cfg.LeaseStealingClaimTimeoutMillis)); since.Before(claimed) {
+		if claimed := s.since.Add(millis(lt.cfg.LeaseStealingClaimTimeoutMillis)); since.Before(claimed) {
 			since = claimed
 		}
 		own = false

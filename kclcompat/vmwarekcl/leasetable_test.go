@@ -23,6 +23,7 @@ import (
 	"github.com/kplkit/kplkit/internal/sim"
 	"github.com/kplkit/kplkit/kclcompat"
 	"github.com/kplkit/kplkit/kclcompat/vmwarekcl"
+	"github.com/kplkit/kplkit/seqnum"
 )
 
 // TestLateRenewal: a renewal that comes late does not shorten the lease.
@@ -205,7 +206,7 @@ func TestOddLease(t *testing.T) {
 
 // between calls f when the shards are listed.
 type between struct {
-	vmwarekcl.KinesisAPI
+	vmwarekcl.ShardLister
 	f func()
 }
 
@@ -214,7 +215,7 @@ func (b *between) ListShards(ctx context.Context, in *kinesis.ListShardsInput, o
 		b.f = nil
 		f()
 	}
-	return b.KinesisAPI.ListShards(ctx, in, opts...)
+	return b.ShardLister.ListShards(ctx, in, opts...)
 }
 
 // TestAcquiredBetween: while a worker acquires a lease, another one has it, checkpoints and hands it back. The first one
@@ -224,26 +225,31 @@ func TestAcquiredBetween(t *testing.T) {
 		w.CreateStream("s", 1)
 		putAggregates(w.T, w.Control(), 12, 4)
 		records := w.Kinesis.Records("s")[shard0]
-		stream := &between{KinesisAPI: kinesis.NewFromConfig(w.Control())}
-		first := vmwarekcl.NewCheckpointer(newConfig("a"), dynamodb.NewFromConfig(w.Control()), stream)
+		stream := &between{ShardLister: kinesis.NewFromConfig(w.Control())}
+		first := vmwarekcl.NewLeaseTable(newConfig("a"), dynamodb.NewFromConfig(w.Control()), stream)
 		if err := first.Init(); err != nil {
 			w.T.Fatal(err)
 		}
 		shard := &par.ShardStatus{ID: shard0, Mux: &sync.RWMutex{}}
+		if err := first.Offer(w.T.Context(), shard0); err != nil {
+			w.T.Fatal(err)
+		}
 		if err := first.FetchCheckpoint(shard); err != chk.ErrSequenceIDNotFound {
 			w.T.Fatal(err)
 		}
 		stream.f = func() {
-			second := vmwarekcl.NewCheckpointer(newConfig("b"), dynamodb.NewFromConfig(w.Control()), kinesis.NewFromConfig(w.Control()))
+			second := vmwarekcl.NewLeaseTable(newConfig("b"), dynamodb.NewFromConfig(w.Control()), kinesis.NewFromConfig(w.Control()))
 			shard := &par.ShardStatus{ID: shard0, Mux: &sync.RWMutex{}}
+			if err := second.Offer(w.T.Context(), shard0); err != nil {
+				w.T.Error(err)
+			}
 			if err := second.FetchCheckpoint(shard); err != chk.ErrSequenceIDNotFound {
 				w.T.Error(err)
 			}
 			if err := second.GetLease(shard, "b"); err != nil {
 				w.T.Error(err)
 			}
-			shard.SetCheckpoint(records[9].SequenceNumber)
-			if err := second.CheckpointSequence(shard); err != nil {
+			if err := second.Write(w.T.Context(), shard0, seqnum.MustParse(records[9].SequenceNumber)); err != nil {
 				w.T.Error(err)
 			}
 			if err := second.RemoveLeaseOwner(shard0); err != nil {

@@ -22,11 +22,11 @@ const openAgainAfter = 5 * time.Second
 
 // isOther returns what shows that a lease is of another stream, "" if nothing does. listed has to be younger than it.
 // A lease without a birth that says SHARD_END, of a shard that stays open, is one, too.
-func (c *Checkpointer) isOther(shardID string, listed listedShard, it item) (why string) {
+func (lt *leaseTable) isOther(shardID string, listed listedShard, it item) (why string) {
 	if why = listed.otherThan(it); why != "" {
 		return why
 	}
-	c.with(shardID, func(s *shardState) {
+	lt.with(shardID, func(s *shardState) {
 		switch now := time.Now(); {
 		case !listed.openThough(it):
 			s.suspect = time.Time{}
@@ -41,71 +41,63 @@ func (c *Checkpointer) isOther(shardID string, listed listedShard, it item) (why
 
 // openThough reports whether a shard is open though its lease says that it is finished, and nothing shows whose it is.
 func (s listedShard) openThough(it item) bool {
-	return it.text(chk.SequenceNumberKey) == chk.ShardEnd && it.text(birthKey) == "" && s.open && s.start != ""
-}
-
-// oldest is how old a listing may be that agrees with a lease.
-func (c *Checkpointer) oldest() time.Time {
-	if c.loop.on {
-		return time.Time{} // the event loop sees to it
-	}
-	return time.Now().Add(-listingAge)
+	return it.text(checkpointKey) == chk.ShardEnd && it.text(birthKey) == "" && s.open && s.start != ""
 }
 
 // checkStream returns what shows that the lease of a shard is another stream's, and warns of it once. Where the shards can't
 // be listed, it is not known.
-func (c *Checkpointer) checkStream(ctx context.Context, shardID string, it item, read time.Time) (why string, known bool) {
+func (lt *leaseTable) checkStream(ctx context.Context, shardID string, it item, read time.Time) (why string, known bool) {
 	if it.position() == "" {
 		return "", true // it stands at no record yet
 	}
-	shards, err := c.list(ctx, c.oldest())
+	shards, err := lt.list(ctx, time.Time{}) // the event loop sees to it that it is young enough
 	if listed := shards[shardID]; err == nil && (listed.otherThan(it) != "" || listed.openThough(it)) {
-		shards, err = c.list(ctx, read) // the lease may be younger than the listing
+		shards, err = lt.list(ctx, read) // the lease may be younger than the listing
 	}
 	if err != nil {
 		return "", false // acquire asks again before anything is read
 	}
-	why = c.isOther(shardID, shards[shardID], it)
+	why = lt.isOther(shardID, shards[shardID], it)
 	warn := false
-	c.with(shardID, func(s *shardState) { warn, s.warned = why != "" && s.warned != why, why })
-	if warn && c.newStream == StartAgain {
+	lt.with(shardID, func(s *shardState) { warn, s.warned = why != "" && s.warned != why, why })
+	if warn && lt.newStream == StartAgain {
 		fanOut := ""
-		if c.cfg.EnableEnhancedFanOutConsumer {
+		if lt.cfg.EnableEnhancedFanOutConsumer {
 			fanOut = "; start the worker again: its consumer for enhanced fan-out was deleted with the old stream"
 		}
-		c.cfg.Logger.Warnf("kplkit: %v; the shard is read from its first record%s", c.newStreamError(shardID, why), fanOut)
+		lt.cfg.Logger.Warnf("kplkit: %v; the shard is read from its first record%s", lt.newStreamError(shardID, why), fanOut)
 	} else if warn {
-		c.cfg.Logger.Warnf("kplkit: %v; nothing is read of the shard", c.newStreamError(shardID, why))
+		lt.cfg.Logger.Warnf("kplkit: %v; nothing is read of the shard", lt.newStreamError(shardID, why))
 	}
 	return why, true
 }
 
-func (c *Checkpointer) newStreamError(shardID, why string) error {
+func (lt *leaseTable) newStreamError(shardID, why string) error {
 	return fmt.Errorf("%w: the lease of %s in table %s does not belong to the stream %s that there is now: %s. To read the new stream, remove the item %s from table %s, or use the option OnNewStream(StartAgain)",
-		ErrNewStream, shardID, c.cfg.TableName, c.cfg.StreamName, why, shardID, c.cfg.TableName)
+		ErrNewStream, shardID, lt.cfg.TableName, lt.cfg.StreamName, why, shardID, lt.cfg.TableName)
 }
 
 // checkAllStreams returns an error for the first lease of another stream that can be told at once. Where the table
 // can't be scanned or the shards not listed now, that is left to checkStream.
-func (c *Checkpointer) checkAllStreams(ctx context.Context) error {
+func (lt *leaseTable) checkAllStreams(ctx context.Context) error {
 	items := map[string]item{}
-	err := c.table.scan(ctx, func(it item) {
-		items[it.text(chk.LeaseKeyKey)] = it
-		c.sight(it.text(chk.LeaseKeyKey), it, time.Now())
+	err := lt.table.scan(ctx, func(it item) {
+		items[it.text(shardKey)] = it
+		lt.sight(it.text(shardKey), it, time.Now())
 	})
 	if denied := smithy.APIError(nil); errors.As(err, &denied) && denied.ErrorCode() == "AccessDeniedException" {
 		return err
 	}
 	if err != nil {
-		c.cfg.Logger.Debugf("kplkit: the leases can't be looked through at the start: %v", err)
+		lt.cfg.Logger.Debugf("kplkit: the leases can't be looked through at the start: %v", err)
 		return nil
 	}
-	if len(items) == 0 || c.newStream == StartAgain {
+	if len(items) == 0 || lt.newStream == StartAgain {
 		return nil
 	}
-	shards, err := c.list(ctx, time.Now())
+	shards, err := lt.list(ctx, time.Now())
 	if err != nil {
-		c.cfg.Logger.Debugf("kplkit: %v", err)
+		lt.cfg.Logger.Debugf("kplkit: %v", err)
 		return nil
 	}
 	var ids []string
@@ -117,6 +109,6 @@ func (c *Checkpointer) checkAllStreams(ctx context.Context) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	err = c.newStreamError(ids[0], shards[ids[0]].otherThan(items[ids[0]]))
+	err = lt.newStreamError(ids[0], shards[ids[0]].otherThan(items[ids[0]]))
 	return fmt.Errorf("vmwarekcl: %d of %d leases: %w", len(ids), len(items), err)
 }

@@ -12,10 +12,11 @@ import (
 type Option func(*options)
 
 type options struct {
-	client      []deaggaws.Option
-	newStream   NewStream
-	failures    failurePolicy
-	atMostEvery time.Duration
+	client             []deaggaws.Option
+	newStream          NewStream
+	failures           failurePolicy
+	trace              Trace
+	checkpointInterval time.Duration
 }
 
 // ClientOptions are for the Kinesis client, such as deaggaws.WithHashRanges.
@@ -23,8 +24,8 @@ func ClientOptions(opts ...deaggaws.Option) Option {
 	return func(o *options) { o.client = append(o.client, opts...) }
 }
 
-// CheckpointAtMostEvery puts off what Processors checkpoint inside a batch, so that at most one write in d goes to the lease
-// table for a shard while ProcessRecords runs (kclcompat.AtMostEvery). Use it where Processors checkpoint more than once in a
+// WithCheckpointInterval puts off what Processors checkpoint inside a batch, so that at most one write in d goes to the lease
+// table for a shard while ProcessRecords runs (kclcompat.WithCheckpointInterval). Use it where Processors checkpoint more than once in a
 // batch. It does not make fewer than one write of a batch that is checkpointed at its end: when ProcessRecords has returned,
 // with or without an error, what was put off is written. To write less often than that, call Checkpoint in fewer batches.
 //
@@ -32,8 +33,8 @@ func ClientOptions(opts ...deaggaws.Option) Option {
 // the worker's, unless ProcessRecords has returned an error: then the shard is read again from its last checkpoint.
 // Checkpoints from outside of ProcessRecords, such as those of goroutines that it has left running, are written at once. With
 // d <= 0, which is the default, all are.
-func CheckpointAtMostEvery(d time.Duration) Option {
-	return func(o *options) { o.atMostEvery = d }
+func WithCheckpointInterval(d time.Duration) Option {
+	return func(o *options) { o.checkpointInterval = d }
 }
 
 // NewStream is what a worker does about a lease of another stream: one of the same name, which was deleted and made anew.
@@ -63,7 +64,7 @@ type failurePolicy struct {
 	then  func(ctx context.Context, shardID string, b kclcompat.Batch, err error) error
 }
 
-// AfterFailures decides what happens when one batch has failed n times, counted over all workers of the application:
+// WithFailureLimit decides what happens when one batch has failed n times, counted over all workers of the application:
 // ProcessRecords has returned an error, and since then no checkpoint has moved on.
 //
 // then is given the whole batch, what of it is Done included, and the last error. If it returns nil, the batch counts as
@@ -73,6 +74,6 @@ type failurePolicy struct {
 //
 // Without this option, or with n ≤ 0, a batch is tried for ever. With and without, each failure is logged with its number,
 // and from the second one on the shard rests before it is read again: 1 s, 2 s, 4 s, … up to a minute.
-func AfterFailures(n int, then func(ctx context.Context, shardID string, b kclcompat.Batch, err error) error) Option {
+func WithFailureLimit(n int, then func(ctx context.Context, shardID string, b kclcompat.Batch, err error) error) Option {
 	return func(o *options) { o.failures = failurePolicy{n, then} }
 }

@@ -14,10 +14,9 @@ import (
 // one per ShardSyncIntervalMillis as configured, and from surveys of the lease table, one Scan each. In every tick one lease
 // is taken, as long as the survey has found some due.
 
-// loop is what the event loop works with. on and sync never change once the worker is made. The rest is guarded by
-// Checkpointer.mu; besides the event loop, look changes nextSurvey and relist, and Init began.
+// loop is what the event loop works with. sync never changes once the worker is made. The rest is guarded by
+// leaseTable.mu; besides the event loop, look changes nextSurvey and relist, and Init began.
 type loop struct {
-	on         bool          // vmware's client is answered by answerLoop
 	sync       time.Duration // how often the shards are listed
 	began      time.Time     // when the worker was started
 	relist     bool          // a shard has ended here: it may have children
@@ -35,111 +34,110 @@ type loop struct {
 type inside struct{}
 
 // answerLoop is the option of the Kinesis client that answers the ListShards of vmware's event loop.
-func (c *Checkpointer) answerLoop(o *kinesis.Options) {
-	c.loop.on = true
+func (lt *leaseTable) answerLoop(o *kinesis.Options) {
 	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
 		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("kplkit pass",
 			func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (out middleware.InitializeOutput, md middleware.Metadata, err error) {
 				if _, ok := in.Parameters.(*kinesis.ListShardsInput); !ok || ctx.Value(inside{}) != nil {
 					return next.HandleInitialize(context.WithValue(ctx, inside{}, true), in)
 				}
-				if err := c.pass(); err != nil {
+				if err := lt.pass(); err != nil {
 					return out, md, err
 				}
-				out.Result = &kinesis.ListShardsOutput{Shards: c.answer()}
+				out.Result = &kinesis.ListShardsOutput{Shards: lt.answer()}
 				return out, md, nil
 			}), middleware.Before)
 	})
 }
 
 // answer returns the shards that vmware is told of.
-func (c *Checkpointer) answer() []types.Shard {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.listing.answer
+func (lt *leaseTable) answer() []types.Shard {
+	lt.mu.Lock()
+	defer lt.mu.Unlock()
+	return lt.listing.answer
 }
 
 // pass is what happens at the beginning of a tick. It returns an error as long as the shards were never listed.
-func (c *Checkpointer) pass() error {
-	if c.running.Err() != nil {
+func (lt *leaseTable) pass() error {
+	if lt.running.Err() != nil {
 		return nil
 	}
-	ctx, cancel := c.patience()
+	ctx, cancel := lt.patience()
 	defer cancel()
-	if err := c.listInTime(ctx); err != nil {
-		c.pause(time.Second)
+	if err := lt.listInTime(ctx); err != nil {
+		lt.pause(time.Second)
 		return err
 	}
-	c.mu.Lock()
+	lt.mu.Lock()
 	now := time.Now()
-	due := !now.Before(c.loop.nextSurvey) && now.Sub(c.loop.lastSurvey) >= c.round()
+	due := !now.Before(lt.loop.nextSurvey) && now.Sub(lt.loop.lastSurvey) >= lt.round()
 	if due {
-		c.loop.nextSurvey = now.Add(c.idleInterval()) // what asks for one from now on comes after it
+		lt.loop.nextSurvey = now.Add(lt.idleInterval()) // what asks for one from now on comes after it
 	}
-	c.mu.Unlock()
+	lt.mu.Unlock()
 	if due {
-		c.survey(ctx)
+		lt.survey(ctx)
 	}
-	c.mu.Lock()
-	offers := c.loop.view.nextTick()
-	c.mu.Unlock()
+	lt.mu.Lock()
+	offers := lt.loop.view.nextTick()
+	lt.mu.Unlock()
 	if offers {
-		c.pause(quickTick)
+		lt.pause(quickTick)
 	} else {
-		c.pause(c.tick())
+		lt.pause(lt.tick())
 	}
 	return nil
 }
 
 // pause sets how long vmware's event loop sleeps next. It is the loop that calls, and that reads it.
-func (c *Checkpointer) pause(d time.Duration) {
-	c.cfg.ShardSyncIntervalMillis = int(d / time.Millisecond)
+func (lt *leaseTable) pause(d time.Duration) {
+	lt.cfg.ShardSyncIntervalMillis = int(d / time.Millisecond)
 }
 
 // listInTime lists the shards if that is due. As long as that fails, those known so far stand.
-func (c *Checkpointer) listInTime(ctx context.Context) error {
-	c.mu.Lock()
+func (lt *leaseTable) listInTime(ctx context.Context) error {
+	lt.mu.Lock()
 	now := time.Now()
-	last := c.listing
-	due := !now.Before(c.loop.nextList) || c.loop.relist && now.Sub(last.began) >= c.round()
-	c.mu.Unlock()
+	last := lt.listing
+	due := !now.Before(lt.loop.nextList) || lt.loop.relist && now.Sub(last.began) >= lt.round()
+	lt.mu.Unlock()
 	if !due {
 		return nil
 	}
-	shards, err := c.list(ctx, now)
-	if err != nil && c.running.Err() != nil {
+	shards, err := lt.list(ctx, now)
+	if err != nil && lt.running.Err() != nil {
 		return nil // the stop has ended the call
 	}
 	if err != nil && last.shards == nil {
 		return err
 	}
-	if c.seldom(&c.loop.warnedList, err) {
-		c.cfg.Logger.Warnf("kplkit: %v; those known so far stand", err)
+	if lt.seldom(&lt.loop.warnedList, err) {
+		lt.cfg.Logger.Warnf("kplkit: %v; those known so far stand", err)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.loop.relist = false
+	lt.mu.Lock()
+	defer lt.mu.Unlock()
+	lt.loop.relist = false
 	if err != nil {
-		c.loop.nextList = now.Add(c.listRetry())
+		lt.loop.nextList = now.Add(lt.listRetry())
 		return nil
 	}
-	c.loop.nextList = now.Add(c.loop.sync)
+	lt.loop.nextList = now.Add(lt.loop.sync)
 	for id, shard := range shards {
 		if known := last.shards[id]; known.start != shard.start { // a new one, or one of a stream made anew
-			c.loop.nextSurvey = time.Time{}
+			lt.loop.nextSurvey = time.Time{}
 		}
 	}
 	return nil
 }
 
 // seldom reports whether to warn of an error: once a minute, until it is over.
-func (c *Checkpointer) seldom(last *time.Time, err error) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (lt *leaseTable) seldom(last *time.Time, err error) bool {
+	lt.mu.Lock()
+	defer lt.mu.Unlock()
 	switch now := time.Now(); {
 	case err == nil:
 		*last = time.Time{}
-	case c.running.Err() == nil && now.Sub(*last) >= time.Minute:
+	case lt.running.Err() == nil && now.Sub(*last) >= time.Minute:
 		*last = now
 		return true
 	}

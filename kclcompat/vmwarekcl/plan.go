@@ -24,32 +24,32 @@ type startPosition struct {
 
 // plan returns how a lease is acquired, or chk.ErrLeaseNotAcquired as long as one of the shard's parents is not finished. vmware
 // itself knows one parent only, and takes one without a checkpoint for finished.
-func (c *Checkpointer) plan(ctx context.Context, shardID string, it item, read time.Time) (plan, error) {
-	shard, all, err := c.listed(ctx, shardID, it, read)
+func (lt *leaseTable) plan(ctx context.Context, shardID string, it item, read time.Time) (plan, error) {
+	shard, all, err := lt.listed(ctx, shardID, it, read)
 	if err != nil {
 		return plan{}, err
 	}
-	p := plan{shard: shard, again: c.isOther(shardID, shard, it) != ""}
-	if p.again && c.newStream != StartAgain || !p.again && it.text(chk.SequenceNumberKey) == chk.ShardEnd {
+	p := plan{shard: shard, again: lt.isOther(shardID, shard, it) != ""}
+	if p.again && lt.newStream != StartAgain || !p.again && it.text(checkpointKey) == chk.ShardEnd {
 		return plan{}, chk.ErrLeaseNotAcquired{}
 	}
 	began := it.text(startKey)
 	for _, parent := range shard.parents {
-		pit, err := c.parentLease(ctx, parent)
+		pit, err := lt.parentLease(ctx, parent)
 		if err != nil {
 			return plan{}, err
 		}
 		if pit == nil {
-			c.outdateListing() // the stream may not have it any more
+			lt.outdateListing() // the stream may not have it any more
 		}
-		if pit.text(chk.SequenceNumberKey) != chk.ShardEnd || all[parent].otherThan(pit) != "" {
+		if pit.text(checkpointKey) != chk.ShardEnd || all[parent].otherThan(pit) != "" {
 			return plan{}, chk.ErrLeaseNotAcquired{}
 		}
 		if t := pit.text(startKey); t != "" && (began == "" || t < began) {
 			began = t
 		}
 	}
-	if p.start = c.startOf(len(shard.parents) > 0, began); p.again {
+	if p.start = lt.startOf(len(shard.parents) > 0, began); p.again {
 		p.start = startPosition{position: "TRIM_HORIZON"}
 	}
 	return p, nil
@@ -57,26 +57,26 @@ func (c *Checkpointer) plan(ctx context.Context, shardID string, it item, read t
 
 // parentLease returns the lease of a parent. That a shard is finished stays so: where the last survey says so, it is not read
 // again.
-func (c *Checkpointer) parentLease(ctx context.Context, shardID string) (item, error) {
-	if it := c.surveyed(shardID); it.text(chk.SequenceNumberKey) == chk.ShardEnd {
+func (lt *leaseTable) parentLease(ctx context.Context, shardID string) (item, error) {
+	if it := lt.surveyed(shardID); it.text(checkpointKey) == chk.ShardEnd {
 		return it, nil
 	}
-	return c.table.get(ctx, shardID)
+	return lt.table.get(ctx, shardID)
 }
 
 // startOf returns where a shard without a checkpoint starts. LATEST becomes a time at the first acquisition, and
 // children inherit it: a crash before the first checkpoint then loses nothing, and an application that starts at LATEST on
 // a stream that was split before does not read the children from their start.
-func (c *Checkpointer) startOf(isChild bool, inherited string) startPosition {
+func (lt *leaseTable) startOf(isChild bool, inherited string) startPosition {
 	switch {
 	case inherited != "":
 		return startPosition{inherited, inherited}
-	case c.cfg.InitialPositionInStream == config.AT_TIMESTAMP && c.cfg.InitialPositionInStreamExtended.Timestamp != nil:
-		return startPosition{position: timePosition(*c.cfg.InitialPositionInStreamExtended.Timestamp)}
+	case lt.cfg.InitialPositionInStream == config.AT_TIMESTAMP && lt.cfg.InitialPositionInStreamExtended.Timestamp != nil:
+		return startPosition{position: timePosition(*lt.cfg.InitialPositionInStreamExtended.Timestamp)}
 	case isChild:
 		return startPosition{position: "TRIM_HORIZON"}
-	case c.cfg.InitialPositionInStream == config.LATEST:
-		now := timePosition(c.tip())
+	case lt.cfg.InitialPositionInStream == config.LATEST:
+		now := timePosition(lt.tip())
 		return startPosition{now, now}
 	}
 	return startPosition{}
@@ -86,10 +86,10 @@ func timePosition(t time.Time) string { return fmt.Sprintf("AT_TIMESTAMP:%013d",
 
 // acquisition returns how the item is changed, but for owner, token and time: on condition that it is as it was read.
 func (p plan) acquisition(it item) *update {
-	u := newUpdate().setNumber(writesKey, 0).set(birthKey, p.shard.start).remove(chk.ClaimRequestKey).
-		ifSame(it, chk.LeaseOwnerKey, chk.LeaseTimeoutKey, tokenKey, chk.SequenceNumberKey, positionKey)
+	u := newUpdate().setNumber(writesKey, 0).set(birthKey, p.shard.start).remove(claimKey).
+		ifSame(it, ownerKey, timeoutKey, tokenKey, checkpointKey, positionKey)
 	if p.again {
-		u.remove(chk.SequenceNumberKey, positionKey, startKey, failuresKey, chk.ParentShardIdKey)
+		u.remove(checkpointKey, positionKey, startKey, failuresKey, parentKey)
 		it = nil
 	}
 	if it.position() == "" && p.start.position != "" {
@@ -99,7 +99,7 @@ func (p plan) acquisition(it item) *update {
 		u.set(startKey, p.start.began)
 	}
 	if len(p.shard.parents) > 0 {
-		u.set(chk.ParentShardIdKey, p.shard.parents[0])
+		u.set(parentKey, p.shard.parents[0])
 	}
 	return u
 }
@@ -110,7 +110,7 @@ func (p plan) stands(it item) (base, position string, f failures) {
 	if p.again {
 		return "", p.start.position, failures{}
 	}
-	base, position = it.text(chk.SequenceNumberKey), it.position()
+	base, position = it.text(checkpointKey), it.position()
 	if position == "" {
 		position = p.start.position
 	}

@@ -26,22 +26,22 @@ type processor struct {
 	missed  bool // a batch was not handed out, or not finished
 }
 
-func (p *processor) checkpointer() *Checkpointer { return p.worker.checkpointer }
+func (p *processor) leases() *leaseTable { return p.worker.leases }
 
 // Initialize sets the Processor up at the position that the worker starts from, if the lease is still held.
 func (p *processor) Initialize(in *interfaces.InitializationInput) {
 	p.turn <- struct{}{}
 	defer func() { <-p.turn }()
-	if p.lease = p.checkpointer().attach(in.ShardId, p.release); p.lease == nil {
+	if p.lease = p.leases().attach(in.ShardId, p.release); p.lease == nil {
 		return // the worker notices when it renews the lease
 	}
 	from, err := startOf(aws.ToString(in.ExtendedSequenceNumber.SequenceNumber))
 	if err == nil {
-		p.commits, err = kclcompat.NewCheckpointer(&sink{p.checkpointer(), p.lease}, from, []kclcompat.Reader{kclcompat.Kplkit()},
-			kclcompat.AtMostEvery(p.atMostEvery))
+		p.commits, err = kclcompat.NewCheckpointer(&sink{p.leases(), p.lease}, from, []kclcompat.Reader{kclcompat.Kplkit()},
+			kclcompat.WithCheckpointInterval(p.checkpointInterval))
 	}
 	if err == nil {
-		err = p.checkpointer().calls.processor(func() error {
+		err = p.leases().calls.processor(func() error {
 			if p.inner = p.create(in.ShardId); p.inner == nil {
 				return errors.New("newProcessor has returned nil")
 			}
@@ -49,7 +49,7 @@ func (p *processor) Initialize(in *interfaces.InitializationInput) {
 		})
 	}
 	if err != nil {
-		p.giveUpAfter(p.checkpointer().countFailure(p.lease, nil), "set up", err)
+		p.giveUpAfter(p.leases().countFailure(p.lease, nil), "set up", err)
 	}
 }
 
@@ -69,20 +69,21 @@ func (p *processor) ProcessRecords(in *interfaces.ProcessRecordsInput) {
 	switch {
 	case p.inner == nil || p.missed:
 		return // given up: the worker notices when it renews the lease
-	case !p.checkpointer().holds(p.lease) || p.lease.batches.Err() != nil:
+	case !p.leases().holds(p.lease) || p.lease.batches.Err() != nil:
 		p.missed = true
 		return
 	}
-	var decoder deagg.Decoder // what the worker hands on are finished user records
-	stored := deaggaws.AppendStored(make([]deagg.StoredRecord, 0, len(in.Records)), in.Records)
-	b := kclcompat.Batch{Records: make([]deagg.UserRecord, 0, len(stored)), BehindLatest: time.Duration(in.MillisBehindLatest) * time.Millisecond}
-	for u := range decoder.UserRecords(stored...) {
-		b.Records = append(b.Records, u)
+	b := kclcompat.Batch{
+		Records:      deaggaws.AppendUserRecords(make([]deagg.UserRecord, 0, len(in.Records)), in.Records, p.leases().standsAt(p.lease)),
+		BehindLatest: time.Duration(in.MillisBehindLatest) * time.Millisecond,
 	}
+	p.leases().traceBatch(p.lease.shardID, b.Records)
 	p.commits.BeginBatch()
-	err := p.checkpointer().calls.processor(func() error { return p.inner.ProcessRecords(p.lease.batches, b, p.commits) })
+	err := p.leases().calls.processor(func() error { return p.inner.ProcessRecords(p.lease.batches, b, p.commits) })
 	ended := p.lease.batches.Err() != nil // whatever it returns, it may have left off in the middle
-	p.flush()
+	if r := p.flush(); len(b.Records) > 0 && r.Done.IsValid() && r.Held() {
+		tell(p.leases().trace.Held, p.lease.shardID, r)
+	}
 	p.missed = err != nil || ended
 	if err != nil && !ended {
 		p.batchFailed(b, err)
@@ -93,11 +94,11 @@ func (p *processor) ProcessRecords(in *interfaces.ProcessRecordsInput) {
 func (p *processor) Shutdown(in *interfaces.ShutdownInput) {
 	p.turn <- struct{}{}
 	defer func() { <-p.turn }()
-	held := p.lease != nil && p.checkpointer().holds(p.lease)
+	held := p.lease != nil && p.leases().holds(p.lease)
 	switch {
 	case held && in.ShutdownReason == interfaces.TERMINATE && !p.missed:
 		p.shutdown(kclcompat.ShardEnded)
-	case held && p.checkpointer().running.Err() != nil:
+	case held && p.leases().running.Err() != nil:
 		p.shutdown(kclcompat.Stopping)
 	default:
 		p.shutdown(kclcompat.LeaseLost)
@@ -117,16 +118,16 @@ func (p *processor) shutdown(reason kclcompat.Reason) {
 	}
 	p.inner = nil
 	if reason == kclcompat.LeaseLost {
-		p.checkpointer().close(p.lease)
+		p.leases().close(p.lease)
 	}
-	err := p.checkpointer().calls.processor(func() error { return inner.Shutdown(p.lease.ctx, reason, p.commits) })
+	err := p.leases().calls.processor(func() error { return inner.Shutdown(p.lease.ctx, reason, p.commits) })
 	switch {
 	case err == nil && reason == kclcompat.ShardEnded:
 		err = p.commits.ShardEnd(p.lease.ctx)
 	case reason != kclcompat.LeaseLost:
 		p.flush() // again, where that of the last batch has failed
 	}
-	log := p.checkpointer().cfg.Logger
+	log := p.leases().cfg.Logger
 	switch {
 	case err != nil && reason == kclcompat.LeaseLost: // a checkpoint fails then, as it has to
 		log.Debugf("kplkit: shard %s: shut down (%v): %v", p.lease.shardID, reason, err)
@@ -135,22 +136,23 @@ func (p *processor) shutdown(reason kclcompat.Reason) {
 	}
 }
 
-// flush stores what the Processor has asked for and was put off, whatever else has become of the batch.
-func (p *processor) flush() {
-	_, err := p.commits.FinishBatch(p.lease.ctx)
-	if err != nil && p.checkpointer().holds(p.lease) { // else another worker reads it again, as it has to
-		p.checkpointer().cfg.Logger.Warnf("kplkit: shard %s: a checkpoint that was put off could not be stored: %v", p.lease.shardID, err)
+// flush stores what the Processor has asked for and was put off, whatever else has become of the batch, and returns how it stands.
+func (p *processor) flush() kclcompat.Result {
+	r, err := p.commits.FinishBatch(p.lease.ctx)
+	if err != nil && p.leases().holds(p.lease) { // else another worker reads it again, as it has to
+		p.leases().cfg.Logger.Warnf("kplkit: shard %s: a checkpoint that was put off could not be stored: %v", p.lease.shardID, err)
 	}
+	return r
 }
 
 // sink writes the checkpoints of one acquisition to vmware's table.
 type sink struct {
-	checkpointer *Checkpointer
-	lease        *holding
+	leases *leaseTable
+	lease  *holding
 }
 
 func (*sink) Style() kclcompat.Style { return kclcompat.SubSequenceNumber }
 
 func (s *sink) WriteCheckpoint(ctx context.Context, at, finished seqnum.Extended) error {
-	return s.checkpointer.write(ctx, s.lease, at, finished)
+	return s.leases.write(ctx, s.lease, at, finished)
 }

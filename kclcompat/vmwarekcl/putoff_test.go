@@ -70,8 +70,8 @@ func oneByOne(ctx context.Context, b kclcompat.Batch, c *kclcompat.Checkpointer)
 	return nil
 }
 
-// TestCheckpointAtMostEvery: a write in 5 seconds, and one when the batch is over.
-func TestCheckpointAtMostEvery(t *testing.T) {
+// TestWithCheckpointInterval: a write in 5 seconds, and one when the batch is over.
+func TestWithCheckpointInterval(t *testing.T) {
 	for every, most := range map[time.Duration]int64{0: 40, 5 * time.Second: 9, time.Hour: 2} {
 		sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
 			w.CreateStream("s", 1)
@@ -82,7 +82,7 @@ func TestCheckpointAtMostEvery(t *testing.T) {
 				last = b.Records[len(b.Records)-1].SequenceNumber
 				return oneByOne(ctx, b, c)
 			}}
-			app.run(w.T, w.Host("one"), newConfig("one"), vmwarekcl.CheckpointAtMostEvery(every))
+			app.run(w.T, w.Host("one"), newConfig("one"), vmwarekcl.WithCheckpointInterval(every))
 			time.Sleep(2 * time.Minute)
 			synctest.Wait()
 			if n := writes.n.Load(); n > most || n < most-1 || positionOf(w.T, w) != last {
@@ -108,7 +108,7 @@ func TestPutOffAndFailed(t *testing.T) {
 			}
 			return errors.New("a fault of the application")
 		}}
-		app.run(w.T, w.Host("one"), newConfig("one"), vmwarekcl.CheckpointAtMostEvery(time.Hour))
+		app.run(w.T, w.Host("one"), newConfig("one"), vmwarekcl.WithCheckpointInterval(time.Hour))
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		if !slices.Equal(texts, all) {
@@ -132,7 +132,7 @@ func TestPutOffAndStopped(t *testing.T) {
 			<-ctx.Done()
 			return ctx.Err()
 		}}
-		worker := app.run(w.T, w.Host("one"), newConfig("one"), vmwarekcl.CheckpointAtMostEvery(time.Hour))
+		worker := app.run(w.T, w.Host("one"), newConfig("one"), vmwarekcl.WithCheckpointInterval(time.Hour))
 		time.Sleep(20 * time.Second)
 		synctest.Wait()
 		if before := positionOf(w.T, w); !done.Held() || done.Written.String() != before || done.Done.String() == before {
@@ -153,7 +153,7 @@ func TestCheckpointAfterBatch(t *testing.T) {
 		putAggregates(w.T, w.Control(), 1, 6)
 		app := &later{w: w}
 		app.as = app
-		app.run(w.T, w.Host("one"), newConfig("one"), vmwarekcl.CheckpointAtMostEvery(time.Hour))
+		app.run(w.T, w.Host("one"), newConfig("one"), vmwarekcl.WithCheckpointInterval(time.Hour))
 		time.Sleep(20 * time.Second)
 		synctest.Wait()
 		if app.n != 6 {
@@ -198,7 +198,7 @@ func TestFinishFails(t *testing.T) {
 			writes.refused.Store(true)
 			return nil
 		}}
-		worker := app.run(w.T, w.Host("one"), newConfig("one").WithLogger(log), vmwarekcl.CheckpointAtMostEvery(time.Hour))
+		worker := app.run(w.T, w.Host("one"), newConfig("one").WithLogger(log), vmwarekcl.WithCheckpointInterval(time.Hour))
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		writes.refused.Store(false)

@@ -8,10 +8,10 @@ import (
 )
 
 // RemoveLeaseOwner hands the lease back. vmware calls it when the shard's consumer has ended, for whatever reason.
-func (c *Checkpointer) RemoveLeaseOwner(shardID string) error {
+func (lt *leaseTable) RemoveLeaseOwner(shardID string) error {
 	var h *holding
 	var ended func()
-	c.with(shardID, func(s *shardState) {
+	lt.with(shardID, func(s *shardState) {
 		if h = s.current(); h != nil {
 			ended = h.ended
 		}
@@ -19,13 +19,14 @@ func (c *Checkpointer) RemoveLeaseOwner(shardID string) error {
 	if ended != nil {
 		ended()
 	}
-	mine := false
+	mine, gone := false, false
 	var f failures
-	c.with(shardID, func(s *shardState) {
+	lt.with(shardID, func(s *shardState) {
 		if mine = h != nil && s.current() == h; mine { // else it was handed back meanwhile
-			if time.Since(h.began) < c.failover() && h.base != chk.ShardEnd {
-				c.haveTrouble() // it could not be read, or not be kept
+			if time.Since(h.began) < lt.failover() && h.base != chk.ShardEnd {
+				lt.haveTrouble() // it could not be read, or not be kept
 			}
+			gone = h.gone
 			f, *s = h.failures, shardState{token: h.token, givenBack: time.Now()}
 		}
 	})
@@ -33,32 +34,35 @@ func (c *Checkpointer) RemoveLeaseOwner(shardID string) error {
 		return nil
 	}
 	h.finish()
-	err := c.giveBack(shardID, h.token, f)
-	c.look(false)
+	if !gone {
+		tellLease(lt.trace.LeaseReturned, shardID)
+	}
+	err := lt.giveBack(shardID, h.token, f)
+	lt.look(false)
 	return err
 }
 
 // handOver removes the owner of a lease that another worker has claimed, once the Processor has ended.
-func (c *Checkpointer) handOver(h *holding) {
+func (lt *leaseTable) handOver(h *holding) {
 	var ended func()
 	var f failures
-	c.with(h.shardID, func(*shardState) { ended, f = h.ended, h.failures })
+	lt.with(h.shardID, func(*shardState) { ended, f = h.ended, h.failures })
 	if ended != nil {
 		ended()
 	}
-	if err := c.giveBack(h.shardID, h.token, f); err != nil {
-		c.cfg.Logger.Debugf("kplkit: shard %s: hand the lease over: %v", h.shardID, err)
+	if err := lt.giveBack(h.shardID, h.token, f); err != nil {
+		lt.cfg.Logger.Debugf("kplkit: shard %s: hand the lease over: %v", h.shardID, err)
 	}
 }
 
 // releaseAll hands all leases back, side by side, and returns when their Processors have ended. vmware hands none back
 // while it sleeps between two readings, or waits for an answer.
-func (c *Checkpointer) releaseAll() {
+func (lt *leaseTable) releaseAll() {
 	var consumers sync.WaitGroup
-	for _, shardID := range c.attached() {
+	for _, shardID := range lt.attached() {
 		consumers.Go(func() {
-			if err := c.RemoveLeaseOwner(shardID); err != nil {
-				c.cfg.Logger.Debugf("kplkit: shard %s: hand the lease back: %v", shardID, err)
+			if err := lt.RemoveLeaseOwner(shardID); err != nil {
+				lt.cfg.Logger.Debugf("kplkit: shard %s: hand the lease back: %v", shardID, err)
 			}
 		})
 	}
@@ -66,10 +70,10 @@ func (c *Checkpointer) releaseAll() {
 }
 
 // attached returns the shards that have a Processor.
-func (c *Checkpointer) attached() (ids []string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for id, s := range c.shards {
+func (lt *leaseTable) attached() (ids []string) {
+	lt.mu.Lock()
+	defer lt.mu.Unlock()
+	for id, s := range lt.shards {
 		if h := s.current(); h != nil && h.ended != nil {
 			ids = append(ids, id)
 		}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"time"
-
-	chk "github.com/vmware/vmware-go-kcl-v2/clientlibrary/checkpoint"
 )
 
 // keep renews a lease from its acquisition to its end, in a goroutine of its own, and is the only one to do so: vmware asks
@@ -14,20 +12,20 @@ import (
 //
 // Each lease has a point of the interval of its own, from which no delay moves it: leases that were acquired together, or
 // that all had to wait for DynamoDB, are not renewed together from then on.
-func (c *Checkpointer) keep(h *holding) {
-	interval := c.renewalInterval()
+func (lt *leaseTable) keep(h *holding) {
+	interval := lt.renewalInterval()
 	point := time.Now().Add(random(min(interval, time.Until(h.ends.monotonic)/3)))
 	for due := point; ; {
 		select {
 		case <-h.ctx.Done():
 			return
-		case <-time.After(min(time.Until(due), c.failover()/4)): // holds looks at the wall clock
+		case <-time.After(min(time.Until(due), lt.failover()/4)): // holds looks at the wall clock
 		}
-		if !c.holds(h) || time.Now().Before(due) {
+		if !lt.holds(h) || time.Now().Before(due) {
 			continue
 		}
-		due = time.Now().Add(c.retryInterval())
-		if c.renew(h) {
+		due = time.Now().Add(lt.retryInterval())
+		if lt.renew(h) {
 			due = point.Add((time.Since(point)/interval + 1) * interval)
 		}
 	}
@@ -35,19 +33,19 @@ func (c *Checkpointer) keep(h *holding) {
 
 // renew renews a lease, and reports whether it has. An error other than a failed condition says nothing about the lease: it
 // is held until its end, and tried again before that.
-func (c *Checkpointer) renew(h *holding) bool {
-	ctx, cancel := context.WithTimeout(h.ctx, c.failover()/3) // h.ctx is what is left
+func (lt *leaseTable) renew(h *holding) bool {
+	ctx, cancel := context.WithTimeout(h.ctx, lt.failover()/3) // h.ctx is what is left
 	defer cancel()
-	ends := after(c.failover())
-	err := c.renewUntil(ctx, h, ends)
+	ends := after(lt.failover())
+	err := lt.renewUntil(ctx, h, ends)
 	if errors.Is(err, errNotRenewed) {
-		err = c.renewUntil(ctx, h, ends) // there may be no time to try again later
+		err = lt.renewUntil(ctx, h, ends) // there may be no time to try again later
 	}
 	if err != nil {
-		c.cfg.Logger.Debugf("kplkit: shard %s: renew the lease: %v", h.shardID, err)
+		lt.cfg.Logger.Debugf("kplkit: shard %s: renew the lease: %v", h.shardID, err)
 		return false
 	}
-	c.with(h.shardID, func(*shardState) {
+	lt.with(h.shardID, func(*shardState) {
 		h.ends, h.text = ends, ends.text()
 		h.alarm.Reset(time.Until(ends.monotonic))
 	})
@@ -55,33 +53,33 @@ func (c *Checkpointer) renew(h *holding) bool {
 }
 
 // renewUntil sends one renewal. It returns errNotRenewed where the table says another thing than was known.
-func (c *Checkpointer) renewUntil(ctx context.Context, h *holding, ends deadline) error {
+func (lt *leaseTable) renewUntil(ctx context.Context, h *holding, ends deadline) error {
 	var was string
-	c.with(h.shardID, func(*shardState) { was = h.text })
-	err := c.table.update(ctx, h.shardID, newUpdate().set(chk.LeaseTimeoutKey, ends.text()).
-		ifEqual(tokenKey, h.token).ifEqual(chk.LeaseTimeoutKey, was).ifAbsent(chk.ClaimRequestKey))
+	lt.with(h.shardID, func(*shardState) { was = h.text })
+	err := lt.table.update(ctx, h.shardID, newUpdate().set(timeoutKey, ends.text()).
+		ifEqual(tokenKey, h.token).ifEqual(timeoutKey, was).ifAbsent(claimKey))
 	if conditionFailed(err) {
-		err = c.settleRenewal(ctx, h, ends)
+		err = lt.settleRenewal(ctx, h, ends)
 	}
 	return err
 }
 
 // settleRenewal decides what became of a renewal whose condition failed: the lease is lost, or a repeated request
 // has met its own effect, or an earlier one has arrived though no answer came, and the next renewal follows that.
-func (c *Checkpointer) settleRenewal(ctx context.Context, h *holding, ends deadline) error {
-	it, err := c.table.get(ctx, h.shardID)
-	switch text := it.text(chk.LeaseTimeoutKey); {
+func (lt *leaseTable) settleRenewal(ctx context.Context, h *holding, ends deadline) error {
+	it, err := lt.table.get(ctx, h.shardID)
+	switch text := it.text(timeoutKey); {
 	case err != nil:
 		return err
 	case it.text(tokenKey) != h.token:
-		c.lose(h, "another worker has it, or it was removed")
-	case it.text(chk.ClaimRequestKey) != "":
-		c.lose(h, "worker "+it.text(chk.ClaimRequestKey)+" has claimed it")
-		go c.handOver(h) // vmware notices some time later
+		lt.lose(h, "another worker has it, or it was removed")
+	case it.text(claimKey) != "":
+		lt.lose(h, "worker "+it.text(claimKey)+" has claimed it")
+		go lt.handOver(h) // vmware notices some time later
 	case text == ends.text():
 		return nil
 	default:
-		c.with(h.shardID, func(*shardState) { h.text = text })
+		lt.with(h.shardID, func(*shardState) { h.text = text })
 	}
 	return errNotRenewed
 }

@@ -78,7 +78,7 @@ func TestRenewalsAreSpread(t *testing.T) {
 		table := countRenewals(w)
 		w.CreateStream("s", shards)
 		host := w.Host("one")
-		c := vmwarekcl.NewCheckpointer(newConfig("one"), dynamodb.NewFromConfig(host.AWS()), kinesis.NewFromConfig(w.Control()))
+		c := vmwarekcl.NewLeaseTable(newConfig("one"), dynamodb.NewFromConfig(host.AWS()), kinesis.NewFromConfig(w.Control()))
 		if err := c.Init(); err != nil {
 			w.T.Fatal(err)
 		}
@@ -113,8 +113,11 @@ func TestRenewalsAreSpread(t *testing.T) {
 }
 
 // consume takes a shard, and comes back for its lease as vmware's consumers do.
-func consume(ctx context.Context, t *testing.T, c *vmwarekcl.Checkpointer, shardID string, interval time.Duration) {
+func consume(ctx context.Context, t *testing.T, c *vmwarekcl.LeaseTable, shardID string, interval time.Duration) {
 	shard := &par.ShardStatus{ID: shardID, Mux: &sync.RWMutex{}}
+	if err := c.Offer(ctx, shardID); err != nil {
+		t.Error(shardID, err)
+	}
 	if err := c.FetchCheckpoint(shard); err != chk.ErrSequenceIDNotFound {
 		t.Error(shardID, err)
 	}

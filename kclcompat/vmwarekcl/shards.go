@@ -36,10 +36,10 @@ const listingAge = 5 * time.Second
 
 // listed returns a shard that a lease is of, and all others. The listing is made anew unless a young one agrees with the
 // birth that the lease has: what a listing contradicts, or adds, it has to know from after the lease was read.
-func (c *Checkpointer) listed(ctx context.Context, shardID string, it item, read time.Time) (listedShard, map[string]listedShard, error) {
-	all, err := c.list(ctx, time.Now().Add(-listingAge))
+func (lt *leaseTable) listed(ctx context.Context, shardID string, it item, read time.Time) (listedShard, map[string]listedShard, error) {
+	all, err := lt.list(ctx, time.Now().Add(-listingAge))
 	if shard := all[shardID]; err != nil || shard.start == "" || it.text(birthKey) != shard.start || shard.otherThan(it) != "" {
-		all, err = c.list(ctx, read)
+		all, err = lt.list(ctx, read)
 	}
 	if err == nil && all[shardID].start == "" {
 		err = fmt.Errorf("vmwarekcl: shard %s: %w", shardID, errNotListed)
@@ -51,33 +51,33 @@ func (c *Checkpointer) listed(ctx context.Context, shardID string, it item, read
 var errNotListed = errors.New("the stream does not list it")
 
 // list returns the shards of the stream by a listing that has begun at a time or later.
-func (c *Checkpointer) list(ctx context.Context, since time.Time) (map[string]listedShard, error) {
-	c.mu.Lock()
-	last := c.listing
-	c.mu.Unlock()
+func (lt *leaseTable) list(ctx context.Context, since time.Time) (map[string]listedShard, error) {
+	lt.mu.Lock()
+	last := lt.listing
+	lt.mu.Unlock()
 	if !last.began.Before(since) {
 		return last.shards, nil
 	}
 	now := listing{began: time.Now()}
 	var err error
-	if err = c.listShards(context.WithValue(ctx, inside{}, true), &now); err != nil {
-		return nil, fmt.Errorf("vmwarekcl: list the shards of %s: %w", c.cfg.StreamName, err)
+	if err = lt.listShards(context.WithValue(ctx, inside{}, true), &now); err != nil {
+		return nil, fmt.Errorf("vmwarekcl: list the shards of %s: %w", lt.cfg.StreamName, err)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.listing.began.Before(now.began) {
-		c.listing = now
+	lt.mu.Lock()
+	defer lt.mu.Unlock()
+	if lt.listing.began.Before(now.began) {
+		lt.listing = now
 	}
 	return now.shards, nil
 }
 
 // tip returns a time at or before now, by Kinesis's clock as well as by this machine's: records that come from now on
 // are not older.
-func (c *Checkpointer) tip() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (lt *leaseTable) tip() time.Time {
+	lt.mu.Lock()
+	defer lt.mu.Unlock()
 	now := time.Now()
-	if date := c.listing.date; !date.IsZero() && date.Before(now) {
+	if date := lt.listing.date; !date.IsZero() && date.Before(now) {
 		return date
 	}
 	return now
@@ -85,18 +85,18 @@ func (c *Checkpointer) tip() time.Time {
 
 // outdateListing has the shards listed anew before the next acquisition. What they were stays vmware's answer: of a shard
 // that is missing there it would remove the lease.
-func (c *Checkpointer) outdateListing() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.listing.began = time.Time{}
+func (lt *leaseTable) outdateListing() {
+	lt.mu.Lock()
+	defer lt.mu.Unlock()
+	lt.listing.began = time.Time{}
 }
 
 // listShards fills l by all pages.
-func (c *Checkpointer) listShards(ctx context.Context, l *listing) error {
+func (lt *leaseTable) listShards(ctx context.Context, l *listing) error {
 	named := map[string][]*string{}
 	shards := map[string]listedShard{}
-	for in := (&kinesis.ListShardsInput{StreamName: &c.cfg.StreamName}); in != nil; {
-		page, err := c.stream.ListShards(ctx, in)
+	for in := (&kinesis.ListShardsInput{StreamName: &lt.cfg.StreamName}); in != nil; {
+		page, err := lt.stream.ListShards(ctx, in)
 		if err != nil {
 			return err
 		}
@@ -140,7 +140,7 @@ func (s listedShard) otherThan(it item) string {
 			return otherBirth(first, n, "stands at")
 		}
 	}
-	if it.text(chk.SequenceNumberKey) != chk.ShardEnd {
+	if it.text(checkpointKey) != chk.ShardEnd {
 		return ""
 	}
 	if n, err := seqnum.Parse(it.text(birthKey)); err == nil && n.Version() == 2 {

@@ -40,7 +40,7 @@ func TestOtherThan(t *testing.T) {
 	} {
 		it := item{}
 		for key, value := range map[string]string{
-			chk.SequenceNumberKey: c.checkpoint, positionKey: c.position, birthKey: c.birth, chk.LeaseTimeoutKey: c.timeout,
+			checkpointKey: c.checkpoint, positionKey: c.position, birthKey: c.birth, timeoutKey: c.timeout,
 		} {
 			if value != "" {
 				it[key] = &types.AttributeValueMemberS{Value: value}

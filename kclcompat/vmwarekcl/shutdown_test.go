@@ -320,7 +320,7 @@ func TestStopsByItselfInLastBatch(t *testing.T) {
 				go worker.Shutdown()
 				return errPoison
 			}}
-			worker = vmwarekcl.NewWorker(newConfig("one").WithFailoverTimeMillis(2000), w.Host("one").AWS(), app.create, vmwarekcl.AfterFailures(1, nil))
+			worker = vmwarekcl.NewWorker(newConfig("one").WithFailoverTimeMillis(2000), w.Host("one").AWS(), app.create, vmwarekcl.WithFailureLimit(1, nil))
 			if err := worker.Start(); err != nil {
 				w.T.Fatal(err)
 			}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/kplkit/kplkit/kclcompat"
+	"github.com/kplkit/kplkit/seqnum"
 )
 
 // shardState is what this process knows of a shard's lease. It goes none -> fetched -> held -> lost -> none.
@@ -55,11 +56,12 @@ type holding struct {
 	alarm   *time.Timer     // at the end of the lease
 	unlink  func() bool     // from the worker's end
 
-	// The rest is guarded by Checkpointer.mu.
+	// The rest is guarded by leaseTable.mu.
 
 	ends deadline
 	text string // the LeaseTimeout in the table, as last known
 
+	gone     bool   // the lease was lost, not handed back
 	closed   bool   // no checkpoint is written any more
 	writes   int64  // the number of the last checkpoint
 	base     string // the Checkpoint attribute as last written or read
@@ -70,57 +72,64 @@ type holding struct {
 }
 
 // state returns the state of a shard. The caller holds c.mu.
-func (c *Checkpointer) state(shardID string) *shardState {
-	s := c.shards[shardID]
+func (lt *leaseTable) state(shardID string) *shardState {
+	s := lt.shards[shardID]
 	if s == nil {
 		s = &shardState{}
-		c.shards[shardID] = s
+		lt.shards[shardID] = s
 	}
 	return s
 }
 
 // with runs f on the state of a shard. f does no I/O.
-func (c *Checkpointer) with(shardID string, f func(*shardState)) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	f(c.state(shardID))
+func (lt *leaseTable) with(shardID string, f func(*shardState)) {
+	lt.mu.Lock()
+	defer lt.mu.Unlock()
+	f(lt.state(shardID))
 }
 
 // holdingOf returns the acquisition of a shard that is held, nil if none is.
-func (c *Checkpointer) holdingOf(shardID string) (h *holding) {
-	c.with(shardID, func(s *shardState) { h = s.held })
+func (lt *leaseTable) holdingOf(shardID string) (h *holding) {
+	lt.with(shardID, func(s *shardState) { h = s.held })
 	return h
 }
 
 // hold begins an acquisition, which is renewed from now on.
-func (c *Checkpointer) hold(h *holding) {
+func (lt *leaseTable) hold(h *holding) {
+	tellLease(lt.trace.LeaseTaken, h.shardID)
 	h.began = time.Now()
 	h.ctx, h.end = context.WithCancelCause(context.Background())
 	batches, cancel := context.WithCancelCause(h.ctx)
-	h.batches, h.unlink = batches, context.AfterFunc(c.running, func() { cancel(errStopping) })
-	h.alarm = time.AfterFunc(time.Until(h.ends.monotonic), func() { c.holds(h) })
-	c.with(h.shardID, func(s *shardState) { *s = shardState{held: h} })
-	go c.keep(h)
+	h.batches, h.unlink = batches, context.AfterFunc(lt.running, func() { cancel(errStopping) })
+	h.alarm = time.AfterFunc(time.Until(h.ends.monotonic), func() { lt.holds(h) })
+	lt.with(h.shardID, func(s *shardState) { *s = shardState{held: h} })
+	go lt.keep(h)
 }
 
 // holds reports whether the lease is held, by its own clock. If its end has come it is lost.
-func (c *Checkpointer) holds(h *holding) bool {
+func (lt *leaseTable) holds(h *holding) bool {
 	var held, over bool
-	c.with(h.shardID, func(s *shardState) {
+	lt.with(h.shardID, func(s *shardState) {
 		over = s.held == h && h.ends.passed()
 		held = s.held == h && !over
 	})
 	if over {
-		c.lose(h, "it was not renewed in time")
+		lt.lose(h, "it was not renewed in time")
 	}
 	return held
 }
 
+// standsAt returns the position that the lease says: what the worker reads comes after it.
+func (lt *leaseTable) standsAt(h *holding) seqnum.Extended {
+	at, _ := startOf(lt.positionOf(h)) // Initialize has read it before
+	return at
+}
+
 // attach binds a Processor to the acquisition that is held; nil if none is, or the worker stops: then releaseAll sees it,
 // or it sees the stop.
-func (c *Checkpointer) attach(shardID string, ended func()) (h *holding) {
-	c.with(shardID, func(s *shardState) {
-		if s.held != nil && !s.held.ends.passed() && c.running.Err() == nil {
+func (lt *leaseTable) attach(shardID string, ended func()) (h *holding) {
+	lt.with(shardID, func(s *shardState) {
+		if s.held != nil && !s.held.ends.passed() && lt.running.Err() == nil {
 			h = s.held
 			h.ended = ended
 		}
@@ -129,11 +138,11 @@ func (c *Checkpointer) attach(shardID string, ended func()) (h *holding) {
 }
 
 // lose notes that a lease is lost, and logs why, unless that is "". A late notice about an earlier acquisition changes nothing.
-func (c *Checkpointer) lose(h *holding, why string) {
+func (lt *leaseTable) lose(h *holding, why string) {
 	lost := false
-	c.with(h.shardID, func(s *shardState) {
+	lt.with(h.shardID, func(s *shardState) {
 		if lost = s.held == h; lost {
-			s.held, s.lost = nil, h
+			s.held, s.lost, h.gone = nil, h, why != ""
 		}
 	})
 	if !lost {
@@ -143,11 +152,12 @@ func (c *Checkpointer) lose(h *holding, why string) {
 	if why == "" {
 		return
 	}
-	c.cfg.Logger.Warnf("kplkit: shard %s: the lease is over: %s", h.shardID, why)
+	lt.cfg.Logger.Warnf("kplkit: shard %s: the lease is over: %s", h.shardID, why)
+	tellLease(lt.trace.LeaseLost, h.shardID)
 }
 
 // close lets no checkpoint be written any more, while the lease is still held.
-func (c *Checkpointer) close(h *holding) { c.with(h.shardID, func(*shardState) { h.closed = true }) }
+func (lt *leaseTable) close(h *holding) { lt.with(h.shardID, func(*shardState) { h.closed = true }) }
 
 // finish ends the contexts.
 func (h *holding) finish() {

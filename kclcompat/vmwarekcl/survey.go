@@ -23,7 +23,7 @@ type view struct {
 // may list the shards, which is what counts as a tick, twice in one.
 const patient = 4
 
-// nextTick reports whether leases are offered in this tick. The caller holds Checkpointer.mu.
+// nextTick reports whether leases are offered in this tick. The caller holds leaseTable.mu.
 func (v *view) nextTick() bool {
 	if v == nil {
 		return false
@@ -46,12 +46,12 @@ func (v *view) offers(shardID string) bool {
 }
 
 // survey looks through the lease table and decides which leases are due. After an error nothing is, for a moment.
-func (c *Checkpointer) survey(ctx context.Context) {
+func (lt *leaseTable) survey(ctx context.Context) {
 	began := time.Now()
 	v := &view{leases: map[string]item{}}
-	shards := c.shardsKnown()
-	err := c.table.scan(ctx, func(it item) {
-		id := it.text(chk.LeaseKeyKey)
+	shards := lt.shardsKnown()
+	err := lt.table.scan(ctx, func(it item) {
+		id := it.text(shardKey)
 		if _, ok := shards[id]; ok {
 			v.leases[id] = it
 		}
@@ -59,98 +59,98 @@ func (c *Checkpointer) survey(ctx context.Context) {
 	v.read = time.Now()
 	if err == nil {
 		for id := range shards {
-			c.judge(ctx, id, v)
+			lt.judge(ctx, id, v)
 		}
 	}
-	if c.seldom(&c.loop.warnedSurvey, err) {
-		c.cfg.Logger.Warnf("kplkit: %v; until that succeeds, no lease is acquired", err)
+	if lt.seldom(&lt.loop.warnedSurvey, err) {
+		lt.cfg.Logger.Warnf("kplkit: %v; until that succeeds, no lease is acquired", err)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.loop.lastSurvey = began
+	lt.mu.Lock()
+	defer lt.mu.Unlock()
+	lt.loop.lastSurvey = began
 	if err != nil {
-		c.pauseOffers()
+		lt.pauseOffers()
 		return
 	}
-	if !c.loop.troubled {
-		c.loop.trouble = 0
+	if !lt.loop.troubled {
+		lt.loop.trouble = 0
 	}
-	c.loop.view, c.loop.troubled = v, false
-	c.surveyBy(c.choose(v))
+	lt.loop.view, lt.loop.troubled = v, false
+	lt.surveyBy(lt.choose(v))
 }
 
 // pauseOffers lets nothing be due after an error of DynamoDB, until the next survey, in a moment. The caller holds c.mu.
-func (c *Checkpointer) pauseOffers() {
-	if c.loop.view != nil {
-		c.loop.view.due = nil
+func (lt *leaseTable) pauseOffers() {
+	if lt.loop.view != nil {
+		lt.loop.view.due = nil
 	}
-	c.haveTrouble()
-	c.surveyBy(time.Now().Add(c.round()))
+	lt.haveTrouble()
+	lt.surveyBy(time.Now().Add(lt.round()))
 }
 
 // haveTrouble has the next surveys come later. The caller holds c.mu.
-func (c *Checkpointer) haveTrouble() { c.loop.trouble, c.loop.troubled = c.loop.trouble+1, true }
+func (lt *leaseTable) haveTrouble() { lt.loop.trouble, lt.loop.troubled = lt.loop.trouble+1, true }
 
 // surveyBy has the next survey at a time, unless it is to come earlier. The caller holds c.mu.
-func (c *Checkpointer) surveyBy(t time.Time) {
-	if t.Before(c.loop.nextSurvey) {
-		c.loop.nextSurvey = t
+func (lt *leaseTable) surveyBy(t time.Time) {
+	if t.Before(lt.loop.nextSurvey) {
+		lt.loop.nextSurvey = t
 	}
 }
 
 // judge takes in how a lease stands that this worker does not hold.
-func (c *Checkpointer) judge(ctx context.Context, shardID string, v *view) {
+func (lt *leaseTable) judge(ctx context.Context, shardID string, v *view) {
 	held := false
-	c.with(shardID, func(s *shardState) { held = s.current() != nil })
+	lt.with(shardID, func(s *shardState) { held = s.current() != nil })
 	if held {
 		return
 	}
 	it := v.leases[shardID]
-	c.sight(shardID, it, v.read)
-	bad, why, known, warn := c.checkItem(shardID, it), "", true, false
+	lt.sight(shardID, it, v.read)
+	bad, why, known, warn := lt.checkItem(shardID, it), "", true, false
 	if bad == nil {
-		why, known = c.checkStream(ctx, shardID, it, v.read)
+		why, known = lt.checkStream(ctx, shardID, it, v.read)
 	}
-	c.with(shardID, func(s *shardState) {
+	lt.with(shardID, func(s *shardState) {
 		s.unclear = bad != nil || !known
 		if s.other = why != ""; bad != nil {
 			warn, s.warned = s.warned != bad.Error(), bad.Error()
 		}
 	})
 	if warn {
-		c.cfg.Logger.Warnf("kplkit: %v", bad)
+		lt.cfg.Logger.Warnf("kplkit: %v", bad)
 	}
 }
 
 // look makes the next tick a survey; with ended it lists the shards before: one has ended, and may have children.
-func (c *Checkpointer) look(ended bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.loop.nextSurvey, c.loop.relist = time.Time{}, c.loop.relist || ended
+func (lt *leaseTable) look(ended bool) {
+	lt.mu.Lock()
+	defer lt.mu.Unlock()
+	lt.loop.nextSurvey, lt.loop.relist = time.Time{}, lt.loop.relist || ended
 }
 
 // shardsKnown returns the shards of the newest listing, however old.
-func (c *Checkpointer) shardsKnown() map[string]listedShard {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.listing.shards
+func (lt *leaseTable) shardsKnown() map[string]listedShard {
+	lt.mu.Lock()
+	defer lt.mu.Unlock()
+	return lt.listing.shards
 }
 
 // surveyed returns a lease as the last survey has found it, nil if it has not.
-func (c *Checkpointer) surveyed(shardID string) item {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.loop.view == nil {
+func (lt *leaseTable) surveyed(shardID string) item {
+	lt.mu.Lock()
+	defer lt.mu.Unlock()
+	if lt.loop.view == nil {
 		return nil
 	}
-	return c.loop.view.leases[shardID]
+	return lt.loop.view.leases[shardID]
 }
 
 // offer returns a lease that is due, and when it was read.
-func (c *Checkpointer) offer(shardID string) (it item, read time.Time, due bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	v := c.loop.view
+func (lt *leaseTable) offer(shardID string) (it item, read time.Time, due bool) {
+	lt.mu.Lock()
+	defer lt.mu.Unlock()
+	v := lt.loop.view
 	if v == nil {
 		return nil, read, false
 	}
@@ -161,10 +161,10 @@ func (c *Checkpointer) offer(shardID string) (it item, read time.Time, due bool)
 }
 
 // tried notes that an offered lease was tried. After an error of DynamoDB none is, for a moment.
-func (c *Checkpointer) tried(shardID string, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	v := c.loop.view
+func (lt *leaseTable) tried(shardID string, err error) {
+	lt.mu.Lock()
+	defer lt.mu.Unlock()
+	v := lt.loop.view
 	if v == nil {
 		return
 	}
@@ -174,6 +174,6 @@ func (c *Checkpointer) tried(shardID string, err error) {
 	v.untried = 0
 	delete(v.due, shardID)
 	if err != nil && !errors.As(err, &chk.ErrLeaseNotAcquired{}) {
-		c.pauseOffers()
+		lt.pauseOffers()
 	}
 }

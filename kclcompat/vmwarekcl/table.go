@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	chk "github.com/vmware/vmware-go-kcl-v2/clientlibrary/checkpoint"
 )
 
 // startLimit is how long a start waits for DynamoDB: a new table takes some ten seconds to become ACTIVE.
@@ -18,45 +17,45 @@ const startLimit = time.Minute
 // Init creates the table if there is none, and waits until it is ACTIVE, whoever creates it. It refuses what can't be worked
 // with: an ARN for the stream's name, a table of another kind, and leases of another stream (ErrNewStream). It warns of a
 // table whose capacity is too small for the stream.
-func (c *Checkpointer) Init() error {
-	if err := validate(c.cfg); err != nil {
+func (lt *leaseTable) Init() error {
+	if err := validate(lt.cfg); err != nil {
 		return err
 	}
-	c.mu.Lock()
-	c.loop.began = time.Now()
-	c.mu.Unlock()
-	ctx, cancel := context.WithTimeout(c.running, startLimit)
+	lt.mu.Lock()
+	lt.loop.began = time.Now()
+	lt.mu.Unlock()
+	ctx, cancel := context.WithTimeout(lt.running, startLimit)
 	defer cancel()
-	table, err := c.awaitTable(ctx)
+	table, err := lt.awaitTable(ctx)
 	if err != nil {
 		return err
 	}
-	ctx, cancel = c.patience()
+	ctx, cancel = lt.patience()
 	defer cancel()
-	if err := c.checkAllStreams(ctx); err != nil {
+	if err := lt.checkAllStreams(ctx); err != nil {
 		return err
 	}
-	c.checkCapacity(ctx, table)
+	lt.checkCapacity(ctx, table)
 	return nil
 }
 
-func (c *Checkpointer) awaitTable(ctx context.Context) (*types.TableDescription, error) {
+func (lt *leaseTable) awaitTable(ctx context.Context) (*types.TableDescription, error) {
 	for {
-		out, err := c.table.api.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &c.table.name})
+		out, err := lt.table.api.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &lt.table.name})
 		missing := (*types.ResourceNotFoundException)(nil)
 		switch {
 		case errors.As(err, &missing):
-			err = c.createTable(ctx)
+			err = lt.createTable(ctx)
 		case err == nil && out.Table != nil && usable(out.Table.TableStatus):
-			return out.Table, c.checkTable(out.Table)
+			return out.Table, lt.checkTable(out.Table)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("vmwarekcl: lease table %s: %w", c.table.name, err)
+			return nil, fmt.Errorf("vmwarekcl: lease table %s: %w", lt.table.name, err)
 		}
 		select {
 		case <-time.After(time.Second):
 		case <-ctx.Done():
-			return nil, fmt.Errorf("vmwarekcl: lease table %s does not become ACTIVE: %w", c.table.name, ctx.Err())
+			return nil, fmt.Errorf("vmwarekcl: lease table %s does not become ACTIVE: %w", lt.table.name, ctx.Err())
 		}
 	}
 }
@@ -68,21 +67,21 @@ func usable(s types.TableStatus) bool {
 
 // createTable creates the table as vmware does, but on demand unless the configuration names its capacity. That another
 // worker was faster is no error.
-func (c *Checkpointer) createTable(ctx context.Context) error {
-	key := aws.String(chk.LeaseKeyKey)
+func (lt *leaseTable) createTable(ctx context.Context) error {
+	key := aws.String(shardKey)
 	in := &dynamodb.CreateTableInput{
-		TableName:            &c.table.name,
+		TableName:            &lt.table.name,
 		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: key, AttributeType: types.ScalarAttributeTypeS}},
 		KeySchema:            []types.KeySchemaElement{{AttributeName: key, KeyType: types.KeyTypeHash}},
 		BillingMode:          types.BillingModePayPerRequest,
 	}
-	if namesCapacity(c.cfg) {
+	if namesCapacity(lt.cfg) {
 		in.BillingMode, in.ProvisionedThroughput = types.BillingModeProvisioned, &types.ProvisionedThroughput{
-			ReadCapacityUnits:  aws.Int64(int64(c.cfg.InitialLeaseTableReadCapacity)),
-			WriteCapacityUnits: aws.Int64(int64(c.cfg.InitialLeaseTableWriteCapacity)),
+			ReadCapacityUnits:  aws.Int64(int64(lt.cfg.InitialLeaseTableReadCapacity)),
+			WriteCapacityUnits: aws.Int64(int64(lt.cfg.InitialLeaseTableWriteCapacity)),
 		}
 	}
-	_, err := c.table.api.CreateTable(ctx, in)
+	_, err := lt.table.api.CreateTable(ctx, in)
 	if exists := (*types.ResourceInUseException)(nil); errors.As(err, &exists) {
 		return nil
 	}
@@ -91,13 +90,13 @@ func (c *Checkpointer) createTable(ctx context.Context) error {
 
 // checkCapacity warns of a table that has fewer write units than renewals alone take: then leases get lost, and few at a
 // time are held. A renewal, as a checkpoint, takes one: a lease is smaller than 1 KB.
-func (c *Checkpointer) checkCapacity(ctx context.Context, t *types.TableDescription) {
+func (lt *leaseTable) checkCapacity(ctx context.Context, t *types.TableDescription) {
 	if t.ProvisionedThroughput == nil || t.BillingModeSummary != nil && t.BillingModeSummary.BillingMode == types.BillingModePayPerRequest {
 		return
 	}
-	shards, err := c.list(ctx, time.Now().Add(-listingAge))
+	shards, err := lt.list(ctx, time.Now().Add(-listingAge))
 	if err != nil {
-		c.cfg.Logger.Debugf("kplkit: whether the lease table has enough write units is not known: %v", err)
+		lt.cfg.Logger.Debugf("kplkit: whether the lease table has enough write units is not known: %v", err)
 		return
 	}
 	open := 0
@@ -106,27 +105,27 @@ func (c *Checkpointer) checkCapacity(ctx context.Context, t *types.TableDescript
 			open++
 		}
 	}
-	interval := c.renewalInterval()
+	interval := lt.renewalInterval()
 	have, need := aws.ToInt64(t.ProvisionedThroughput.WriteCapacityUnits), int64((time.Duration(open)*time.Second+interval-1)/interval)
 	if have >= need {
 		return
 	}
-	c.cfg.Logger.Warnf("kplkit: lease table %s has %d write units, and the %d open shards of %s need %d a second for renewals alone (one a shard every %v), and one for each checkpoint: leases will be lost where DynamoDB throttles. Switch the table to on-demand capacity (UpdateTable with PAY_PER_REQUEST), or provision %d units and those for your checkpoints. If the table has auto scaling, which is not seen from here, set its minimum to that: it acts only after minutes. Or renew less often: set LeaseRefreshWaitTime, now %d ms, higher, up to a third of FailoverTimeMillis, now %d ms",
-		c.table.name, have, open, c.cfg.StreamName, need, interval, need, c.cfg.LeaseRefreshWaitTime, c.cfg.FailoverTimeMillis)
+	lt.cfg.Logger.Warnf("kplkit: lease table %s has %d write units, and the %d open shards of %s need %d a second for renewals alone (one a shard every %v), and one for each checkpoint: leases will be lost where DynamoDB throttles. Switch the table to on-demand capacity (UpdateTable with PAY_PER_REQUEST), or provision %d units and those for your checkpoints. If the table has auto scaling, which is not seen from here, set its minimum to that: it acts only after minutes. Or renew less often: set LeaseRefreshWaitTime, now %d ms, higher, up to a third of FailoverTimeMillis, now %d ms",
+		lt.table.name, have, open, lt.cfg.StreamName, need, interval, need, lt.cfg.LeaseRefreshWaitTime, lt.cfg.FailoverTimeMillis)
 }
 
 // checkTable refuses a table with another key than vmware's, where every request would fail.
-func (c *Checkpointer) checkTable(t *types.TableDescription) error {
+func (lt *leaseTable) checkTable(t *types.TableDescription) error {
 	key := ""
 	for _, e := range t.KeySchema {
 		key += aws.ToString(e.AttributeName) + " "
 	}
-	if key == chk.LeaseKeyKey+" " {
+	if key == shardKey+" " {
 		return nil
 	}
 	whose := ""
 	if key == "leaseKey " {
 		whose = ", as the Java KCL's lease tables have"
 	}
-	return fmt.Errorf("vmwarekcl: table %s has the key %s%s, and not %s: it is not a lease table of vmware-go-kcl-v2; configure another TableName, or another ApplicationName", c.table.name, key[:max(0, len(key)-1)], whose, chk.LeaseKeyKey)
+	return fmt.Errorf("vmwarekcl: table %s has the key %s%s, and not %s: it is not a lease table of vmware-go-kcl-v2; configure another TableName, or another ApplicationName", lt.table.name, key[:max(0, len(key)-1)], whose, shardKey)
 }

@@ -117,7 +117,7 @@ func TestStartTogether(t *testing.T) {
 
 func initialize(w *sim.World, cfg *config.KinesisClientLibConfiguration) (warned []string) {
 	log := &warnings{}
-	c := vmwarekcl.NewCheckpointer(cfg.WithLogger(log), dynamodb.NewFromConfig(w.Control()), kinesis.NewFromConfig(w.Control()))
+	c := vmwarekcl.NewLeaseTable(cfg.WithLogger(log), dynamodb.NewFromConfig(w.Control()), kinesis.NewFromConfig(w.Control()))
 	if err := c.Init(); err != nil {
 		w.T.Error(err)
 	}

@@ -36,11 +36,11 @@ func (u *update) remove(names ...string) *update {
 }
 
 func (u *update) ifEqual(name, value string) *update {
-	return u.condition(name+" = :if"+name, ":if"+name, stringValue(value))
+	return u.condition(name, "=", stringValue(value))
 }
 
 func (u *update) ifLess(name string, value int64) *update {
-	return u.condition(name+" < :if"+name, ":if"+name, numberValue(value))
+	return u.condition(name, "<", numberValue(value))
 }
 
 func (u *update) ifAbsent(name string) *update {
@@ -52,7 +52,7 @@ func (u *update) ifAbsent(name string) *update {
 func (u *update) ifSame(it item, names ...string) *update {
 	for _, name := range names {
 		if value, ok := it[name]; ok {
-			u.condition(name+" = :if"+name, ":if"+name, value)
+			u.condition(name, "=", value)
 		} else {
 			u.ifAbsent(name)
 		}
@@ -60,8 +60,10 @@ func (u *update) ifSame(it item, names ...string) *update {
 	return u
 }
 
-func (u *update) condition(text, placeholder string, value types.AttributeValue) *update {
-	u.conditions = append(u.conditions, text)
+// condition compares an attribute with a value. Of one attribute there is one condition at most.
+func (u *update) condition(name, operator string, value types.AttributeValue) *update {
+	placeholder := ":if" + name
+	u.conditions = append(u.conditions, name+" "+operator+" "+placeholder)
 	u.values[placeholder] = value
 	return u
 }

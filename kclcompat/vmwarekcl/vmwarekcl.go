@@ -4,8 +4,8 @@
 //	worker := vmwarekcl.NewWorker(kclConfig, awsConfig, newProcessor)
 //	err := worker.Start()
 //
-// vmware's worker, lease table and configuration stay; a kclcompat.Processor takes the place of its record processors,
-// and a Checkpointer that of its own. A checkpoint may lie inside an aggregate, and the next worker goes on exactly there.
+// vmware's worker, lease table and configuration stay; a kclcompat.Processor takes the place of its record processors.
+// A checkpoint may lie inside an aggregate, and the next worker goes on exactly there.
 //
 // # Leases
 //
@@ -52,6 +52,11 @@
 //
 // After a rollback to workers without kplkit nothing is lost, if they start at TRIM_HORIZON; at most one aggregate of
 // each shard is repeated.
+//
+// # Metrics
+//
+// WithTrace tells what a worker does to functions of yours, for any metrics library: its Example counts by expvar, and
+// examples/metrics by OpenTelemetry.
 //
 // # Compatibility
 //
@@ -106,14 +111,15 @@ func NewWorker(cfg *config.KinesisClientLibConfiguration, awsConfig aws.Config, 
 	table := dynamodb.NewFromConfig(awsConfig, func(o *dynamodb.Options) {
 		o.BaseEndpoint = endpoint(cfg.DynamoDBEndpoint, o.BaseEndpoint)
 	})
-	w.checkpointer = NewCheckpointer(cfg, table, nil)
+	w.leases = newLeaseTable(cfg, table, nil)
 	client := kinesis.NewFromConfig(awsConfig,
 		deaggaws.WithDeaggregation(append(o.client, deaggaws.WithSecondPass())...), // the worker always de-aggregates by itself
-		w.checkpointer.boundCalls, w.checkpointer.answerLoop,
+		w.leases.boundCalls, w.leases.answerLoop,
 		func(o *kinesis.Options) { o.BaseEndpoint = endpoint(cfg.KinesisEndpoint, o.BaseEndpoint) })
-	w.checkpointer.stream, w.checkpointer.newStream = client, o.newStream
-	w.checkpointer.pause(w.checkpointer.tick())
-	w.inner = worker.NewWorker(processors{w, newProcessor, o.failures, o.atMostEvery}, w.checkpointer.cfg).WithKinesis(client).WithCheckpointer(w.checkpointer)
+	w.leases.stream, w.leases.newStream, w.leases.trace = client, o.newStream, o.trace
+	w.leases.traceLag()
+	w.leases.pause(w.leases.tick())
+	w.inner = worker.NewWorker(processors{w, newProcessor, o.failures, o.checkpointInterval}, w.leases.cfg).WithKinesis(client).WithCheckpointer(w.leases)
 	return w
 }
 
@@ -130,7 +136,7 @@ type processors struct {
 	create func(shardID string) kclcompat.Processor
 	policy failurePolicy
 
-	atMostEvery time.Duration // of checkpoints inside a batch
+	checkpointInterval time.Duration // of checkpoints inside a batch
 }
 
 func (f processors) CreateProcessor() interfaces.IRecordProcessor {

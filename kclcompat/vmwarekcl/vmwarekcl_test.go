@@ -167,6 +167,42 @@ func resumes(t *testing.T, fanOut bool) {
 	}
 }
 
+// TestUserRecordsComeAsTheyWere: wherever a worker goes on, a Processor is told of each user record which one of its aggregate it is,
+// and of the last one that it is that.
+func TestUserRecordsComeAsTheyWere(t *testing.T) {
+	for stop := range 4 {
+		sim.Run(t, uint64(stop), sim.Faults{}, func(w *sim.World) {
+			w.CreateStream("s", 1)
+			putAggregates(w.T, w.Control(), 1, 4)
+			seen := &application{}
+			for i := range 2 {
+				name := fmt.Sprint("worker-", i)
+				host := w.Host(name)
+				app := &calls{process: func(ctx context.Context, b kclcompat.Batch, c *kclcompat.Checkpointer) error {
+					for _, u := range b.Records {
+						seen.add(fmt.Sprint(string(u.Data), " ", u.SubSequenceNumber, u.Aggregated, u.Last))
+						c.Done(u)
+						if i == 0 && u.SubSequenceNumber == int64(stop) {
+							if _, err := c.Checkpoint(ctx); err != nil {
+								w.T.Error(err)
+							}
+							host.Kill()
+							host.Live()
+						}
+					}
+					return nil
+				}}
+				app.run(w.T, host, newConfig(name))
+				time.Sleep(10 * time.Second)
+			}
+			want := []string{"a0.0 0 true false", "a0.1 1 true false", "a0.2 2 true false", "a0.3 3 true true"}
+			if got := seen.texts(); !slices.Equal(got, want) {
+				w.T.Errorf("stopped after %d: %q", stop, got)
+			}
+		})
+	}
+}
+
 // TestStopsTwiceInsideOneAggregate: the second worker starts inside the aggregate in which it is stopped too.
 func TestStopsTwiceInsideOneAggregate(t *testing.T) {
 	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {

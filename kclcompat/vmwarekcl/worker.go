@@ -11,9 +11,9 @@ import (
 
 // Worker is vmware's worker, with an end of its own. NewWorker makes one.
 type Worker struct {
-	err          error // of NewWorker's arguments
-	inner        *worker.Worker
-	checkpointer *Checkpointer
+	err    error // of NewWorker's arguments
+	inner  *worker.Worker
+	leases *leaseTable
 
 	starting chan struct{} // holds a token while vmware's worker starts, or is told to stop
 	started  bool          // guarded by starting
@@ -32,7 +32,7 @@ func (w *Worker) Start() error {
 	w.starting <- struct{}{}
 	defer func() { <-w.starting }()
 	switch {
-	case w.checkpointer.running.Err() != nil:
+	case w.leases.running.Err() != nil:
 		return errors.New("vmwarekcl: the worker was shut down: make a new one")
 	case w.started:
 		return errors.New("vmwarekcl: the worker was started before")
@@ -50,7 +50,7 @@ func (w *Worker) Start() error {
 // never call Shutdown from one: go worker.Shutdown().
 func (w *Worker) Shutdown() { w.shutdown(nil) }
 
-// Wait returns when the worker has ended: nil after Shutdown, or why it stopped by itself (AfterFailures).
+// Wait returns when the worker has ended: nil after Shutdown, or why it stopped by itself (WithFailureLimit).
 func (w *Worker) Wait() error {
 	<-w.stopped
 	return w.cause
@@ -63,20 +63,20 @@ func (w *Worker) shutdown(cause error) {
 	}
 	defer close(w.stopped)
 	w.cause = cause
-	if w.checkpointer == nil {
+	if w.leases == nil {
 		return
 	}
 	began := time.Now()
-	w.checkpointer.stop()
-	cut := time.AfterFunc(w.checkpointer.failover()/2, w.checkpointer.calls.cut)
+	w.leases.stop()
+	cut := time.AfterFunc(w.leases.failover()/2, w.leases.calls.cut)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		var both sync.WaitGroup
-		both.Go(w.checkpointer.releaseAll)
+		both.Go(w.leases.releaseAll)
 		both.Go(w.stopVMware)
 		both.Wait()
-		w.checkpointer.calls.cut()
+		w.leases.calls.cut()
 		cut.Stop()
 	}()
 	w.await(ended, began)
@@ -91,7 +91,7 @@ func (w *Worker) stopVMware() {
 // await waits until vmware's worker has ended, or nothing has come of it for a failover time though no Processor is
 // at work.
 func (w *Worker) await(ended <-chan struct{}, began time.Time) {
-	c := w.checkpointer
+	c := w.leases
 	for {
 		since, quiet := c.calls.idle()
 		if since.Before(began) {

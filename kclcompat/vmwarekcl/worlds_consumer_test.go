@@ -33,7 +33,7 @@ func (w *world) start(name string, bare bool) *process {
 			WithKinesis(kinesis.NewFromConfig(p.AWS())).
 			WithCheckpointer(chk.NewDynamoCheckpoint(cfg).WithDynamoDB(dynamodb.NewFromConfig(p.AWS())))
 	} else {
-		opts := []vmwarekcl.Option{vmwarekcl.CheckpointAtMostEvery(w.atMostEvery)}
+		opts := []vmwarekcl.Option{vmwarekcl.WithCheckpointInterval(w.checkpointInterval)}
 		if w.forwarded { // nothing may be dropped: these keys are no writer's mark
 			opts = append(opts, vmwarekcl.ClientOptions(deaggaws.WithHashRanges()))
 		}
@@ -195,7 +195,7 @@ func (c *consumer) checkpoint(ctx context.Context, cp *kclcompat.Checkpointer) e
 		return err
 	}
 	w := c.process.world
-	putOff := w.atMostEvery > 0 && result.Written.Less(result.Done)
+	putOff := w.checkpointInterval > 0 && result.Written.Less(result.Done)
 	if putOff != result.Held() || result.Effect > kclcompat.Repeats {
 		w.T.Errorf("%v: %s: a checkpoint at %v was written as %v: %v", c.process, c.session.shard, result.Done, result.Written, result.Effect)
 	}

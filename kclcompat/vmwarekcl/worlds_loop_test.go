@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -161,7 +163,7 @@ func (l *loop) read(shard string) {
 		start = n.String()
 	}
 	session := l.world.ledger.begin(l.process, shard, start)
-	cp, err := kclcompat.NewCheckpointer(sink{l.store, session}, from, l.store.readers, kclcompat.AtMostEvery(l.world.atMostEvery))
+	cp, err := kclcompat.NewCheckpointer(sink{l.store, session}, from, l.store.readers, kclcompat.WithCheckpointInterval(l.world.checkpointInterval))
 	if err != nil {
 		panic(err)
 	}
@@ -175,10 +177,9 @@ func (l *loop) read(shard string) {
 			continue
 		}
 		l.suffer(session.rnd)
-		var decoder deagg.Decoder
 		var asked seqnum.Extended
 		cp.BeginBatch()
-		for u := range decoder.UserRecords(deaggaws.AppendStored(nil, out.Records)...) {
+		for u := range l.userRecords(out.Records, start) {
 			asked = l.processOne(session, cp, u, asked)
 		}
 		l.flush(session, cp, asked)
@@ -190,6 +191,16 @@ func (l *loop) read(shard string) {
 	}
 	for cp.ShardEnd(context.Background()) != nil {
 	}
+}
+
+// userRecords returns those of a batch that comes after a position text.
+func (l *loop) userRecords(batch []types.Record, after string) iter.Seq[deagg.UserRecord] {
+	if l.bare {
+		var decoder deagg.Decoder
+		return decoder.UserRecords(deaggaws.AppendStored(nil, batch)...)
+	}
+	at, _ := seqnum.ParseExtended(after)
+	return slices.Values(deaggaws.AppendUserRecords(nil, batch, at))
 }
 
 // iterator returns one behind a position text.
@@ -218,7 +229,7 @@ func (l *loop) processOne(s *session, cp *kclcompat.Checkpointer, u deagg.UserRe
 	if err != nil {
 		return asked
 	}
-	putOff := l.hold(s, result, l.world.atMostEvery > 0)
+	putOff := l.hold(s, result, l.world.checkpointInterval > 0)
 	totals.add(func(n *figures) {
 		n.checkpoints++
 		if putOff {

@@ -127,9 +127,9 @@ type world struct {
 	consumer string // ARN, for enhanced fan-out
 	ended    func(shard string) bool
 
-	checkpointRate float64       // after each user record
-	atMostEvery    time.Duration // between two of their writes in a batch
-	forwarded      bool          // stored records have keys of their own; else the KPL's mark
+	checkpointRate     float64       // after each user record
+	checkpointInterval time.Duration // between two of their writes in a batch
+	forwarded          bool          // stored records have keys of their own; else the KPL's mark
 }
 
 func newWorld(sw *sim.World, s scenario) *world {
@@ -139,7 +139,7 @@ func newWorld(sw *sim.World, s scenario) *world {
 	w.ended = func(shard string) bool { return w.leases.of(shard).Checkpoint == "SHARD_END" }
 	w.checkpointRate = []float64{0.01, 0.03, 0.1, 0.3}[w.rnd.IntN(4)]
 	w.forwarded = w.rnd.IntN(2) == 0
-	w.atMostEvery = []time.Duration{0, 0, 100 * time.Millisecond, time.Second, time.Hour}[sw.Rand("at most every").IntN(5)]
+	w.checkpointInterval = []time.Duration{0, 0, 100 * time.Millisecond, time.Second, time.Hour}[sw.Rand("at most every").IntN(5)]
 	return w
 }
 

@@ -15,14 +15,14 @@ import (
 
 // write stores a checkpoint. finished goes into the attribute that workers without kplkit read, the exact position
 // beside it where they differ. It ends with the lease, and takes no longer than one lasts.
-func (c *Checkpointer) write(ctx context.Context, h *holding, at, finished seqnum.Extended) error {
-	if !c.holds(h) {
+func (lt *leaseTable) write(ctx context.Context, h *holding, at, finished seqnum.Extended) error {
+	if !lt.holds(h) {
 		return leaseLost(h.shardID)
 	}
 	var base string
 	var number int64
 	closed, mended := false, false
-	c.with(h.shardID, func(*shardState) {
+	lt.with(h.shardID, func(*shardState) {
 		h.writes++
 		number, base, closed, mended = h.writes, h.baseFor(at, finished), h.closed, h.failures.over(at)
 	})
@@ -30,7 +30,7 @@ func (c *Checkpointer) write(ctx context.Context, h *holding, at, finished seqnu
 		return leaseLost(h.shardID)
 	}
 	exact := exactOf(at, finished, base)
-	u := newUpdate().set(chk.SequenceNumberKey, base).setNumber(writesKey, number).remove(positionKey).
+	u := newUpdate().set(checkpointKey, base).setNumber(writesKey, number).remove(positionKey).
 		ifEqual(tokenKey, h.token).ifLess(writesKey, number)
 	if exact != base {
 		u.set(positionKey, base+"|"+exact)
@@ -38,13 +38,13 @@ func (c *Checkpointer) write(ctx context.Context, h *holding, at, finished seqnu
 	if mended {
 		u.remove(failuresKey)
 	}
-	ctx, cancel := c.during(ctx, h)
+	ctx, cancel := lt.during(ctx, h)
 	defer cancel()
-	err := c.persist(ctx, h, u, number)
+	err := lt.persist(ctx, h, u, number)
 	if err != nil {
-		return c.orLost(h, err)
+		return lt.orLost(h, err)
 	}
-	c.with(h.shardID, func(*shardState) {
+	lt.with(h.shardID, func(*shardState) {
 		if h.writes == number {
 			h.base, h.position = base, exact
 		}
@@ -53,24 +53,24 @@ func (c *Checkpointer) write(ctx context.Context, h *holding, at, finished seqnu
 		}
 	})
 	if base == chk.ShardEnd {
-		c.look(true)
+		lt.look(true)
 	}
 	return nil
 }
 
 // persist sends a checkpoint until it is stored, or the lease or ctx ends: a moment without DynamoDB is not to cost the
 // batch. What another attempt can't mend it returns at once.
-func (c *Checkpointer) persist(ctx context.Context, h *holding, u *update, number int64) error {
+func (lt *leaseTable) persist(ctx context.Context, h *holding, u *update, number int64) error {
 	for {
-		err := c.table.update(ctx, h.shardID, u)
+		err := lt.table.update(ctx, h.shardID, u)
 		if conditionFailed(err) {
-			err = c.settle(ctx, h, number)
+			err = lt.settle(ctx, h, number)
 		}
 		if err == nil || !transient.IsErrorRetryable(err).Bool() {
 			return err
 		}
 		select {
-		case <-time.After(c.retryInterval()):
+		case <-time.After(lt.retryInterval()):
 		case <-ctx.Done():
 			return err
 		}
@@ -81,8 +81,8 @@ func (c *Checkpointer) persist(ctx context.Context, h *holding, u *update, numbe
 var transient = retry.IsErrorRetryables(retry.DefaultRetryables)
 
 // during returns a context that also ends with the lease, or after a failover time: the lease may be renewed meanwhile.
-func (c *Checkpointer) during(ctx context.Context, h *holding) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(ctx, c.failover())
+func (lt *leaseTable) during(ctx context.Context, h *holding) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, lt.failover())
 	unlink := context.AfterFunc(h.ctx, cancel)
 	return ctx, func() {
 		unlink()
@@ -91,8 +91,8 @@ func (c *Checkpointer) during(ctx context.Context, h *holding) (context.Context,
 }
 
 // orLost is err, or says that the lease is lost, if that is why.
-func (c *Checkpointer) orLost(h *holding, err error) error {
-	if errors.Is(err, kclcompat.ErrLeaseLost) || c.holds(h) {
+func (lt *leaseTable) orLost(h *holding, err error) error {
+	if errors.Is(err, kclcompat.ErrLeaseLost) || lt.holds(h) {
 		return err
 	}
 	return fmt.Errorf("vmwarekcl: shard %s: %w (%w)", h.shardID, kclcompat.ErrLeaseLost, err)
@@ -123,14 +123,14 @@ func exactOf(at, finished seqnum.Extended, base string) string {
 }
 
 // settle decides what became of a write whose condition failed: a repeated request may have met its own effect.
-func (c *Checkpointer) settle(ctx context.Context, h *holding, number int64) error {
-	it, err := c.table.get(ctx, h.shardID)
+func (lt *leaseTable) settle(ctx context.Context, h *holding, number int64) error {
+	it, err := lt.table.get(ctx, h.shardID)
 	switch {
 	case err != nil:
 		return err
 	case it.text(tokenKey) == h.token && it.number(writesKey) >= number:
 		return nil
 	}
-	c.lose(h, "another worker has it, or it was removed")
+	lt.lose(h, "another worker has it, or it was removed")
 	return leaseLost(h.shardID)
 }

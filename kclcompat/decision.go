@@ -7,17 +7,17 @@ import (
 	"github.com/kplkit/kplkit/seqnum"
 )
 
-// placed is what was done at one time, and what the rule lets the lease say for it.
-type placed struct {
+// decision is what was done at one time, and what the rule lets the lease say for it.
+type decision struct {
 	done         seqnum.Extended
 	at, finished seqnum.Extended // at is not valid where nothing may be written
 	effect       Effect          // of a crash once at is written
 	err          error           // why nothing is written
 }
 
-// place decides about what is done now. The caller holds c.mu.
-func (c *Checkpointer) place() placed {
-	p := placed{done: c.done, finished: c.finished}
+// decide decides about what is done now. The caller holds c.mu.
+func (c *Checkpointer) decide() decision {
+	p := decision{done: c.done, finished: c.finished, effect: Exact}
 	if c.done != c.from {
 		last := c.last
 		if c.rule.Style == NoArguments {
@@ -36,13 +36,13 @@ func (c *Checkpointer) place() placed {
 
 // due returns what is to be written for a call that had mine: the furthest position by now, so that those that wait with
 // it need not write. at is not valid where the lease says enough already. The caller has the token, and writes it.
-func (c *Checkpointer) due(mine placed) placed {
+func (c *Checkpointer) due(mine decision) decision {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if mine.done.Compare(c.covered) <= 0 {
-		return placed{}
+		return decision{}
 	}
-	p := c.orElse(c.place(), mine)
+	p := c.orElse(c.decide(), mine)
 	if p.at.Compare(c.covered) <= 0 {
 		p.at = seqnum.Extended{}
 	}
@@ -52,9 +52,9 @@ func (c *Checkpointer) due(mine placed) placed {
 	return p
 }
 
-// orElse returns now, or where nothing is written for it what was placed before. The call of a sink of style NoArguments
+// orElse returns now, or where nothing is written for it what was decided before. The call of a sink of style NoArguments
 // stores the end of the batch that is current, and so can't go back to that.
-func (c *Checkpointer) orElse(now, before placed) placed {
+func (c *Checkpointer) orElse(now, before decision) decision {
 	if now.err != nil && c.rule.Style != NoArguments {
 		return before
 	}
@@ -69,14 +69,14 @@ func later(a, b seqnum.Extended) seqnum.Extended {
 }
 
 // result tells what has become of p.
-func (c *Checkpointer) result(p placed) Result {
+func (c *Checkpointer) result(p decision) Result {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return Result{Done: p.done, Written: c.written, Effect: c.effectOn(p)}
 }
 
 // effectOn returns the effect of a crash now on what was done. Another call may have written further on, or nobody yet.
-func (c *Checkpointer) effectOn(p placed) Effect {
+func (c *Checkpointer) effectOn(p decision) Effect {
 	done, _ := p.done.Number()
 	written, _ := c.written.Number()
 	switch {
