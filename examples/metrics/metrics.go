@@ -1,5 +1,5 @@
 // Package metrics has kplkit counted by OpenTelemetry: copy what you need. Any other metrics library is hung in the same way, as
-// the Example of vmwarekcl.WithTrace does with expvar.
+// the Examples of vmwarekcl.WithTrace and producer.WithTrace do with expvar.
 package metrics
 
 import (
@@ -12,6 +12,7 @@ import (
 
 	"github.com/kplkit/kplkit/kclcompat"
 	"github.com/kplkit/kplkit/kclcompat/vmwarekcl"
+	"github.com/kplkit/kplkit/producer"
 )
 
 // Consumer returns a trace for vmwarekcl.WithTrace that counts by meter what a worker does, for each shard.
@@ -45,6 +46,30 @@ func Consumer(meter metric.Meter) (vmwarekcl.Trace, error) {
 		},
 		LeaseReturned: func(string) { leases.Add(ctx, -1) },
 	}, errors.Join(err1, err2, err3, err4, err5, err6)
+}
+
+// Producer returns a trace for producer.WithTrace that counts by meter what a Producer does.
+func Producer(meter metric.Meter) (producer.Trace, error) {
+	stored, err1 := meter.Int64Counter("kplkit.producer.sent", metric.WithUnit("{record}"),
+		metric.WithDescription("Stored records in PutRecords requests, those sent again too"))
+	failed, err2 := meter.Int64Counter("kplkit.producer.failed", metric.WithUnit("{record}"),
+		metric.WithDescription("Stored records that an answer refused, or whose request failed"))
+	latency, err3 := meter.Float64Histogram("kplkit.producer.latency", metric.WithUnit("s"),
+		metric.WithDescription("How long PutRecords requests take"))
+	retried, err4 := meter.Int64Counter("kplkit.producer.retried", metric.WithUnit("{record}"),
+		metric.WithDescription("User records that are sent again"))
+
+	ctx := context.Background()
+	return producer.Trace{
+		Attempt: func(a producer.Attempt) {
+			stored.Add(ctx, int64(a.StoredRecords))
+			failed.Add(ctx, int64(a.Failed))
+			latency.Record(ctx, a.Latency.Seconds())
+		},
+		Retry: func(why producer.Reason, userRecords int) {
+			retried.Add(ctx, int64(userRecords), metric.WithAttributes(attribute.String("reason", string(why))))
+		},
+	}, errors.Join(err1, err2, err3, err4)
 }
 
 func ofShard(shardID string) metric.MeasurementOption {

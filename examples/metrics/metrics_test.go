@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/config"
+	otel "go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
@@ -18,13 +19,20 @@ import (
 	"github.com/kplkit/kplkit/internal/kinesisfake"
 	"github.com/kplkit/kplkit/kclcompat"
 	"github.com/kplkit/kplkit/kclcompat/vmwarekcl"
+	"github.com/kplkit/kplkit/producer"
 )
 
-// TestConsumer: a worker over the embedded Kinesis and DynamoDB reads ten records, and the SDK's reader has counted them.
-func TestConsumer(t *testing.T) {
+// TestMetrics: over the embedded Kinesis and DynamoDB a producer puts ten records and a worker reads them, and the SDK's
+// reader has counted both.
+func TestMetrics(t *testing.T) {
 	awsConfig := embedded(t)
 	reader := metric.NewManualReader()
-	trace, err := metrics.Consumer(metric.NewMeterProvider(metric.WithReader(reader)).Meter("kplkit"))
+	meter := metric.NewMeterProvider(metric.WithReader(reader)).Meter("kplkit")
+	put(t, awsConfig, meter)
+	if got := measured(t, reader); got["kplkit.producer.sent"] < 1 || got["kplkit.producer.latency"] != got["kplkit.producer.sent"] {
+		t.Errorf("the producer's: %v", got)
+	}
+	trace, err := metrics.Consumer(meter)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +55,26 @@ func TestConsumer(t *testing.T) {
 	check(t, reader, map[string]float64{"kplkit.consumer.delivered": 10, "kplkit.consumer.leases": 0, "kplkit.consumer.lag": 0})
 }
 
-// embedded returns the configuration of an embedded Kinesis with ten records in stream orders, and of an embedded DynamoDB.
+// put puts ten records into stream orders, one request after the other.
+func put(t *testing.T, cfg aws.Config, meter otel.Meter) {
+	trace, err := metrics.Producer(meter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := producer.New(kinesis.NewFromConfig(cfg), "orders", producer.WithTrace(trace), producer.WithMaxBatch(1<<20, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close(t.Context())
+	for i := range 10 {
+		key := fmt.Sprint("order-", i)
+		if _, err := p.PutSync(t.Context(), producer.Record{PartitionKey: key, Data: []byte(key)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// embedded returns the configuration of an embedded Kinesis, with stream orders, and of an embedded DynamoDB.
 func embedded(t *testing.T) aws.Config {
 	server := kinesisfake.New(kinesisfake.Options{})
 	t.Cleanup(server.Close)
@@ -58,12 +85,6 @@ func embedded(t *testing.T) aws.Config {
 	client := kinesis.NewFromConfig(cfg)
 	if _, err := client.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: aws.String("orders"), ShardCount: aws.Int32(1)}); err != nil {
 		t.Fatal(err)
-	}
-	for i := range 10 {
-		key := fmt.Sprint("order-", i)
-		if _, err := client.PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: aws.String("orders"), PartitionKey: &key, Data: []byte(key)}); err != nil {
-			t.Fatal(err)
-		}
 	}
 	return cfg
 }
@@ -96,6 +117,17 @@ func (processor) Shutdown(context.Context, kclcompat.Reason, *kclcompat.Checkpoi
 // check compares what was measured of some names.
 func check(t *testing.T, reader *metric.ManualReader, want map[string]float64) {
 	t.Helper()
+	got := measured(t, reader)
+	for name, value := range want {
+		if measured, there := got[name]; !there || measured != value {
+			t.Errorf("%s is %v, want %v; all: %v", name, measured, value, got)
+		}
+	}
+}
+
+// measured returns sums and gauges, and of a histogram how many values it has.
+func measured(t *testing.T, reader *metric.ManualReader) map[string]float64 {
+	t.Helper()
 	var all metricdata.ResourceMetrics
 	if err := reader.Collect(t.Context(), &all); err != nil {
 		t.Fatal(err)
@@ -108,12 +140,10 @@ func check(t *testing.T, reader *metric.ManualReader, want map[string]float64) {
 				got[m.Name] = float64(data.DataPoints[0].Value)
 			case metricdata.Gauge[float64]:
 				got[m.Name] = data.DataPoints[0].Value
+			case metricdata.Histogram[float64]:
+				got[m.Name] = float64(data.DataPoints[0].Count)
 			}
 		}
 	}
-	for name, value := range want {
-		if measured, there := got[name]; !there || measured != value {
-			t.Errorf("%s is %v, want %v; all: %v", name, measured, value, got)
-		}
-	}
+	return got
 }
