@@ -29,7 +29,8 @@ type Sink interface {
 	// WriteCheckpoint stores at, a position that Rule.Place returned, or SHARD_END. finished is the last finished stored
 	// record, for fields that old deployments read; where both have one number, all of that stored record is done. As
 	// long as none is finished it is where reading started, or not valid where that lies inside a stored record.
-	// A sink of style NoArguments makes its call without either. It is never called twice at a time.
+	// A sink of style NoArguments makes its call without either. It is never called twice at a time. One that keeps a single text
+	// stores at, or finished where both have one number: then it is a bare number, which any reader understands.
 	WriteCheckpoint(ctx context.Context, at, finished seqnum.Extended) error
 }
 
