@@ -479,7 +479,7 @@ func TestCheckpointerNeverLoses(t *testing.T) {
 }
 
 // TestStartInsideIsNotFinished: a stored record that reading started in the middle of is not finished. A sink that took
-// it for that would tell old deployments to go on behind it.
+// it for that would tell old deployments to go on after it.
 func TestStartInsideIsNotFinished(t *testing.T) {
 	sink := &memorySink{style: SubSequenceNumber}
 	c, err := NewCheckpointer(sink, seqnum.At(number(1), 0), []Reader{Kplkit()})
