@@ -193,7 +193,7 @@ var conditionsToday = []condition{
 		id:     "hand-over/3.5-to-older",
 		who:    who{producers: format, vias: []Via{KCL}, from: Version{2, 0}},
 		short:  "the way back once KCL 3.5 has run",
-		what:   "once KCL 3.5 has run, older workers do not start on its lease table",
+		what:   "once KCL 3.5 has run, workers of KCL 1 and 2 do not start on its lease table",
 		change: "CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X_PHASE1 until there is no way back: then 2.7.2 goes on exactly; after _WITH_2X it does not start (both in runs of 2026-11-28 that are not embedded)",
 		runs:   []string{"hand-over/3.5.1-to-2.7.2/extended"},
 	},

@@ -284,7 +284,7 @@ var rowsRun = []row{
 	{
 		who:      reads(notInJava, MultiLang, kclcompat.NoArguments),
 		reader:   kclcompat.MultiLang(1, 4),
-		consumer: "not Java, MultiLang 1.4",
+		consumer: "not Java, MultiLang 1.4 to 1.7",
 		stake:    batchStake,
 		change:   batchChange,
 		ignored:  []string{"multilang-1.4.0/none/inside-batch"}, followed: []string{"multilang-1.4.0/none/after-batch"},
@@ -292,7 +292,7 @@ var rowsRun = []row{
 	{
 		who:      reads(notInJava, MultiLang, kclcompat.SequenceNumber),
 		reader:   kclcompat.MultiLang(1, 4),
-		consumer: "not Java, MultiLang 1.4",
+		consumer: "not Java, MultiLang 1.4 to 1.7",
 		stake:    repeatStake,
 		change:   "the MultiLangDaemon of KCL 1.14 or newer, whose messages have a sub-sequence number; or checkpoint without a number behind the batch; or {disable}",
 		ignored:  []string{"multilang-1.4.0/sequence-number/inside"}, followed: []string{"multilang-1.4.0/unaggregated/sequence-number"},
@@ -300,7 +300,7 @@ var rowsRun = []row{
 	{
 		who:      reads(notInJava, MultiLang, kclcompat.RecordArgument),
 		reader:   kclcompat.MultiLang(1, 4),
-		consumer: "not Java, MultiLang 1.4",
+		consumer: "not Java, MultiLang 1.4 to 1.7",
 		stake:    "There is no such call.",
 		change:   "checkpoint without a number behind the batch",
 		read:     "the daemon's messages: a checkpoint has a sequence number, and no record",
@@ -308,7 +308,7 @@ var rowsRun = []row{
 	{
 		who:      reads(notInJava, MultiLang, kclcompat.SubSequenceNumber),
 		reader:   kclcompat.MultiLang(1, 4),
-		consumer: "not Java, MultiLang 1.4",
+		consumer: "not Java, MultiLang 1.4 to 1.7",
 		stake:    "The message is not understood, and never answered: the child hangs, and nothing is checkpointed.",
 		change:   "the MultiLangDaemon of KCL 1.14 or newer; or checkpoint without a number behind the batch",
 		ignored:  []string{"multilang-1.4.0/extended/inside"},
@@ -318,7 +318,7 @@ var rowsRun = []row{
 		who:      reads(withoutSubSequence, MultiLang, kclcompat.SequenceNumber),
 		reader:   kclcompat.MultiLang(1, 14),
 		says:     Disable,
-		consumer: "Node, Ruby, .NET: MultiLang 1.14 to 3",
+		consumer: "Node, Ruby, .NET: MultiLang 1.8 to 3",
 		stake:    repeatStake,
 		change:   "checkpoint without a number behind the batch; or {disable}",
 		reason:   noSubSequence,
@@ -331,7 +331,7 @@ var rowsRun = []row{
 		who:      reads(withoutSubSequence, MultiLang, kclcompat.SubSequenceNumber),
 		reader:   kclcompat.MultiLang(1, 14),
 		says:     NotApplicable,
-		consumer: "Node, Ruby, .NET: MultiLang 1.14 to 3",
+		consumer: "Node, Ruby, .NET: MultiLang 1.8 to 3",
 		stake:    "There is no such call.",
 		change:   "checkpoint without a number behind the batch; or a child that writes subSequenceNumber into the message by itself, which is row multilang-1.14/sub-sequence-number",
 		reason:   noSubSequence,
@@ -340,7 +340,7 @@ var rowsRun = []row{
 	{
 		who:      reads(notInJava, MultiLang, kclcompat.NoArguments),
 		reader:   kclcompat.MultiLang(1, 14),
-		consumer: "not Java, MultiLang 1.14 to 3",
+		consumer: "not Java, MultiLang 1.8 to 3",
 		stake:    batchStake,
 		change:   batchChange,
 		variants: []string{"1.14.10", "2.7.2", "3.1.3"},
@@ -349,7 +349,7 @@ var rowsRun = []row{
 	{
 		who:      reads(notInJava, MultiLang, kclcompat.SequenceNumber),
 		reader:   kclcompat.MultiLang(1, 14),
-		consumer: "not Java, MultiLang 1.14 to 3",
+		consumer: "not Java, MultiLang 1.8 to 3",
 		stake:    repeatStake,
 		change:   `{"action":"checkpoint","sequenceNumber":"…","subSequenceNumber":N}; or {disable}`,
 		variants: []string{"1.14.10", "2.7.2", "3.1.3"},
@@ -358,7 +358,7 @@ var rowsRun = []row{
 	{
 		who:      reads(notInJava, MultiLang, kclcompat.RecordArgument),
 		reader:   kclcompat.MultiLang(1, 14),
-		consumer: "not Java, MultiLang 1.14 to 3",
+		consumer: "not Java, MultiLang 1.8 to 3",
 		stake:    "There is no such call.",
 		change:   "checkpoint without a number behind the batch; or with sequenceNumber and subSequenceNumber",
 		read:     "the daemon's messages: a checkpoint has a sequence number and a sub-sequence number, and no record",
@@ -366,7 +366,7 @@ var rowsRun = []row{
 	{
 		who:      reads(notInJava, MultiLang, kclcompat.SubSequenceNumber),
 		reader:   kclcompat.MultiLang(1, 14),
-		consumer: "not Java, MultiLang 1.14 to 3",
+		consumer: "not Java, MultiLang 1.8 to 3",
 		stake:    exactStake,
 		change:   "nothing",
 		variants: []string{"1.14.10", "2.7.2", "3.1.3"},

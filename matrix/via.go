@@ -116,13 +116,3 @@ func (v Via) String() string {
 
 // needsLanguage tells whether the answer hangs on the language.
 func (v Via) needsLanguage() bool { return v == SDK || v == MultiLang }
-
-// allViasBut returns the vias but some.
-func allViasBut(some ...Via) (vias []Via) {
-	for v := SDK; int(v) < len(viaNames); v++ {
-		if !slices.Contains(some, v) {
-			vias = append(vias, v)
-		}
-	}
-	return vias
-}
