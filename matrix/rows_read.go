@@ -23,7 +23,7 @@ const (
 	bytesStake  = "A stored record is handed on as it is: the bytes of an aggregate instead of user records."
 	noInput     = "It has no input for Kinesis data streams: it is a producer."
 	noInputDo   = "say what reads the stream; as a producer it is --producer "
-	kclReshards = " At a reshard it loses what the KCL loses."
+	kclReshards = " At a reshard user records of the KPL that were acknowledged are lost, as with the KCL by itself."
 )
 
 // rowsRead are services, programs and libraries that were read, and not run.

@@ -78,7 +78,7 @@ var rowsRun = []row{
 		variants: []string{"2.7.2", "3.5.1"},
 		ignored:  []string{"row-1/python-aggregator/kcl-*"}, followed: append([]string{"row-1/python-plain/kcl-*"}, byKplkit...),
 		read: "awslabs/kinesis-aggregation issues 11, 32 and 175 (Python, Node, Java); aws/amazon-kinesis-streams-for-fluent-bit aggregate/aggregator.go at 4772e6c, " +
-			"which also mixes up keys where partition_key is set; hampsterx/async-kinesis kinesis/aggregators.py at 7ce2bd8, which puts the key a inside and another outside; Ruby's gem by its documentation",
+			"which also mixes up keys where partition_key is set; hampsterx/async-kinesis kinesis/aggregators.py at 7ce2bd8, which puts the key a inside and another outside; Ruby's gem kinesis-aggregation 0.1.0 lib/kinesis/aggregation/aggregator.rb",
 	},
 
 	// A loop over the SDK. How it checkpoints is its own affair: said nothing, it is taken to store what is done as a whole.
