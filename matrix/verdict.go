@@ -106,6 +106,9 @@ func (r row) reasonFor(p Producer, c Consumer) string {
 	if r.reason != "" {
 		parts = append(parts, r.reason)
 	}
+	if note := strayNotes[p.language]; note != "" && (c.Via == KCL || c.Via == MultiLang) {
+		parts = append(parts, note)
+	}
 	if r.read != "" && len(r.ignored)+len(r.followed) == 0 {
 		parts = append(parts, "This was read, not run.")
 	}
