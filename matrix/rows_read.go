@@ -133,7 +133,7 @@ var rowsRead = []row{
 	},
 	{
 		id: "vmware-v1/no-arguments", who: readRow(viaVMware1, kclcompat.NoArguments), says: OK, consumer: "Go, vmware-go-kcl (v1) alone",
-		stake: "Nothing, once the whole batch is processed.", change: "nothing; checkpoint the last record of the batch behind the loop over it",
+		stake: "Nothing, once the whole batch is processed.", change: "nothing; checkpoint the last record of the batch after the loop over it",
 		reason: "As vmware-go-kcl-v2, which was run: row vmware/no-arguments. De-aggregation is there since pull request 84.",
 		read:   "vmware-archive/vmware-go-kcl pull request 84",
 	},
