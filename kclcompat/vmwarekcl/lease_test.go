@@ -56,6 +56,31 @@ func TestSilentTable(t *testing.T) {
 	}
 }
 
+// TestCheckpointsAfterTheLease: whichever of its contexts a Processor checkpoints with once its lease is over, the error says so.
+func TestCheckpointsAfterTheLease(t *testing.T) {
+	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+		w.CreateStream("s", 1)
+		putAggregates(w.T, w.Control(), 1, 3)
+		host, app := w.Host("one"), &stopping{}
+		app.as = app
+		var inBatch error
+		app.process = func(ctx context.Context, b kclcompat.Batch, c *kclcompat.Checkpointer) error {
+			host.Silence(sim.DynamoDB, time.Hour, false)
+			<-ctx.Done()
+			c.Done(b.Records[0])
+			_, inBatch = c.Checkpoint(ctx)
+			return inBatch
+		}
+		app.run(w.T, host, newConfig("one"))
+		time.Sleep(time.Minute)
+		for _, err := range []error{inBatch, app.err} {
+			if !errors.Is(err, kclcompat.ErrLeaseLost) || !errors.Is(err, context.Canceled) {
+				w.T.Errorf("%v: %v", app.reason, err)
+			}
+		}
+	})
+}
+
 // TestSlowBatch: batches that take longer than a lease keep it, with polling and with enhanced fan-out; a second worker
 // gets nothing.
 func TestSlowBatch(t *testing.T) {
