@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -96,24 +95,6 @@ func TestShutdownWithSilentServices(t *testing.T) {
 			}
 		}
 	}
-}
-
-// TestShutdownWhileVMwareSleeps: vmware's event loop sleeps for a sync interval where it could not list the shards.
-func TestShutdownWhileVMwareSleeps(t *testing.T) {
-	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
-		w.CreateStream("s", 1)
-		host, log := w.Host("one"), &warnings{}
-		worker := (&calls{}).run(w.T, host, newConfig("one").WithShardSyncIntervalMillis(60_000).WithLogger(log))
-		host.Outage(sim.Kinesis, time.Hour)
-		for !slices.ContainsFunc(log.all(), func(line string) bool { return strings.HasPrefix(line, "Error syncing shards") }) {
-			time.Sleep(10 * time.Millisecond)
-		}
-		began := time.Now()
-		worker.Shutdown()
-		if d := time.Since(began); d > 2*time.Second {
-			w.T.Errorf("the shutdown took %v", d)
-		}
-	})
 }
 
 // TestShutdownWhileIdle: vmware sleeps between two readings for longer than a lease lasts. The Processor is shut down, and the

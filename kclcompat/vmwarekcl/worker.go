@@ -24,7 +24,8 @@ type Worker struct {
 
 // Start starts to work, in goroutines. It fails if something is wrong with NewWorker's arguments, the stream's name or the
 // lease table, if the table holds leases of another stream (ErrNewStream, OnNewStream), and with what the services
-// answer. It may be called again after an error, and only then.
+// answer: first of all Kinesis, which is asked for the stream's shards before a table is made. Where a service can't be
+// reached it fails after the attempts of the SDK. It may be called again after an error, and only then.
 func (w *Worker) Start() error {
 	if w.err != nil {
 		return w.err
@@ -36,6 +37,9 @@ func (w *Worker) Start() error {
 		return errors.New("vmwarekcl: the worker was shut down: make a new one")
 	case w.started:
 		return errors.New("vmwarekcl: the worker was started before")
+	}
+	if err := w.leases.listFirst(); err != nil {
+		return err
 	}
 	err := w.inner.Start()
 	w.started = err == nil
