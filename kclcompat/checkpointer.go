@@ -14,7 +14,7 @@ import (
 
 // Errors that sinks return, for callers to tell with errors.Is.
 var (
-	// ErrLeaseLost says that another worker has the shard now: stop processing it.
+	// ErrLeaseLost says that the lease is over, and another worker may have the shard now: stop processing it.
 	ErrLeaseLost = errors.New("lease lost")
 	// ErrBackwards says that the lease holds a position that lies further on than the one to be written.
 	ErrBackwards = errors.New("checkpoint would go backwards")

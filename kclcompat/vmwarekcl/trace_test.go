@@ -53,7 +53,7 @@ func (t *told) trace() vmwarekcl.Trace {
 			defer t.mu.Unlock()
 			t.held = append(t.held, fmt.Sprint(r.Done.SubSequenceNumber(), r.Written, r.Effect))
 		},
-		Lag: func(_ string, d time.Duration) {
+		BehindLatest: func(_ string, d time.Duration) {
 			t.mu.Lock()
 			defer t.mu.Unlock()
 			t.lags, t.lag = t.lags+1, d

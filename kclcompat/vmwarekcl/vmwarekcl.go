@@ -120,7 +120,7 @@ func NewWorker(cfg *config.KinesisClientLibConfiguration, awsConfig aws.Config, 
 		w.leases.boundCalls, w.leases.answerLoop,
 		func(o *kinesis.Options) { o.BaseEndpoint = endpoint(cfg.KinesisEndpoint, o.BaseEndpoint) })
 	w.leases.stream, w.leases.region, w.leases.newStream, w.leases.trace = client, awsConfig.Region, o.newStream, o.trace
-	w.leases.traceLag()
+	w.leases.traceBehind()
 	w.leases.pause(w.leases.tick())
 	w.inner = worker.NewWorker(processors{w, newProcessor, o.failures, o.checkpointInterval}, w.leases.cfg).WithKinesis(client).WithCheckpointer(w.leases)
 	return w
