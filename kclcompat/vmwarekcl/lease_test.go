@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,6 +80,34 @@ func TestCheckpointsAfterTheLease(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestVMwareSaysWhy: what vmware logs when a lease is over says why.
+func TestVMwareSaysWhy(t *testing.T) {
+	for why, fail := range map[string]func(*sim.Host) error{
+		"it was not renewed in time": func(h *sim.Host) error { h.Silence(sim.DynamoDB, 5*time.Second, false); return nil },
+		"the shard is given up":      func(*sim.Host) error { return errors.New("a fault of the application") },
+	} {
+		sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+			w.CreateStream("s", 1)
+			putAggregates(w.T, w.Control(), 1, 3)
+			host, log := w.Host("one"), &warnings{}
+			app := &calls{process: func(context.Context, kclcompat.Batch, *kclcompat.Checkpointer) error { return fail(host) }}
+			app.run(w.T, host, newConfig("one").WithLogger(log))
+			time.Sleep(10 * time.Second)
+			n := 0
+			for _, line := range log.all() {
+				if _, reason, ok := strings.Cut(line, "lease not acquired: "); ok {
+					if n++; !strings.HasPrefix(reason, why) {
+						w.T.Errorf("%q does not say %q", line, why)
+					}
+				}
+			}
+			if n == 0 {
+				w.T.Errorf("vmware says nothing: %q", log.all())
+			}
+		})
+	}
 }
 
 // TestSlowBatch: batches that take longer than a lease keep it, with polling and with enhanced fan-out; a second worker
