@@ -73,7 +73,7 @@ type holding struct {
 	ended func() // says to the Processor that the worker has let go
 }
 
-// state returns the state of a shard. The caller holds c.mu.
+// state returns the state of a shard. The caller holds lt.mu.
 func (lt *leaseTable) state(shardID string) *shardState {
 	s := lt.shards[shardID]
 	if s == nil {

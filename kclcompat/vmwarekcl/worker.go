@@ -118,17 +118,17 @@ func (w *Worker) stopVMware() {
 // await waits until vmware's worker has ended, or nothing has come of it for a failover time though no Processor is
 // at work.
 func (w *Worker) await(ended <-chan struct{}, began time.Time) {
-	c := w.leases
+	lt := w.leases
 	for {
-		since, quiet := c.calls.idle()
+		since, quiet := lt.calls.idle()
 		if since.Before(began) {
 			since = began
 		}
 		var patience <-chan time.Time
 		if quiet == nil {
-			left := c.failover() - time.Since(since)
+			left := lt.failover() - time.Since(since)
 			if left <= 0 {
-				c.cfg.Logger.Warnf("kplkit: worker %s: vmware-go-kcl-v2 still sleeps, or waits for an answer of Kinesis or DynamoDB: that ends by itself", c.cfg.WorkerID)
+				lt.cfg.Logger.Warnf("kplkit: worker %s: vmware-go-kcl-v2 still sleeps, or waits for an answer of Kinesis or DynamoDB: that ends by itself", lt.cfg.WorkerID)
 				return
 			}
 			patience = time.After(left)
