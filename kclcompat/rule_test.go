@@ -364,7 +364,8 @@ func TestZeroPromisesNothing(t *testing.T) {
 	if !(Result{}).Held() {
 		t.Error("the zero Result says that nothing comes again")
 	}
-	for _, r := range []Rule{{ID: "mine"}, {ID: "mine", Inside: Exact}, {ID: "mine", AtLast: Exact}} { // half filled in
+	for _, r := range []Rule{{ID: "mine"}, {ID: "mine", Inside: Exact}, {ID: "mine", AtLast: Exact},
+		{ID: "mine", Style: SubSequenceNumber, Inside: Exact, AtLast: Exact}} { // not by RuleFor
 		if at, effect := r.Place(seqnum.After(number(1)), true, seqnum.After(number(1))); at.IsValid() || effect != Refuses {
 			t.Errorf("%+v places at %s, %s", r, at, effect)
 		}

@@ -142,7 +142,7 @@ var conditionsToday = []condition{
 		who:    who{producers: format, vias: []Via{KCL}, from: Version{1, 4}, before: Version{2, 0}, checkpoints: []kclcompat.Style{0, kclcompat.SequenceNumber, kclcompat.RecordArgument, kclcompat.SubSequenceNumber}},
 		short:  "a worker of KCL 1.3 that takes over",
 		what:   "a worker of KCL 1.3 that takes over inside an aggregate loses its rest",
-		change: "go back only from checkpoint() behind a batch",
+		change: "go back only from checkpoint() after a batch",
 		runs:   []string{"hand-over/1.4.0-to-1.3.0/sequence-number", "hand-over/1.4.0-to-1.3.0/extended"},
 	},
 	{
@@ -232,7 +232,7 @@ var conditionsToday = []condition{
 		who:    who{producers: format, languages: []string{"node"}, vias: []Via{SDK}},
 		short:  "an aggregate with a wrong MD5, or with a protobuf that is cut short",
 		what:   "aws-kinesis-agg ends at an aggregate with a wrong MD5, and at one whose protobuf is cut short",
-		change: "catch it, and go on behind that stored record",
+		change: "catch it, and go on after that stored record",
 		runs:   []string{"sdk-node/damaged/md5", "sdk-node/damaged/protobuf"},
 	},
 	{

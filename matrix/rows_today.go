@@ -20,8 +20,8 @@ const (
 	repeatStake = "User records of the aggregate that were done come again; none is lost."
 	insideStake = "A checkpoint inside an aggregate loses its rest, without an error."
 	exactStake  = "Nothing, with the user record's own sub-sequence number."
-	batchChange = "nothing; call checkpoint() behind the loop over the batch, never inside it"
-	kcl13Change = "KCL 1.14 or newer; or {disable}; or take aggregates apart in the processor and checkpoint only behind an aggregate's last user record"
+	batchChange = "nothing; call checkpoint() after the loop over the batch, never inside it"
+	kcl13Change = "KCL 1.14 or newer; or {disable}; or take aggregates apart in the processor and checkpoint only after an aggregate's last user record"
 )
 
 func reads(languages []string, via Via, checkpoints ...kclcompat.Style) who {
@@ -49,7 +49,7 @@ var rowsToday = []row{
 		says:     Deaggregate,
 		consumer: "Java, SDK",
 		stake:    rawStake,
-		change:   "after each GetRecords: records = new AggregatorUtil().deaggregate(records) (KCL 2 and 3), UserRecord.deaggregate(records) (KCL 1); store a sequence number only behind an aggregate's last user record",
+		change:   "after each GetRecords: records = new AggregatorUtil().deaggregate(records) (KCL 2 and 3), UserRecord.deaggregate(records) (KCL 1); store a sequence number only after an aggregate's last user record",
 		reason:   "The SDK does not know the KPL's format.",
 		ignored:  []string{"sdk-java/raw"}, followed: []string{"sdk-java/deaggregated", "sdk-java/sequence-number/last"},
 	},
@@ -59,7 +59,7 @@ var rowsToday = []row{
 		says:     Deaggregate,
 		consumer: "Python, SDK",
 		stake:    rawStake,
-		change:   "pip install aws_kinesis_agg; deaggregate_records(records); store a sequence number only behind an aggregate's last user record",
+		change:   "pip install aws_kinesis_agg; deaggregate_records(records); store a sequence number only after an aggregate's last user record",
 		reason:   "The SDK does not know the KPL's format.",
 		ignored:  []string{"sdk-python/raw"}, followed: []string{"sdk-python/deaggregated", "sdk-python/sequence-number/last"},
 	},
@@ -69,7 +69,7 @@ var rowsToday = []row{
 		says:     Deaggregate,
 		consumer: "Node, SDK",
 		stake:    rawStake,
-		change:   "npm install aws-kinesis-agg; deaggregateSync(record, true, callback); store a sequence number only behind an aggregate's last user record",
+		change:   "npm install aws-kinesis-agg; deaggregateSync(record, true, callback); store a sequence number only after an aggregate's last user record",
 		reason:   "The SDK does not know the KPL's format.",
 		ignored:  []string{"sdk-node/raw"}, followed: []string{"sdk-node/deaggregated", "sdk-node/sequence-number/last"},
 	},
@@ -88,7 +88,7 @@ var rowsToday = []row{
 		reader:   kclcompat.SDK(),
 		consumer: "Java, Python, Node, Go: SDK",
 		stake:    insideStake,
-		change:   "store a sequence number only behind an aggregate's last user record; from Go, deaggaws.WithDeaggregation() (via kplkit); or {disable}",
+		change:   "store a sequence number only after an aggregate's last user record; from Go, deaggaws.WithDeaggregation() (via kplkit); or {disable}",
 		variants: []string{"java", "python", "node", "go"},
 		ignored:  []string{"sdk-*/sequence-number/inside"}, followed: []string{"sdk-*/sequence-number/last", "sdk-*/unaggregated"},
 	},
@@ -109,7 +109,7 @@ var rowsToday = []row{
 		reader:   kclcompat.KCL(1, 3),
 		says:     Disable,
 		consumer: "Java, KCL 1.3",
-		stake:    rawStake + " A processor that takes them apart loses the rest of an aggregate behind a checkpoint inside it.",
+		stake:    rawStake + " A processor that takes them apart loses the rest of an aggregate after a checkpoint inside it.",
 		change:   kcl13Change,
 		reason:   "KCL 1.3 does not take aggregates apart.",
 		ignored:  []string{"kcl-1.3.0/raw", "kcl-1.3.0/sequence-number/inside"}, followed: []string{"kcl-1.3.0/sequence-number/last", "kcl-1.3.0/unaggregated/sequence-number"},
@@ -231,7 +231,7 @@ var rowsToday = []row{
 		reader:   kclcompat.MultiLang(1, 3),
 		consumer: "not Java, MultiLang 1.3",
 		stake:    "There is no such call.",
-		change:   "checkpoint without a number behind the batch",
+		change:   "checkpoint without a number after the batch",
 		read:     "the daemon's messages: a checkpoint has a sequence number, and no record",
 	},
 	{
@@ -239,7 +239,7 @@ var rowsToday = []row{
 		reader:   kclcompat.MultiLang(1, 3),
 		consumer: "not Java, MultiLang 1.3",
 		stake:    "The message is not understood, and never answered: the child hangs, and nothing is checkpointed.",
-		change:   "the MultiLangDaemon of KCL 1.14 or newer; or checkpoint without a number behind the batch",
+		change:   "the MultiLangDaemon of KCL 1.14 or newer; or checkpoint without a number after the batch",
 		ignored:  []string{"multilang-1.3.0/extended/inside"},
 	},
 	{
@@ -255,7 +255,7 @@ var rowsToday = []row{
 		reader:   kclcompat.MultiLang(1, 4),
 		consumer: "not Java, MultiLang 1.4",
 		stake:    repeatStake,
-		change:   "the MultiLangDaemon of KCL 1.14 or newer, whose messages have a sub-sequence number; or checkpoint without a number behind the batch; or {disable}",
+		change:   "the MultiLangDaemon of KCL 1.14 or newer, whose messages have a sub-sequence number; or checkpoint without a number after the batch; or {disable}",
 		ignored:  []string{"multilang-1.4.0/sequence-number/inside"}, followed: []string{"multilang-1.4.0/unaggregated/sequence-number"},
 	},
 	{
@@ -263,7 +263,7 @@ var rowsToday = []row{
 		reader:   kclcompat.MultiLang(1, 4),
 		consumer: "not Java, MultiLang 1.4",
 		stake:    "There is no such call.",
-		change:   "checkpoint without a number behind the batch",
+		change:   "checkpoint without a number after the batch",
 		read:     "the daemon's messages: a checkpoint has a sequence number, and no record",
 	},
 	{
@@ -271,7 +271,7 @@ var rowsToday = []row{
 		reader:   kclcompat.MultiLang(1, 4),
 		consumer: "not Java, MultiLang 1.4",
 		stake:    "The message is not understood, and never answered: the child hangs, and nothing is checkpointed.",
-		change:   "the MultiLangDaemon of KCL 1.14 or newer; or checkpoint without a number behind the batch",
+		change:   "the MultiLangDaemon of KCL 1.14 or newer; or checkpoint without a number after the batch",
 		ignored:  []string{"multilang-1.4.0/extended/inside"},
 	},
 	{
@@ -297,7 +297,7 @@ var rowsToday = []row{
 		reader:   kclcompat.MultiLang(1, 14),
 		consumer: "not Java, MultiLang 1.14 to 3",
 		stake:    "There is no such call.",
-		change:   "checkpoint without a number behind the batch; or with sequenceNumber and subSequenceNumber",
+		change:   "checkpoint without a number after the batch; or with sequenceNumber and subSequenceNumber",
 		read:     "the daemon's messages: a checkpoint has a sequence number and a sub-sequence number, and no record",
 	},
 	{
@@ -317,7 +317,7 @@ var rowsToday = []row{
 		reader:   kclcompat.SDK(),
 		consumer: "Go, vmware-go-kcl-v2 alone",
 		stake:    "Nothing, once the whole batch is processed: only what came since the last checkpoint comes again.",
-		change:   "nothing; checkpoint the last record of the batch behind the loop over it",
+		change:   "nothing; checkpoint the last record of the batch after the loop over it",
 		followed: []string{"vmware/deaggregated", "vmware/sequence-number/last"},
 	},
 	{
@@ -336,7 +336,7 @@ var rowsToday = []row{
 		says:     Deaggregate,
 		consumer: "Go, harlow/kinesis-consumer alone",
 		stake:    rawStake,
-		change:   "consumer.WithAggregation(true); set the checkpoint only behind an aggregate's last user record",
+		change:   "consumer.WithAggregation(true); set the checkpoint only after an aggregate's last user record",
 		reason:   "It takes aggregates apart if it is told to.",
 		ignored:  []string{"harlow/raw"}, followed: []string{"harlow/deaggregated", "harlow/sequence-number/last"},
 	},
