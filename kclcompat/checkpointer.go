@@ -15,7 +15,7 @@ import (
 
 // Errors that sinks return, for callers to tell with errors.Is.
 var (
-	// ErrLeaseLost says that another worker has the shard now: stop processing it.
+	// ErrLeaseLost says that the lease is over, and another worker may have the shard now: stop processing it.
 	ErrLeaseLost = errors.New("lease lost")
 	// ErrBackwards says that the lease holds a position that lies further on than the one to be written.
 	ErrBackwards = errors.New("checkpoint would go backwards")
@@ -168,13 +168,13 @@ func (r Result) Held() bool { return r.Effect != Exact }
 
 // Checkpoint writes the furthest safe position. With nothing new to write it succeeds and leaves the lease alone, and so
 // it does where another call has meanwhile written that far. Calls are carried out one after the other; ctx also ends
-// the wait for another call. WithCheckpointInterval puts writes off. Errors are ctx's, the sink's (ErrLeaseLost, ErrBackwards…), a
+// the wait for another call. WithCheckpointInterval puts writes off. Errors are ctx's with its cause, the sink's (ErrLeaseLost, ErrBackwards…), a
 // *HeldError under RefuseHeld, or that of a Done without a readable sequence number.
 func (c *Checkpointer) Checkpoint(ctx context.Context) (Result, error) {
 	if c.sink == nil {
 		return Result{}, errZero
 	}
-	if err := ctx.Err(); err != nil {
+	if err := ended(ctx); err != nil {
 		return Result{}, fmt.Errorf("kclcompat: %w", err)
 	}
 	mine, putOff := c.ask()
@@ -219,15 +219,24 @@ func (c *Checkpointer) begin(ctx context.Context) error {
 	if c.sink == nil {
 		return errZero
 	}
-	if err := ctx.Err(); err != nil {
+	if err := ended(ctx); err != nil {
 		return fmt.Errorf("kclcompat: %w", err)
 	}
 	select {
 	case <-c.writing:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("kclcompat: waiting for another checkpoint: %w", ctx.Err())
+		return fmt.Errorf("kclcompat: waiting for another checkpoint: %w", ended(ctx))
 	}
+}
+
+// ended returns nil as long as ctx has not, else its error and its cause: that of a Processor's ctx is often ErrLeaseLost.
+func ended(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if err == nil || err == cause {
+		return err
+	}
+	return fmt.Errorf("%w (%w)", cause, err)
 }
 
 func (c *Checkpointer) end() { c.writing <- struct{}{} }

@@ -366,7 +366,7 @@ func TestNewCheckpointerRefuses(t *testing.T) {
 	}
 }
 
-// TestContext: a call that waits for another one ends with its context, and nothing is written.
+// TestContext: a call that waits for another one ends with its context, says why that has ended, and nothing is written.
 func TestContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -376,21 +376,24 @@ func TestContext(t *testing.T) {
 		first := make(chan error)
 		go func() { _, err := c.Checkpoint(t.Context()); first <- err }()
 		synctest.Wait()
-		ctx, cancel := context.WithCancel(t.Context())
+		ctx, cancel := context.WithCancelCause(t.Context())
 		second := make(chan error)
 		go func() { _, err := c.Checkpoint(ctx); second <- err }()
 		synctest.Wait()
 		c.Done(plain(2)) // does not wait for the write
-		cancel()
-		if err := <-second; !errors.Is(err, context.Canceled) {
+		cancel(ErrLeaseLost)
+		if err := <-second; !errors.Is(err, context.Canceled) || !errors.Is(err, ErrLeaseLost) {
 			t.Errorf("the waiting call: %v", err)
 		}
 		close(release)
 		if err := <-first; err != nil {
 			t.Errorf("the writing call: %v", err)
 		}
-		if _, err := c.Checkpoint(ctx); !errors.Is(err, context.Canceled) {
+		if _, err := c.Checkpoint(ctx); !errors.Is(err, context.Canceled) || !errors.Is(err, ErrLeaseLost) {
 			t.Errorf("a call with an ended context: %v", err)
+		}
+		if err := c.ShardEnd(ctx); !errors.Is(err, context.Canceled) || !errors.Is(err, ErrLeaseLost) {
+			t.Errorf("the shard's end with an ended context: %v", err)
 		}
 		if diff := cmp.Diff([]string{"1:0 1"}, sink.writes); diff != "" {
 			t.Error(diff)
