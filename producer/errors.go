@@ -44,7 +44,7 @@ func (e *RefusedError) Unwrap() error { return e.Err }
 
 func newRefused(err error, permanent bool) *RefusedError {
 	e := &RefusedError{Permanent: permanent, Err: err}
-	if api := smithy.APIError(nil); errors.As(err, &api) {
+	if api := smithy.APIError(nil); errors.As(err, &api) && api.ErrorCode() != "UnknownError" { // the SDK's name for none
 		e.Code = api.ErrorCode()
 	}
 	return e

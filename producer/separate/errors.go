@@ -1,6 +1,7 @@
 package separate
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -35,6 +36,8 @@ func (e *ChildError) Unwrap() error { return e.Err }
 
 // What follows is only half an error, until a recordError wraps it.
 var (
+	errNoStream = errors.New("there can be no stream of this name: want 1 to 128 of a-z, A-Z, 0-9, _, . and -, or an ARN")
+
 	errClosed  = fmt.Errorf("%w, so start another Parent", producer.ErrClosed)
 	errGivenUp = fmt.Errorf("%w: no result when the context of Close was done, though it may be stored; give Close more time, or put it again", producer.ErrClosed)
 )
@@ -55,7 +58,7 @@ func (e *pending) errorOf(err error) error {
 }
 
 func (e *recordError) Error() string {
-	return fmt.Sprintf("separate: stream %q: record %.50q of %d bytes: %v", e.stream, e.key, e.bytes, e.err)
+	return fmt.Sprintf("separate: stream %.300q: record %.50q of %d bytes: %v", e.stream, e.key, e.bytes, e.err)
 }
 
 func (e *recordError) Unwrap() error { return e.err }

@@ -8,14 +8,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/kplkit/kplkit/internal/kplpipe"
 	"github.com/kplkit/kplkit/producer"
 )
 
 // largestRecord is the most that any stream takes: data and partition key.
 const largestRecord = 10 * mebibyte
-
-// longestName is what Kinesis takes, in bytes. With it the largest record fits into a frame.
-const longestName = 128
 
 // hurryInterval is how often the child is told to flush while somebody waits for it: a flush may overtake records.
 const hurryInterval = 500 * time.Millisecond
@@ -85,7 +83,8 @@ func start(ctx context.Context, cfg Config, launch launcher) (*Parent, error) {
 
 // Put hands over a record for a stream. It waits for room: while the bytes of all records without a result are
 // MaxBuffered, and while those of its stream are more than it stores in about half the time to live. Its error says that the
-// record is not taken: a bad record, producer.ErrClosed, a *ChildError, or that of ctx, and what it waited for.
+// record is not taken: a bad record, a name that no stream can have (a *producer.RefusedError), producer.ErrClosed, a *ChildError, or that of ctx, and
+// what it waited for.
 //
 // done, which may be nil, is called exactly once for a record that was taken, and never for another one; it may be called
 // before Put returns. All calls are made by one goroutine, one after the other, without a lock: it must not block, and
@@ -109,8 +108,8 @@ func (p *Parent) Put(ctx context.Context, stream string, r producer.Record, done
 
 // admissible finds out what a record counts, if some stream may take it.
 func (p *Parent) admissible(e *pending) error {
-	if n := len(e.stream); n < 1 || n > longestName {
-		return fmt.Errorf("the stream's name has %d bytes, want 1 to %d", n, longestName)
+	if !kplpipe.IsStream(e.stream) {
+		return &producer.RefusedError{Permanent: true, Err: errNoStream}
 	}
 	if _, err := e.record.HashKey(); err != nil {
 		return errors.Unwrap(err) // which record it is about is said here, too

@@ -352,7 +352,9 @@ func TestNeverExpire(t *testing.T) {
 func (s *scripted) failed(id uint64, codes ...string) {
 	r := &kplpb.PutRecordResult{Success: proto.Bool(false)}
 	for _, code := range codes {
-		code = strings.ReplaceAll(code, "&", " ")
+		if code = strings.ReplaceAll(code, "&", " "); code == " " {
+			code = ""
+		}
 		r.Attempts = append(r.Attempts, &kplpb.Attempt{
 			Delay: proto.Uint32(0), Duration: proto.Uint32(0), Success: proto.Bool(false), ErrorCode: proto.String(code), ErrorMessage: proto.String("of the test"),
 		})
@@ -377,7 +379,11 @@ func TestFailures(t *testing.T) {
 			"AccessDeniedException":                  {producer.ErrRefused, "refuses all records of the stream"},
 			"KMSDisabledException":                   {producer.ErrRefused, "refuses all records of the stream"},
 			"ValidationException":                    {producer.ErrRefused, "now and always so"},
-			"InvalidRecord":                          {producer.ErrRefused, "now and always so"},
+			"InvalidRecord":                          {producer.ErrRefused, "refuses all records of the stream"}, // its keys are good: Put has looked
+			"RequestTooLarge":                        {producer.ErrRefused, "now and always so"},
+			"InvalidSignatureException":              {nil, "not stored: api error"},
+			"RequestEntityTooLargeException":         {producer.ErrRefused, "now and always so"},
+			"&":                                      {nil, "not stored: of the test; put it again"},
 			"ProvisionedThroughputExceededException": {producer.ErrThrottled, "slow down"},
 			"InternalFailure":                        {nil, "not stored: api error"},
 		} {
@@ -388,9 +394,19 @@ func TestFailures(t *testing.T) {
 				b.Errorf("%q: %v", codes, r.Err)
 			}
 			code, _, _ := strings.Cut(strings.ReplaceAll(codes, "&", " "), " Expired")
+			if code = strings.TrimSpace(code); code == "RequestTooLarge" {
+				code = "" // the service has said nothing
+			}
 			var api smithy.APIError
-			if codes != "" && codes != "Expired" && (!errors.As(r.Err, &api) || api.ErrorCode() != code || r.Attempts != 1) {
+			if coded := code != "" && code != "Expired"; errors.As(r.Err, &api) != coded || coded && api.ErrorCode() != code {
 				b.Errorf("%q: %+v", codes, r)
+			}
+			requests := 1
+			if codes == "" || codes == "Expired" || codes == "InvalidRecord" {
+				requests = 0
+			}
+			if tries := slices.Collect(r.Tries()); r.Attempts != requests || len(tries) != requests || requests > 0 && tries[0].Err == nil {
+				b.Errorf("%q: %d attempts, %+v", codes, r.Attempts, tries)
 			}
 			var refused *producer.RefusedError
 			if errors.As(r.Err, &refused) != (want.kind == producer.ErrRefused) || refused != nil && (refused.Code != code || refused.Permanent != strings.Contains(want.text, "all records")) {
@@ -404,15 +420,58 @@ func TestFailures(t *testing.T) {
 	})
 }
 
-// TestDaemonsWords: of a text of package producer's the parent takes the kind, and leaves out what it says itself.
+// TestDaemonsWords: of a text of package producer's the parent takes the kind, and leaves out what it says itself, whatever
+// the names are.
 func TestDaemonsWords(t *testing.T) {
-	const daemon = `producer: stream "orders": record "k" of 4 bytes: `
-	for kind, code := range map[error]string{
-		producer.ErrTooLarge: "InvalidRecord", producer.ErrExpired: "Expired",
-	} {
-		a := &kplpb.Attempt{ErrorCode: &code, ErrorMessage: proto.String(daemon + kind.Error() + ": 5 of 4")}
-		if err := failure([]*kplpb.Attempt{a}); !errors.Is(err, kind) || errors.Is(err, producer.ErrRefused) || err.Error() != kind.Error()+": 5 of 4" {
-			t.Errorf("%s: %v", code, err)
+	for _, name := range []string{"k", producer.ErrTooLarge.Error(), producer.ErrExpired.Error(), `a" of 4 bytes: record is too large`, "é: \\"} {
+		for _, where := range []string{"", ", shardId-000000000000"} {
+			about := fmt.Sprintf("producer: stream %q%s: record %q of 4 bytes: ", name, where, name)
+			for _, c := range []struct {
+				code, message, want string
+				kind                error
+			}{
+				{"InvalidRecord", about + producer.ErrTooLarge.Error() + ": 5 of 4", "record is too large: 5 of 4", producer.ErrTooLarge},
+				{"InvalidRecord", about + "of the test", "the service refuses all records of the stream: api error InvalidRecord: ", producer.ErrRefused},
+				{"Expired", about + producer.ErrExpired.Error() + ": 5 of 4", "not stored within the time to live: 5 of 4", producer.ErrExpired},
+				{"Expired", producer.ErrExpired.Error() + ": " + about + "Put waited", "not stored within the time to live: Put waited", producer.ErrExpired},
+				{"Expired", producer.ErrExpired.Error(), "not stored within the time to live", producer.ErrExpired},
+			} {
+				err := failure([]*kplpb.Attempt{{ErrorCode: &c.code, ErrorMessage: &c.message}})
+				if !errors.Is(err, c.kind) || c.kind != producer.ErrRefused && err.Error() != c.want || !strings.HasPrefix(err.Error(), c.want) {
+					t.Errorf("%s: %v\nwant %s", c.message, err, c.want)
+				}
+			}
+		}
+	}
+}
+
+// TestTries: a result has the child's attempts, with their times; the last one that was none is left out.
+func TestTries(t *testing.T) {
+	attempt := func(delay, took uint32, code string) *kplpb.Attempt {
+		a := &kplpb.Attempt{Delay: &delay, Duration: &took, Success: proto.Bool(code == "")}
+		if code != "" {
+			a.ErrorCode, a.ErrorMessage = &code, proto.String("of the test")
+		}
+		return a
+	}
+	for last, success := range map[string]bool{"": true, "Expired": false} {
+		r := resultOf(&kplpb.PutRecordResult{Success: &success, SequenceNumber: proto.String("1"), Attempts: []*kplpb.Attempt{
+			attempt(5, 30, "Throttling"), attempt(7, 20, "Wrong Shard"), attempt(0, 1, last),
+		}})
+		tries := slices.Collect(r.Tries())
+		if !success {
+			tries = append(tries, producer.Try{Took: time.Millisecond})
+		}
+		if len(tries) != 3 || r.Attempts != 3 && success || r.Attempts != 2 && !success || (r.Err == nil) != success {
+			t.Fatalf("%q: %+v of %+v", last, tries, r)
+		}
+		var api smithy.APIError
+		if !errors.As(tries[0].Err, &api) || api.ErrorCode() != "Throttling" || !errors.Is(tries[1].Err, producer.ErrWrongShard) {
+			t.Errorf("%+v", tries)
+		}
+		tries[0].Err, tries[1].Err = nil, nil
+		if want := []producer.Try{{Delay: 5 * time.Millisecond, Took: 30 * time.Millisecond}, {Delay: 7 * time.Millisecond, Took: 20 * time.Millisecond}, {Took: time.Millisecond}}; !slices.Equal(tries, want) {
+			t.Errorf("%+v, want %+v", tries, want)
 		}
 	}
 }
@@ -446,14 +505,19 @@ func TestBadRecords(t *testing.T) {
 			record producer.Record
 			want   error
 		}{
-			"no stream":    {"", producer.Record{PartitionKey: "k"}, nil},
-			"long stream":  {strings.Repeat("s", 129), producer.Record{PartitionKey: "k"}, nil},
+			"no stream":    {"", producer.Record{PartitionKey: "k"}, producer.ErrRefused},
+			"long stream":  {strings.Repeat("s", 129), producer.Record{PartitionKey: "k"}, producer.ErrRefused},
+			"odd stream":   {"a/b", producer.Record{PartitionKey: "k"}, producer.ErrRefused},
 			"no key":       {"orders", producer.Record{}, aggregator.ErrPartitionKey},
 			"hash key":     {"orders", producer.Record{PartitionKey: "k", ExplicitHashKey: "-1"}, aggregator.ErrExplicitHashKey},
 			"more than 10": {"orders", producer.Record{PartitionKey: "k", Data: make([]byte, 10*mebibyte)}, producer.ErrTooLarge},
 		} {
 			err := p.Put(b.ctx, c.stream, c.record, b.done)
 			if err == nil || c.want != nil && !errors.Is(err, c.want) {
+				b.Errorf("%s: %v", name, err)
+			}
+			var refused *producer.RefusedError
+			if errors.As(err, &refused) && (!refused.Permanent || strings.Contains(err.Error(), "mend the record")) {
 				b.Errorf("%s: %v", name, err)
 			}
 			if !strings.HasPrefix(err.Error(), fmt.Sprintf("separate: stream %q: record %q of %d bytes: ", c.stream, c.record.PartitionKey, len(c.record.Data))) || strings.Contains(err.Error(), "aggregator") {
