@@ -101,7 +101,7 @@ func (p *Parent) Put(ctx context.Context, stream string, r producer.Record, done
 		err = p.book.add(e, p.cfg.patience())
 	}
 	if err != nil {
-		return e.errorOf(err)
+		return e.notTaken(err)
 	}
 	return nil
 }

@@ -232,10 +232,16 @@ func TestCrashLoop(t *testing.T) {
 		if b.count() != 10 || b.born[9].Sub(b.born[0]) < 10*time.Second || b.born[1] != b.born[0] {
 			b.Errorf("children: %v", b.born)
 		}
-		if again := p.Put(b.ctx, "orders", producer.Record{PartitionKey: "k"}, b.done); again != err {
+		if text := err.Error(); !strings.HasPrefix(text, `separate: stream "orders": record "k" of 1 bytes: no result, so it may be stored all the same`) ||
+			!strings.Contains(text, "start another Parent, and put it again if twice") || strings.Count(text, "separate:") != 1 {
+			b.Errorf("the result: %v", err)
+		}
+		var other *ChildError
+		again := p.Put(b.ctx, "orders", producer.Record{PartitionKey: "k"}, b.done)
+		if !errors.As(again, &other) || other != child || !strings.Contains(again.Error(), `record "k" of 0 bytes: not taken`) || strings.Contains(again.Error(), "may be stored") {
 			b.Errorf("Put: %v", again)
 		}
-		if flush := p.Flush(b.ctx); flush != err {
+		if flush := p.Flush(b.ctx); flush != child {
 			b.Errorf("Flush: %v", flush)
 		}
 		b.must(p.Close(b.ctx))

@@ -40,7 +40,7 @@ func (b *book) remove(e *pending, r producer.Result) {
 	if r.Err == nil {
 		b.grow(e.flow, e.cost)
 	} else {
-		r.Err = e.errorOf(r.Err)
+		r.Err = e.resulted(r.Err)
 	}
 	b.settled = append(b.settled, settlement{pending: e, result: r})
 	b.passFlushes()
