@@ -229,12 +229,13 @@ func TestMaxBuffered(t *testing.T) {
 // TestWords: the KPL's records become the logger's, with their level; other lines are warnings; a crash is remembered.
 func TestWords(t *testing.T) {
 	var log strings.Builder
+	var heard []string
 	w := words{log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
 			return slog.Attr{}
 		}
 		return a
-	}}))}
+	}})), hear: func(text string) { heard = append(heard, text) }}
 	w.read(strings.NewReader("++++\n[now] [x] [INFO] [a.cc] [AWS Log: WARN] one\ntwo\n----\n++++\n[debug] three\n----\r\nfour\n" +
 		strings.Repeat("x", 3*longestLog) + "\nfatal error: five\n" + strings.Repeat("six\n", 100) + "++++\n[error] the end"))
 	lines := strings.Split(log.String(), "\n")
@@ -244,6 +245,9 @@ func TestWords(t *testing.T) {
 		if lines[i] != want {
 			t.Errorf("%s, want %s", lines[i], want)
 		}
+	}
+	if heard[0] != "four" || heard[len(heard)-1] != "[error] the end" {
+		t.Errorf("%q", heard)
 	}
 	if n := len(lines[3]); n < longestLog || n > longestLog+100 || !strings.Contains(log.String(), `level=ERROR msg="[error] the end"`) {
 		t.Errorf("%d bytes; %s", n, lines[len(lines)-1])

@@ -282,6 +282,17 @@ func TestProxy413(t *testing.T) {
 	}
 }
 
+// TestWithoutDaemon: kplkit without its command daemon is taken for the native binary; the error says so.
+func TestWithoutDaemon(t *testing.T) {
+	s := newService(t)
+	cfg := s.config(io.Discard)
+	cfg.Command, cfg.Endpoint = s.command[:1], ""
+	_, err := Start(t.Context(), cfg)
+	if child := new(ChildError); !errors.As(err, &child) || !strings.Contains(err.Error(), fmt.Sprintf(`it is kplkit, so set Config.Command to {%q, "daemon"}`, s.command[0])) {
+		t.Error(err)
+	}
+}
+
 // TestTerminated: somebody else ends the daemon, which sends what it holds. No record fails.
 func TestTerminated(t *testing.T) {
 	s := newService(t)

@@ -31,6 +31,22 @@ func (e *ChildError) Error() string {
 	return b.String()
 }
 
+// brief is all of it in a line: of the words that of a crash, or the last.
+func (e *ChildError) brief() string {
+	text := e.Err.Error()
+	if e.Status != "" {
+		text += " (" + e.Status + ")"
+	}
+	if len(e.Words) == 0 {
+		return text
+	}
+	words := e.Words[len(e.Words)-1]
+	if isCrash(e.Words[0]) {
+		words = e.Words[0]
+	}
+	return text + ": " + words
+}
+
 // Unwrap returns Err.
 func (e *ChildError) Unwrap() error { return e.Err }
 

@@ -338,6 +338,34 @@ func TestExpired(t *testing.T) {
 	})
 }
 
+// TestExpiredWords: a record that expires before the crash loop has an end says what the child said, if that came after its Put.
+func TestExpiredWords(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.cfg.RecordTTL = 500 * time.Millisecond
+		p := b.started()
+		b.answer(func(s *scripted, p kplpipe.Put) {
+			if string(p.Data) == "crash" {
+				s.says("panic: out of luck\n\ngoroutine 1 [running]:\nmain.main()\n")
+				s.die("exit status 2")
+			} else if string(p.Data) == "warn" {
+				s.says("++++\n[time] [warning] no way to Kinesis\n----\n")
+			}
+		})
+		for data, want := range map[string]string{"crash": "the last thing that was heard of the child: it has ", "warn": "child: [time] [warning] no way to Kinesis; put it again", "quiet": ""} {
+			b.put(p, data)
+			time.Sleep(6 * time.Second)
+			err := b.result(data).Err
+			if !errors.Is(err, producer.ErrExpired) || !strings.Contains(err.Error(), want) || want == "" && strings.Contains(err.Error(), "heard") {
+				b.Errorf("%s: %v", data, err)
+			}
+			if data == "crash" && !strings.Contains(err.Error(), "(exit status 2): panic: out of luck; put it again") {
+				b.Errorf("%s: %v", data, err)
+			}
+		}
+		b.must(p.Close(b.ctx))
+	})
+}
+
 // TestNeverExpire: the longest time to live is long.
 func TestNeverExpire(t *testing.T) {
 	inBubble(t, func(b *bench) {

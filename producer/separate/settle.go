@@ -87,6 +87,9 @@ func (b *book) expire(ttl time.Duration) (next time.Time) {
 		if !b.first.sent {
 			why = errors.New("no child took it in this time")
 		}
+		if put := b.first.deadline.Add(-ttl); !b.heard.at.Before(put) {
+			why = fmt.Errorf("%w; the last thing that was heard of the child: %s", why, b.heard.text)
+		}
 		b.remove(b.first, producer.Result{Err: fmt.Errorf("%w, %v: %w; put it again if twice is better than never", producer.ErrExpired, ttl, why)})
 	}
 	if b.first != nil {
