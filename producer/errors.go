@@ -57,6 +57,9 @@ var (
 	errGivenUp = fmt.Errorf("%w: not stored when the context of Close was done; give Close more time, or put it again", ErrClosed)
 )
 
+// errZero is that of a Producer that New has not made.
+var errZero = errors.New("producer: this Producer is the zero value, which puts nothing: New makes one")
+
 // waited is the error of a call whose context is done.
 func waited(doing string, done error) error { return fmt.Errorf("%s: %w", doing, done) }
 

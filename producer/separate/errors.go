@@ -50,6 +50,9 @@ func (e *ChildError) brief() string {
 // Unwrap returns Err.
 func (e *ChildError) Unwrap() error { return e.Err }
 
+// errZero is that of a Parent that Start has not made.
+var errZero = errors.New(prefix + "this Parent is the zero value, which has no child: Start makes one")
+
 // What follows is only half an error, until a recordError wraps it.
 var (
 	errNoStream = errors.New("there can be no stream of this name: want 1 to 128 of a-z, A-Z, 0-9, _, . and -, or an ARN")

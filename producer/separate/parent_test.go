@@ -530,6 +530,38 @@ func TestGivenBack(t *testing.T) {
 	})
 }
 
+// TestZeroParent: each method of the zero value says what to do, at once.
+func TestZeroParent(t *testing.T) {
+	var p Parent
+	for method, err := range map[string]error{
+		"Put": p.Put(t.Context(), "orders", producer.Record{PartitionKey: "k"}, nil), "Flush": p.Flush(t.Context()), "Close": p.Close(t.Context()),
+	} {
+		if err == nil || !strings.Contains(err.Error(), "Start makes one") || errors.Is(err, producer.ErrClosed) {
+			t.Errorf("%s: %v", method, err)
+		}
+	}
+	if p.PID() != 0 || p.Stats() != (Stats{}) {
+		t.Errorf("PID %d, %+v", p.PID(), p.Stats())
+	}
+}
+
+// TestPutDone: with a context that is done Put takes nothing, though there is room.
+func TestPutDone(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		p := b.started()
+		ctx, cancel := context.WithCancelCause(b.ctx)
+		cancel(errors.New("the cause"))
+		err := p.Put(ctx, "orders", producer.Record{PartitionKey: "k"}, b.done)
+		if !errors.Is(err, context.Canceled) || !strings.HasPrefix(err.Error(), `separate: stream "orders": record "k" of 0 bytes: not put, since`) {
+			b.Error(err)
+		}
+		b.must(p.Close(b.ctx))
+		if s := p.Stats(); s.Puts != 0 {
+			b.Errorf("%+v", s)
+		}
+	})
+}
+
 // TestBadRecords: they are refused at once.
 func TestBadRecords(t *testing.T) {
 	inBubble(t, func(b *bench) {
