@@ -54,6 +54,8 @@ type Consumer struct {
 	Via        Via             // the library that it reads by
 	KCL        Version         // of KCL and MultiLang
 	Checkpoint kclcompat.Style // the call that is used; zero is not said: the worst of them counts
+
+	NeverResharded bool // the shards of its stream are never split, merged or scaled
 }
 
 // Via is the library through which a consumer reads.

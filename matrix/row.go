@@ -163,10 +163,14 @@ func versionOf(release string) (Version, bool) {
 type condition struct {
 	id       string
 	who      who
-	short    string // a few words for the verdicts; empty where it stands in the table alone
+	lost     string // what is lost, where that heads the verdicts: acknowledged records, in ordinary operation
+	short    string // a few words for what a verdict has besides; without both it stands in the table alone
 	what     string // what happens
 	change   string
 	variants []string
 	runs     []string
 	read     string
 }
+
+// ofReshard reports whether it needs one to happen.
+func (k condition) ofReshard() bool { return strings.HasPrefix(k.id, "reshard/") }

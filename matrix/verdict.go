@@ -14,6 +14,7 @@ type Verdict struct {
 	KPLUsable      bool        `json:"kpl_usable"`
 	Aggregation    Aggregation `json:"aggregation"`
 	AtStake        string      `json:"at_stake"`
+	LostAtReshard  string      `json:"lost_at_reshard,omitempty"` // the first sentence of AtStake, where acknowledged records are lost
 	Change         string      `json:"change"`
 	Reason         string      `json:"reason"`
 	Rule           string      `json:"rule"`                      // the row
@@ -21,9 +22,10 @@ type Verdict struct {
 	Evidence       []Evidence  `json:"evidence"`
 }
 
-// Fine reports whether nothing has to change but that the consumer de-aggregates with what is named.
+// Fine reports whether nothing has to change but that the consumer de-aggregates with what is named. It is not where a
+// reshard loses acknowledged records.
 func (v Verdict) Fine() bool {
-	return v.KPLUsable && (v.Aggregation == OK || v.Aggregation == Deaggregate)
+	return v.KPLUsable && (v.Aggregation == OK || v.Aggregation == Deaggregate) && v.LostAtReshard == ""
 }
 
 func (s RuleSet) verdict(r row, p Producer, c Consumer) Verdict {
@@ -33,32 +35,43 @@ func (s RuleSet) verdict(r row, p Producer, c Consumer) Verdict {
 		AtStake: r.stake + measured(" Measured where the advice was ignored: %s.", ignored) + measured(" Measured where it was followed: %s.", followed),
 		Change:  changeFor(r.change, p), Reason: r.reasonFor(p, c),
 	}
-	besides, runs, read := s.besides(p, c)
-	if besides != "" {
-		v.AtStake += " Besides: " + besides + "."
-	}
-	if r.read != "" {
-		read = append(read, Evidence{Kind: "read", ID: r.name(), Source: r.read})
-	}
-	v.Evidence = append(evidenceOf(slices.Concat(ignored, followed, runs)), read...)
-	return v
-}
-
-// besides tells what comes on top, and its evidence. Where no consumer was named nothing does.
-func (s RuleSet) besides(p Producer, c Consumer) (text string, runs []string, read []Evidence) {
-	var parts []string
-	for _, k := range s.conditions() {
-		if c.Via == 0 || k.short == "" || !k.who.covers(p, c) {
-			continue
-		}
+	var read []Evidence
+	runs := slices.Concat(ignored, followed)
+	var besides []string
+	for _, k := range s.onTop(p, c) {
 		its := runsOf(k.runs, k.variants, c)
-		parts = append(parts, k.short+measured(" (%s)", its))
-		runs = append(runs, its...)
+		if k.lost != "" {
+			v.LostAtReshard = strings.ToUpper(k.lost[:1]) + k.lost[1:] + measured(" (%s)", its) + "."
+			v.AtStake = v.LostAtReshard + " Without a reshard: " + v.AtStake
+			v.Change = "against the loss at a reshard: " + k.change + ". Without reshards: " + v.Change
+			runs = slices.Concat(its, runs) // in the order of what they show
+		} else {
+			besides = append(besides, k.short+measured(" (%s)", its))
+			runs = append(runs, its...)
+		}
 		if k.read != "" {
 			read = append(read, Evidence{Kind: "read", ID: k.id, Source: k.read})
 		}
 	}
-	return strings.Join(parts, "; "), runs, read
+	if len(besides) > 0 {
+		v.AtStake += " Besides: " + strings.Join(besides, "; ") + "."
+	}
+	if r.read != "" {
+		read = append(read, Evidence{Kind: "read", ID: r.name(), Source: r.read})
+	}
+	v.Evidence = append(evidenceOf(runs), read...)
+	return v
+}
+
+// onTop are the conditions that verdicts tell of. Where no consumer was named there are none.
+func (s RuleSet) onTop(p Producer, c Consumer) (found []condition) {
+	for _, k := range s.conditions() {
+		told := k.lost != "" || k.short != ""
+		if c.Via != 0 && told && k.who.covers(p, c) && !(k.ofReshard() && c.NeverResharded) {
+			found = append(found, k)
+		}
+	}
+	return found
 }
 
 // usable reports whether the row's producers can use the KPL, or write its format.

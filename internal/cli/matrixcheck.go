@@ -15,6 +15,7 @@ import (
 type checkOptions struct {
 	ruleSet, producer                  string
 	consumer, via, version, checkpoint string
+	neverResharded                     bool
 }
 
 func newMatrixCheck(s Streams) *cobra.Command {
@@ -42,8 +43,11 @@ the SDK, and on kplkit, it is the one for the checkpoint that is named.
                 record           checkpoint(record)
                 extended         checkpoint(sequence number, sub-sequence number)
 
+With the KPL as producer, the KCL and its MultiLangDaemon lose acknowledged records after a split of shards, however they
+checkpoint: the answer says so first. If the shards are never split, merged or scaled say --never-resharded.
+
 The exit code is 0 if there is nothing to do, or aggregates have to be taken apart with what is named; 3 if something
-has to change, can't be used, or is unknown; 2 for a value that does not exist.`,
+has to change, can't be used, is unknown, or is lost at a reshard; 2 for a value that does not exist.`,
 		Example: `  kplkit matrix check --consumer java --via kcl --kcl 1.14 --checkpoint sequence-number
   kplkit matrix check --consumer go --via kplkit
   kplkit matrix check --producer python --consumer java --via kcl --kcl 2.7 --json`,
@@ -77,6 +81,7 @@ has to change, can't be used, or is unknown; 2 for a value that does not exist.`
 	f.StringVar(&o.via, "via", "", "`LIBRARY` that it reads by: sdk, kcl, multilang, vmware, harlow, kplkit")
 	f.StringVar(&o.version, "kcl", "", "`VERSION` of the KCL, for kcl and multilang")
 	f.StringVar(&o.checkpoint, "checkpoint", "", "`CALL` that it checkpoints with: none, sequence-number, record, extended")
+	f.BoolVar(&o.neverResharded, "never-resharded", false, "the stream's shards are never split, merged or scaled")
 	completeValues(cmd, "producer", "java", "kplkit", "go", "python", "node")
 	completeValues(cmd, "consumer", "java", "go", "python", "node")
 	completeValues(cmd, "via", "sdk", "kcl", "multilang", "vmware", "harlow", "kplkit")
@@ -104,6 +109,7 @@ func (o checkOptions) check() (matrix.Verdict, error) {
 	if err != nil {
 		return matrix.Verdict{}, err
 	}
+	c.NeverResharded = o.neverResharded
 	return matrix.Check(set, p, c), nil
 }
 
@@ -118,7 +124,11 @@ var aggregationMeanings = map[matrix.Aggregation]string{
 
 func writeVerdict(out *bytes.Buffer, v matrix.Verdict) {
 	usable := map[bool]string{true: "", false: "; the KPL is not usable"}[v.KPLUsable]
-	fmt.Fprintf(out, "%s: %s%s (row %s)\n", v.Aggregation, aggregationMeanings[v.Aggregation], usable, v.Rule)
+	but := map[bool]string{true: "", false: ", but not through a reshard"}[v.LostAtReshard == "" || v.Aggregation != matrix.OK]
+	fmt.Fprintf(out, "%s: %s%s%s (row %s)\n", v.Aggregation, aggregationMeanings[v.Aggregation], but, usable, v.Rule)
+	if v.LostAtReshard != "" {
+		wrap(out, v.LostAtReshard, "")
+	}
 	for _, part := range [][2]string{{"At stake", v.AtStake}, {"Change", v.Change}, {"Reason", v.Reason}} {
 		fmt.Fprintf(out, "\n%s\n", part[0])
 		wrap(out, part[1], "  ")
