@@ -35,43 +35,48 @@ func (s RuleSet) verdict(r row, p Producer, c Consumer) Verdict {
 		AtStake: r.stake + measured(" Measured where the advice was ignored: %s.", ignored) + measured(" Measured where it was followed: %s.", followed),
 		Change:  changeFor(r.change, p), Reason: r.reasonFor(p, c),
 	}
-	var read []Evidence
-	runs := slices.Concat(ignored, followed)
-	var besides []string
-	for _, k := range s.onTop(p, c) {
-		its := runsOf(k.runs, k.variants, c)
-		if k.lost != "" {
-			v.LostAtReshard = strings.ToUpper(k.lost[:1]) + k.lost[1:] + measured(" (%s)", its) + "."
-			v.AtStake = v.LostAtReshard + " Without a reshard: " + v.AtStake
-			v.Change = "against the loss at a reshard: " + k.change + ". Without reshards: " + v.Change
-			runs = slices.Concat(its, runs) // in the order of what they show
-		} else {
-			besides = append(besides, k.short+measured(" (%s)", its))
-			runs = append(runs, its...)
-		}
-		if k.read != "" {
-			read = append(read, Evidence{Kind: "read", ID: k.id, Source: k.read})
-		}
-	}
-	if len(besides) > 0 {
-		v.AtStake += " Besides: " + strings.Join(besides, "; ") + "."
+	lost := s.putLossFirst(&v, p, c)
+	besides, runs, read := s.besides(p, c)
+	if besides != "" {
+		v.AtStake += " Besides: " + besides + "."
 	}
 	if r.read != "" {
 		read = append(read, Evidence{Kind: "read", ID: r.name(), Source: r.read})
 	}
-	v.Evidence = append(evidenceOf(runs), read...)
+	v.Evidence = append(evidenceOf(slices.Concat(lost, ignored, followed, runs)), read...)
 	return v
 }
 
-// onTop are the conditions that verdicts tell of. Where no consumer was named there are none.
-func (s RuleSet) onTop(p Producer, c Consumer) (found []condition) {
+// putLossFirst lets a verdict begin with what a reshard loses, and returns the runs that show it.
+func (s RuleSet) putLossFirst(v *Verdict, p Producer, c Consumer) (runs []string) {
 	for _, k := range s.conditions() {
-		told := k.lost != "" || k.short != ""
-		if c.Via != 0 && told && k.who.covers(p, c) && !(k.ofReshard() && c.NeverResharded) {
-			found = append(found, k)
+		if c.Via == 0 || c.NeverResharded || k.lost == "" || !k.who.covers(p, c) {
+			continue
+		}
+		runs = runsOf(k.runs, k.variants, c)
+		v.LostAtReshard = strings.ToUpper(k.lost[:1]) + k.lost[1:] + measured(" (%s)", runs) + "."
+		v.AtStake = v.LostAtReshard + " Without a reshard: " + v.AtStake
+		v.Change = "against the loss at a reshard: " + k.change + ". Without reshards: " + v.Change
+		break // of one version there is one
+	}
+	return runs
+}
+
+// besides tells what comes on top, and its evidence. Where no consumer was named nothing does.
+func (s RuleSet) besides(p Producer, c Consumer) (text string, runs []string, read []Evidence) {
+	var parts []string
+	for _, k := range s.conditions() {
+		if c.Via == 0 || k.short == "" || !k.who.covers(p, c) || k.ofReshard() && c.NeverResharded {
+			continue
+		}
+		its := runsOf(k.runs, k.variants, c)
+		parts = append(parts, k.short+measured(" (%s)", its))
+		runs = append(runs, its...)
+		if k.read != "" {
+			read = append(read, Evidence{Kind: "read", ID: k.id, Source: k.read})
 		}
 	}
-	return found
+	return strings.Join(parts, "; "), runs, read
 }
 
 // usable reports whether the row's producers can use the KPL, or write its format.
