@@ -16,7 +16,7 @@ var update = flag.Bool("update", false, "write the rows and the runs into docs/m
 func TestDocument(t *testing.T) {
 	for file, blocks := range map[string]map[string]string{
 		"../docs/matrix.md": {
-			"2015": table2015(), "page": tablePage(), "today": tableToday(), "besides": tableConditions(),
+			"2015": table2015(), "page": tablePage(), "today": tableToday(), "read": tableRead(), "besides": tableConditions(),
 			"ages":    tableAges(),
 			"reshard": tableEvidence("reshard"), "runs": tableEvidence(""),
 		},

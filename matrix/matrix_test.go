@@ -37,7 +37,7 @@ func TestCheck(t *testing.T) {
 		{"2015", "java", "python", "multilang", "1.4", "", true, Unknown, "unknown"},
 
 		{"today", "python", "java", "kcl", "3.5", "none", false, NotApplicable, "not-java"},
-		{"today", "go", "go", "kplkit", "", "", false, NotApplicable, "not-java"},
+		{"today", "go", "go", "kplkit", "", "", false, NotApplicable, "not-java/plain"},
 		{"today", "java", "java", "sdk", "", "", true, Deaggregate, "sdk/java"},
 		{"today", "java", "python", "sdk", "", "", true, Deaggregate, "sdk/python"},
 		{"today", "java", "nodejs", "sdk", "", "none", true, Deaggregate, "sdk/node"},
@@ -65,11 +65,29 @@ func TestCheck(t *testing.T) {
 		{"today", "java", "go", "vmware", "", "", true, Disable, "vmware/sequence-number"},
 		{"today", "java", "go", "vmware", "", "none", true, OK, "vmware/no-arguments"},
 		{"today", "java", "go", "harlow", "", "record", true, Disable, "harlow/sequence-number"},
-		{"today", "java", "go", "harlow", "", "none", true, Deaggregate, "harlow/no-arguments"},
+		{"today", "java", "go", "harlow", "", "none", true, Disable, "harlow/no-arguments"},
 		{"today", "java", "go", "kplkit", "", "", true, OK, "kplkit/record"},
 		{"today", "kplkit", "go", "kplkit", "", "", true, OK, "kplkit/record"},
 		{"today", "java", "go", "kplkit", "", "sequence-number", true, DisableOrExtended, "kplkit/sequence-number"},
 		{"today", "java", "java", "kplkit", "", "", true, Unknown, "unknown"},
+		{"today", "java", "java", "kcl", "2.99", "none", true, Unknown, "unknown"},
+		{"today", "java", "java", "kcl", "1.16", "none", true, Unknown, "unknown"},
+		{"today", "scala", "scala", "kcl", "2.7", "none", true, OK, "kcl-2/no-arguments"},
+		{"today", "kpl 0.14", "java", "kcl", "2.7", "none", true, OK, "kcl-2/no-arguments"},
+		{"today", "python", "python", "sdk", "", "", false, NotApplicable, "not-java/plain"},
+		{"today", "python-aggregator", "java", "kcl", "2.7", "none", false, Disable, "aggregator/kcl"},
+		{"today", "node-aggregator", "python", "multilang", "3.1", "none", false, Disable, "aggregator/kcl"},
+		{"today", "python-aggregator", "java", "kcl", "1.3", "none", true, Disable, "kcl-1.3/no-arguments"},
+		{"today", "python-aggregator", "python", "sdk", "", "", true, Deaggregate, "sdk/python"},
+		{"today", "fluent-bit", "", "firehose", "", "", true, OK, "firehose"},
+		{"today", "a8m", "java", "kcl", "2.7", "none", true, OK, "kcl-2/no-arguments"},
+		{"today", "zio", "java", "kcl", "2.7", "none", false, Unknown, "unknown"},
+		{"today", "java", "node", "multilang", "3.1", "extended", true, NotApplicable, "multilang-node/sub-sequence-number"},
+		{"today", "java", "node", "multilang", "3.1", "", true, Disable, "multilang-node/sequence-number"},
+		{"today", "java", "python", "multilang", "3.1", "extended", true, OK, "multilang-1.14/sub-sequence-number"},
+		{"today", "java", "", "harlow", "", "batch", true, Disable, "harlow/no-arguments"},
+		{"today", "java", "", "nifi", "", "", true, Unknown, "unknown"},
+		{"2015", "python-aggregator", "java", "kcl", "1.4", "none", false, NotApplicable, "row-1"},
 		{"today", "kplkit", "java", "kcl", "1.14", "sequence-number", true, DisableOrExtended, "kcl-1.4/sequence-number"},
 	} {
 		t.Run(strings.Join([]string{tt.set, tt.producer, tt.language, tt.via, tt.version, tt.checkpoint}, " "), func(t *testing.T) {
@@ -140,6 +158,10 @@ func TestKilled(t *testing.T) {
 // TestLostAtReshard: the verdict on a KCL that reads what the KPL puts says first what a reshard loses, by runs of the nearest
 // release, and is not fine, whatever the checkpoint; it is as before for a stream that is never resharded.
 func TestLostAtReshard(t *testing.T) {
+	olderKPL, err := ParseProducer("kpl-0.14")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		p    Producer
 		c    Consumer
@@ -155,6 +177,7 @@ func TestLostAtReshard(t *testing.T) {
 		{Java(), Consumer{Language: "java", Via: SDK}, ""},
 		{Java(), Consumer{Language: "go", Via: OnKplkit}, ""},
 		{Language("python"), Consumer{Language: "java", Via: KCL, KCL: Version{2, 7}}, ""},
+		{olderKPL, Consumer{Language: "java", Via: KCL, KCL: Version{2, 7}}, ""},
 	} {
 		for _, tt.c.Checkpoint = range append(styles, 0) {
 			never := tt.c
@@ -226,5 +249,37 @@ func TestSaysNoBetter(t *testing.T) {
 		if slices.Index(severity, said) < slices.Index(severity, r.advice()) {
 			t.Errorf("%s says %s, the rule %s", r.name(), said, r.advice())
 		}
+	}
+}
+
+// TestSays: words without which an answer would mislead.
+func TestSays(t *testing.T) {
+	for _, tt := range []struct{ producer, language, via, version, checkpoint, says string }{
+		{"java", "", "harlow", "", "batch", "ScanBatch"},
+		{"fluent-bit", "", "kcl", "2.7", "none", "Whole aggregates are lost"},
+		{"fluent-bit", "", "kcl", "2.7", "none", "aggregation false"},
+		{"a8m", "", "kcl", "2.7", "none", "one partition key"},
+		{"logstash", "", "telegraf", "", "", "aggregation_enabled => false"},
+		{"kpl 0.14", "", "kcl", "2.7", "none", "up to 0.15.10 stores all of such an aggregate again"},
+		{"kpl 1.0.7", "", "kcl", "2.7", "none", "newer than 0.15.10 has acknowledged"},
+		{"java", "", "kcl", "2.99", "none", "the newest 2.x that is, is 2.7"},
+		{"java", "", "kcl", "2.99", "none", "kcl-2/no-arguments"},
+		{"java", "", "nifi", "", "", "--via kcl --kcl VERSION"},
+		{"java", "", "nifi", "", "", "What would settle it"},
+		{"java", "node", "multilang", "3.1", "extended", "Python's does"},
+	} {
+		p, errProducer := ParseProducer(tt.producer)
+		c, errConsumer := ParseConsumer(tt.language, tt.via, tt.version, tt.checkpoint)
+		if errProducer != nil || errConsumer != nil {
+			t.Fatal(errProducer, errConsumer)
+		}
+		if v := Check(Today, p, c); !strings.Contains(v.AtStake+v.Change+v.Reason, tt.says) {
+			t.Errorf("%s to %s lacks %q:\n%s\n%s\n%s", p, c, tt.says, v.AtStake, v.Change, v.Reason)
+		}
+	}
+	old, _ := ParseProducer("kpl 0.14.13")
+	c := Consumer{Language: "java", Via: KCL, KCL: Version{2, 7}}
+	if v := Check(Today, old, c); strings.Contains(v.AtStake, "newer than 0.15.10 still") {
+		t.Errorf("KPL 0.14.13: %s", v.AtStake)
 	}
 }
