@@ -70,6 +70,15 @@ var conditionsToday = []condition{
 		runs:   []string{"reshard/kpl-1.0.7/kcl-1.4.0"},
 	},
 	{
+		id:     "reshard/kpl-in-programs",
+		who:    who{producers: inJava, vias: []Via{viaSpark, viaLogstash}},
+		lost:   reshardLost,
+		strays: storesStrays,
+		what:   "programs that read by KCL 1 lose what it loses (read; the runs are those of the KCL by itself)",
+		change: reshardOut,
+		runs:   []string{"reshard-ages/split/kpl-1.0.7/kcl-1.14.10-restarted", "reshard-ages/split/kpl-1.0.7/kcl-1.14.10-old"},
+	},
+	{
 		id:       "reshard/kpl-young",
 		who:      who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{1, 14}},
 		short:    "a split within seconds of a worker's start",

@@ -172,6 +172,8 @@ func TestLostAtReshard(t *testing.T) {
 		{Java(), Consumer{Language: "java", Via: KCL, KCL: Version{2, 5}}, "reshard-ages/split/kpl-1.0.7/kcl-2.7.2-old"},
 		{Java(), Consumer{Language: "java", Via: KCL, KCL: Version{3, 5}}, "reshard-ages/split/kpl-1.0.7/kcl-3.5.1-restarted"},
 		{Java(), Consumer{Language: "python", Via: MultiLang, KCL: Version{3, 1}}, "reshard-ages/split/kpl-1.0.7/kcl-3.5.1-restarted"},
+		{Java(), Consumer{Via: viaSpark}, "reshard-ages/split/kpl-1.0.7/kcl-1.14.10-old"},
+		{Java(), Consumer{Via: viaLogstash}, "reshard-ages/split/kpl-1.0.7/kcl-1.14.10-old"},
 		{Kplkit(), Consumer{Language: "java", Via: KCL, KCL: Version{2, 7}}, ""},
 		{Java(), Consumer{Language: "java", Via: KCL, KCL: Version{1, 3}}, ""},
 		{Java(), Consumer{Language: "java", Via: SDK}, ""},
