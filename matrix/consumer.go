@@ -17,6 +17,8 @@ type Consumer struct {
 	KCL        Version         // of KCL and MultiLang
 	Checkpoint kclcompat.Style // the call that is used; zero is not said: the worst of them counts
 	Stream     Stream          // that it reads
+
+	NeverResharded bool // the shards of its stream are never split, merged or scaled
 }
 
 var styles = []kclcompat.Style{kclcompat.NoArguments, kclcompat.SequenceNumber, kclcompat.RecordArgument, kclcompat.SubSequenceNumber}

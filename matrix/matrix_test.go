@@ -97,6 +97,7 @@ func TestCheck(t *testing.T) {
 			if errSet != nil || errProducer != nil || errConsumer != nil {
 				t.Fatal(errSet, errProducer, errConsumer)
 			}
+			c.NeverResharded = true // TestLostAtReshard has the rest
 			v := Check(set, p, c)
 			if v.KPLUsable != tt.usable || v.Aggregation != tt.want || v.Rule != tt.rule {
 				t.Errorf("usable %t, %s by %s, want %t, %s by %s", v.KPLUsable, v.Aggregation, v.Rule, tt.usable, tt.want, tt.rule)
@@ -149,6 +150,56 @@ func TestKilled(t *testing.T) {
 				if slices.Contains(c.followed, id) {
 					t.Errorf("%s takes %s for exact", c.name, id)
 				}
+			}
+		}
+	}
+}
+
+// TestLostAtReshard: the verdict on a KCL that reads what the KPL puts says first what a reshard loses, by runs of the nearest
+// release, and is not fine, whatever the checkpoint; it is as before for a stream that is never resharded.
+func TestLostAtReshard(t *testing.T) {
+	olderKPL, err := ParseProducer("kpl-0.14")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		p    Producer
+		c    Consumer
+		loss string // a run that has to show it; "": nothing is lost
+	}{
+		{Java(), Consumer{Language: "java", Via: KCL, KCL: Version{1, 4}}, "reshard/kpl-1.0.7/kcl-1.4.0"},
+		{Java(), Consumer{Language: "java", Via: KCL, KCL: Version{1, 14}}, "reshard-ages/split/kpl-1.0.7/kcl-1.14.10-old"},
+		{Java(), Consumer{Language: "java", Via: KCL, KCL: Version{2, 5}}, "reshard-ages/split/kpl-1.0.7/kcl-2.7.2-old"},
+		{Java(), Consumer{Language: "java", Via: KCL, KCL: Version{3, 5}}, "reshard-ages/split/kpl-1.0.7/kcl-3.5.1-restarted"},
+		{Java(), Consumer{Language: "python", Via: MultiLang, KCL: Version{3, 1}}, "reshard-ages/split/kpl-1.0.7/kcl-3.5.1-restarted"},
+		{Java(), Consumer{Via: viaSpark}, "reshard-ages/split/kpl-1.0.7/kcl-1.14.10-old"},
+		{Java(), Consumer{Via: viaLogstash}, "reshard-ages/split/kpl-1.0.7/kcl-1.14.10-old"},
+		{Kplkit(), Consumer{Language: "java", Via: KCL, KCL: Version{2, 7}}, ""},
+		{Java(), Consumer{Language: "java", Via: KCL, KCL: Version{1, 3}}, ""},
+		{Java(), Consumer{Language: "java", Via: SDK}, ""},
+		{Java(), Consumer{Language: "go", Via: OnKplkit}, ""},
+		{Language("python"), Consumer{Language: "java", Via: KCL, KCL: Version{2, 7}}, ""},
+		{olderKPL, Consumer{Language: "java", Via: KCL, KCL: Version{2, 7}}, ""},
+	} {
+		for _, tt.c.Checkpoint = range append(styles, 0) {
+			never := tt.c
+			never.NeverResharded = true
+			v, without := Check(Today, tt.p, tt.c), Check(Today, tt.p, never)
+			if without.LostAtReshard != "" || strings.Contains(without.AtStake, "a reshard") {
+				t.Errorf("%s, never resharded: %s", tt.c, without.AtStake)
+			}
+			if tt.loss == "" {
+				if v.LostAtReshard != "" || v.Fine() != without.Fine() {
+					t.Errorf("%s: %s", tt.c, v.AtStake)
+				}
+				continue
+			}
+			i := slices.IndexFunc(v.Evidence, func(e Evidence) bool { return e.ID == tt.loss })
+			if i < 0 || v.Evidence[i].Counts.Lost == 0 {
+				t.Errorf("%s: %s is no run in which records are lost", tt.c, tt.loss)
+			}
+			if !strings.HasPrefix(v.LostAtReshard, "Lost at a reshard: ") || !strings.HasPrefix(v.AtStake, v.LostAtReshard) || !strings.Contains(v.Change, "kplkit put") || v.Fine() {
+				t.Errorf("%s: %+v", tt.c, v)
 			}
 		}
 	}
@@ -212,7 +263,7 @@ func TestSays(t *testing.T) {
 		{"a8m", "", "kcl", "2.7", "none", "one partition key"},
 		{"logstash", "", "telegraf", "", "", "aggregation_enabled => false"},
 		{"kpl 0.14", "", "kcl", "2.7", "none", "up to 0.15.10 stores all of such an aggregate again"},
-		{"kpl 1.0.7", "", "kcl", "2.7", "none", "newer than 0.15.10 still has the old shards"},
+		{"kpl 1.0.7", "", "kcl", "2.7", "none", "newer than 0.15.10 has acknowledged"},
 		{"java", "", "kcl", "2.99", "none", "the newest 2.x that is, is 2.7"},
 		{"java", "", "kcl", "2.99", "none", "kcl-2/no-arguments"},
 		{"java", "", "nifi", "", "", "--via kcl --kcl VERSION"},

@@ -165,7 +165,8 @@ func versionOf(release string) (Version, bool) {
 type condition struct {
 	id       string
 	who      who
-	short    string // a few words for the verdicts; empty where it stands in the table alone
+	lost     string // what is lost, where that heads the verdicts: acknowledged records, in ordinary operation
+	short    string // a few words for what a verdict has besides; without both it stands in the table alone
 	what     string // what happens
 	strays   string // of KPLs that store strays alone, or all of the aggregate, again; empty for both
 	change   string
@@ -173,3 +174,6 @@ type condition struct {
 	runs     []string
 	read     string
 }
+
+// ofReshard reports whether it needs one to happen.
+func (k condition) ofReshard() bool { return strings.HasPrefix(k.id, "reshard/") }

@@ -20,10 +20,9 @@ func readRow(via Via, checkpoints ...kclcompat.Style) who {
 
 // What several of them say.
 const (
-	bytesStake  = "A stored record is handed on as it is: the bytes of an aggregate instead of user records."
-	noInput     = "It has no input for Kinesis data streams: it is a producer."
-	noInputDo   = "say what reads the stream; as a producer it is --producer "
-	kclReshards = " At a reshard user records of the KPL that were acknowledged are lost, as with the KCL by itself."
+	bytesStake = "A stored record is handed on as it is: the bytes of an aggregate instead of user records."
+	noInput    = "It has no input for Kinesis data streams: it is a producer."
+	noInputDo  = "say what reads the stream; as a producer it is --producer "
 )
 
 // rowsRead are services, programs and libraries that were read, and not run.
@@ -76,7 +75,7 @@ var rowsRead = []row{
 	},
 	{
 		id: "spark", who: readRow(viaSpark), says: OK, consumer: "Apache Spark Streaming, kinesis-asl",
-		stake:  "None is lost. After a restart user records that were done come again, those of an aggregate too, since checkpoints have no sub-sequence number." + kclReshards,
+		stake:  "None is lost. After a restart user records that were done come again, those of an aggregate too, since checkpoints have no sub-sequence number.",
 		change: "nothing; expect duplicates",
 		reason: "It reads by the KCL, which takes aggregates apart.",
 		read:   "apache/spark connector/kinesis-asl KinesisRecordProcessor.scala at 047cc27; pull request 23772",
@@ -100,7 +99,7 @@ var rowsRead = []row{
 	},
 	{
 		id: "logstash", who: readRow(viaLogstash), says: OK, consumer: "Logstash, logstash-input-kinesis",
-		stake:  "Nothing: the KCL takes aggregates apart, and checkpoint() comes after the batch. Versions of the plugin before it did so lose events." + kclReshards,
+		stake:  "Nothing: the KCL takes aggregates apart, and checkpoint() comes after the batch. Versions of the plugin before it did so lose events.",
 		change: "nothing with a plugin on KCL 1.15; expect duplicates after a stop",
 		reason: "It reads by KCL 1.15.0, as row kcl-1.4/no-arguments.",
 		read:   "logstash-plugins/logstash-input-kinesis worker.rb at 0c22932; codekitchen/logstash-input-kinesis issue 9 for the older ones",

@@ -15,6 +15,7 @@ type Verdict struct {
 	KPLUsable      bool        `json:"kpl_usable"`
 	Aggregation    Aggregation `json:"aggregation"`
 	AtStake        string      `json:"at_stake"`
+	LostAtReshard  string      `json:"lost_at_reshard,omitempty"` // the first sentence of AtStake, where acknowledged records are lost
 	Change         string      `json:"change"`
 	Reason         string      `json:"reason"`
 	Rule           string      `json:"rule"`                      // the row
@@ -23,9 +24,10 @@ type Verdict struct {
 	Evidence       []Evidence  `json:"evidence"`
 }
 
-// Fine reports whether nothing has to change but that the consumer de-aggregates with what is named.
+// Fine reports whether nothing has to change but that the consumer de-aggregates with what is named. It is not where a
+// reshard loses acknowledged records.
 func (v Verdict) Fine() bool {
-	return v.KPLUsable && (v.Aggregation == OK || v.Aggregation == Deaggregate)
+	return v.KPLUsable && (v.Aggregation == OK || v.Aggregation == Deaggregate) && v.LostAtReshard == ""
 }
 
 func (s RuleSet) verdict(r row, p Producer, c Consumer) Verdict {
@@ -35,6 +37,7 @@ func (s RuleSet) verdict(r row, p Producer, c Consumer) Verdict {
 		AtStake: r.stake + measured(" Measured where the advice was ignored: %s.", ignored) + measured(" Measured where it was followed: %s.", followed),
 		Change:  changeFor(r.change, p), Reason: r.reasonFor(p, c),
 	}
+	lost := s.putLossFirst(&v, p, c)
 	if kind, release := releaseOf(slices.Concat(followed, ignored)); release != "" && c.KCL != (Version{}) {
 		v.MeasuredWith = release
 		v.Reason += " " + takenFrom(c, kind, release)
@@ -46,8 +49,23 @@ func (s RuleSet) verdict(r row, p Producer, c Consumer) Verdict {
 	if r.read != "" {
 		read = append(read, Evidence{Kind: "read", ID: r.name(), Source: r.read})
 	}
-	v.Evidence = append(evidenceOf(slices.Concat(ignored, followed, runs)), read...)
+	v.Evidence = append(evidenceOf(slices.Concat(lost, ignored, followed, runs)), read...)
 	return v
+}
+
+// putLossFirst lets a verdict begin with what a reshard loses, and returns the runs that show it.
+func (s RuleSet) putLossFirst(v *Verdict, p Producer, c Consumer) (runs []string) {
+	for _, k := range s.conditions() {
+		if c.Via == 0 || c.NeverResharded || k.lost == "" || !k.who.covers(p, c) || p.strays() == storesAll {
+			continue
+		}
+		runs = runsOf(k.runs, k.variants, c)
+		v.LostAtReshard = strings.ToUpper(k.lost[:1]) + k.lost[1:] + measured(" (%s)", runs) + "."
+		v.AtStake = v.LostAtReshard + " Without a reshard: " + v.AtStake
+		v.Change = "against the loss at a reshard: " + k.change + ". Without reshards: " + v.Change
+		break // of one version there is one
+	}
+	return runs
 }
 
 // releaseOf returns what the first of the runs was made with: kcl or multilang, and its release; nothing where it was neither.
@@ -82,7 +100,7 @@ func (s RuleSet) besides(p Producer, c Consumer) (text string, runs []string, re
 		if strays := p.strays(); k.strays != "" && strays != "" {
 			said = map[bool]string{true: cmp.Or(k.short, k.what)}[strays == k.strays]
 		}
-		if c.Via == 0 || said == "" || !k.who.covers(p, c) {
+		if c.Via == 0 || said == "" || k.lost != "" || !k.who.covers(p, c) || k.ofReshard() && c.NeverResharded {
 			continue
 		}
 		its := runsOf(k.runs, k.variants, c)

@@ -15,6 +15,7 @@ import (
 type checkOptions struct {
 	ruleSet, producer                  string
 	consumer, via, version, checkpoint string
+	neverResharded                     bool
 	streamMode                         string
 }
 
@@ -49,8 +50,11 @@ the SDK, and on kplkit, it is the one for the checkpoint that is named.
                 extended         checkpoint(sequence number, sub-sequence number)
   --stream-mode provisioned, on-demand, or service-managed (record distribution strategy AUTO)
 
+With the KPL as producer, the KCL and its MultiLangDaemon lose acknowledged records after a split of shards, however they
+checkpoint: the answer says so first. If the shards are never split, merged or scaled say --never-resharded.
+
 The exit code is 0 if there is nothing to do, or aggregates have to be taken apart with what is named; 3 if something
-has to change, can't be used, or is unknown; 2 for a value that does not exist, with those that come nearest.`,
+has to change, can't be used, is unknown, or is lost at a reshard; 2 for a value that does not exist, with those that come nearest.`,
 		Example: `  kplkit matrix check --consumer java --via kcl --kcl 1.14 --checkpoint sequence-number
   kplkit matrix check --consumer go --via kplkit
   kplkit matrix check --via lambda
@@ -86,6 +90,7 @@ has to change, can't be used, or is unknown; 2 for a value that does not exist, 
 	f.StringVar(&o.via, "via", "", "`LIBRARY`, program or service that it reads by: sdk, kcl, multilang, vmware, harlow, kplkit, lambda and others")
 	f.StringVar(&o.version, "kcl", "", "`VERSION` of the KCL, for kcl and multilang")
 	f.StringVar(&o.checkpoint, "checkpoint", "", "`CALL` that it checkpoints with: none, sequence-number, record, extended")
+	f.BoolVar(&o.neverResharded, "never-resharded", false, "the stream's shards are never split, merged or scaled")
 	f.StringVar(&o.streamMode, "stream-mode", "", "`MODE` of the stream: provisioned, on-demand, service-managed")
 	completeValues(cmd, "producer", matrix.Producers()...)
 	completeValues(cmd, "consumer", "java", "go", "python", "node")
@@ -116,6 +121,7 @@ func (o checkOptions) check() (matrix.Verdict, error) {
 	if err != nil {
 		return matrix.Verdict{}, err
 	}
+	c.NeverResharded = o.neverResharded
 	c.Stream = stream
 	return matrix.Check(set, p, c), nil
 }
@@ -131,7 +137,11 @@ var aggregationMeanings = map[matrix.Aggregation]string{
 
 func writeVerdict(out *bytes.Buffer, v matrix.Verdict) {
 	usable := map[bool]string{true: "", false: "; the KPL is not usable"}[v.KPLUsable]
-	fmt.Fprintf(out, "%s: %s%s (row %s)\n", v.Aggregation, aggregationMeanings[v.Aggregation], usable, v.Rule)
+	but := map[bool]string{true: "", false: ", but not through a reshard"}[v.LostAtReshard == "" || v.Aggregation != matrix.OK]
+	fmt.Fprintf(out, "%s: %s%s%s (row %s)\n", v.Aggregation, aggregationMeanings[v.Aggregation], but, usable, v.Rule)
+	if v.LostAtReshard != "" {
+		wrap(out, v.LostAtReshard, "")
+	}
 	for _, part := range [][2]string{{"At stake", v.AtStake}, {"Change", v.Change}, {"Reason", v.Reason}} {
 		fmt.Fprintf(out, "\n%s\n", part[0])
 		wrap(out, part[1], "  ")
