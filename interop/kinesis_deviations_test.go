@@ -15,7 +15,7 @@ var deviations = map[string]map[string]deviation{
 		"PutRecord: empty partition key":                     {invalid, ownValidation},
 		"PutRecord: partition key of 257 characters":         {invalid, ownValidation},
 		"PutRecord: explicit hash key with a leading zero":   {invalid, ownValidation},
-		"PutRecord: explicit hash key that is not a number":     {"UnknownError", "it fails, without an error code"},
+		"PutRecord: explicit hash key that is not a number":  {"UnknownError", "it fails, without an error code"},
 		"PutRecords: 501 entries":                            {"0 1 0 1", "it does not count entries"},
 		"PutRecords: no entries":                             {nothing, "it does not count entries"},
 		"PutRecords: more than 10 MiB":                       {notAsked, "records of 1 MiB take it seconds"},

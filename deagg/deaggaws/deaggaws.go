@@ -88,7 +88,7 @@ func WithHashRanges() Option { return func(d *deaggregation) { d.hashRanges = tr
 func WithSecondPass() Option { return func(d *deaggregation) { d.secondPass = true } }
 
 // WithStats calls f with the counts of each batch that GetRecords or SubscribeToShard delivered, before the caller
-// sees the batch. f may be called from several goroutines. shardID is "" for an iterator that comes from a client
+// sees the batch. f may be called from several goroutines. shardID may be "" for an iterator that comes from a client
 // without this option. Of several such options all functions are called, each once for a batch.
 func WithStats(f func(shardID string, s deagg.Stats)) Option {
 	if f == nil {
