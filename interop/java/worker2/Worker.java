@@ -147,6 +147,11 @@ final class Worker {
         }
 
         @Override
+        public String partitionKey(KinesisClientRecord record) {
+            return record.partitionKey();
+        }
+
+        @Override
         public String sequenceNumber(KinesisClientRecord record) {
             return record.sequenceNumber();
         }
