@@ -70,6 +70,11 @@ func TestOutside(t *testing.T) {
 			}
 		}
 	}
+	for _, room := range []string{"deagg", "deagg/hashkey", "seqnum", "kclcompat", "matrix", "producer/aggregator"} {
+		if design[room].outside == "" {
+			t.Errorf("the design no longer says of %s what it may import", room)
+		}
+	}
 	for words := range mayUse {
 		if !held[words] {
 			t.Errorf("no room is held to %q: its words in the design have changed", words)

@@ -12,10 +12,10 @@ var ErrNotAggregated = errors.New("deagg: not an aggregated record")
 // What can be wrong with an aggregated record. No user record is marked with ErrHashKey: only the KCL policy cares, and
 // it drops such a user record and counts it.
 var (
-	ErrTruncated = errors.New("truncated")                      // it ends too early
-	ErrChecksum  = errors.New("checksum mismatch")              // the MD5 at its end is not that of its protobuf bytes
-	ErrWire      = errors.New("not a valid protobuf message")   // its protobuf bytes are damaged, or a required field is missing
-	ErrIndex     = errors.New("index out of its key table")     // a user record refers to a key that is not there
+	ErrTruncated = errors.New("truncated")                         // it ends too early
+	ErrChecksum  = errors.New("checksum mismatch")                 // the MD5 at its end is not that of its protobuf bytes
+	ErrWire      = errors.New("not a valid protobuf message")      // its protobuf bytes are damaged, or a required field is missing
+	ErrIndex     = errors.New("index out of its key table")        // a user record refers to a key that is not there
 	ErrHashKey   = errors.New("explicit hash key is not a number") // under the KCL policy
 )
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 
 // Errors that sinks return, for callers to tell with errors.Is.
 var (
-	// ErrLeaseLost says that another worker has the shard now: stop processing it.
+	// ErrLeaseLost says that the lease is over, and another worker may have the shard now: stop processing it.
 	ErrLeaseLost = errors.New("lease lost")
 	// ErrBackwards says that the lease holds a position that lies further on than the one to be written.
 	ErrBackwards = errors.New("checkpoint would go backwards")
@@ -28,7 +29,8 @@ type Sink interface {
 	// WriteCheckpoint stores at, a position that Rule.Place returned, or SHARD_END. finished is the last finished stored
 	// record, for fields that old deployments read; where both have one number, all of that stored record is done. As
 	// long as none is finished it is where reading started, or not valid where that lies inside a stored record.
-	// A sink of style NoArguments makes its call without either. It is never called twice at a time.
+	// A sink of style NoArguments makes its call without either. It is never called twice at a time. One that keeps a single text
+	// stores at, or finished where both have one number: then it is a bare number, which any reader understands.
 	WriteCheckpoint(ctx context.Context, at, finished seqnum.Extended) error
 }
 
@@ -68,13 +70,17 @@ func NewCheckpointer(sink Sink, from seqnum.Extended, readers []Reader, opts ...
 	case sink == nil:
 		return nil, errors.New("kclcompat: sink is nil")
 	case !from.IsValid():
-		return nil, errors.New("kclcompat: from is no position: it is where reading starts, TRIM_HORIZON for a new shard")
+		return nil, errors.New("kclcompat: from is not a position: it is where reading starts, TRIM_HORIZON for a new shard")
 	case len(readers) == 0:
 		return nil, errors.New("kclcompat: readers is empty: name at least the consumer that resumes")
+	case slices.Contains(readers, Reader{}):
+		return nil, errors.New("kclcompat: one of readers is the zero Reader: KCL, MultiLang, SDK, Kplkit and ParseReader make them")
+	case sink.Style() == 0:
+		return nil, errors.New("kclcompat: the sink's Style is 0: it has to say by which call it writes, such as SubSequenceNumber")
 	}
 	rule := RuleFor(sink.Style(), readers...)
 	if rule.refuses() {
-		return nil, fmt.Errorf("kclcompat: no checkpoint by %s is safe: %s", sink.Style(), rule)
+		return nil, fmt.Errorf("kclcompat: no checkpoint by %s is safe%s: %s", sink.Style(), orBy(readers), rule)
 	}
 	if n, ok := from.Number(); ok && !from.Whole() && slices.ContainsFunc(readers, Reader.ignoresSub) {
 		from = seqnum.At(n, 0) // 1.3 may have left a stale sub-sequence number
@@ -93,10 +99,27 @@ func NewCheckpointer(sink Sink, from seqnum.Extended, readers []Reader, opts ...
 	return c, nil
 }
 
+var errZero = errors.New("kclcompat: the zero Checkpointer can't be used: NewCheckpointer makes one")
+
+// orBy names the styles that readers do not refuse.
+func orBy(readers []Reader) string {
+	var styles []string
+	for s := NoArguments; s <= SubSequenceNumber; s++ {
+		if !RuleFor(s, readers...).refuses() {
+			styles = append(styles, s.String())
+		}
+	}
+	if len(styles) == 0 {
+		return ""
+	}
+	return " (one by " + strings.Join(styles, " or ") + " would be)"
+}
+
 // Done marks u, and all user records before it, as processed. It does no I/O. Who processes out of order marks only the
 // user record up to which all are processed. One at or before what is done already changes nothing, as after a resume
-// that repeats. One without a readable sequence number makes Checkpoint fail until the next one is Done. One that is not
-// Aggregated counts as a plain stored record (package documentation, Positions).
+// that repeats. One without a readable sequence number makes Checkpoint fail until the next one is Done, and so does one that
+// is not Aggregated, which counts as a plain stored record, where user records of that stored record are done (package
+// documentation, Positions).
 func (c *Checkpointer) Done(u deagg.UserRecord) {
 	position, err := u.Position()
 	last := u.Last || !u.Aggregated
@@ -104,8 +127,12 @@ func (c *Checkpointer) Done(u deagg.UserRecord) {
 	defer c.mu.Unlock()
 	n, _ := position.Number()
 	before, started := c.done.Number()
-	if !u.Aggregated && u.Malformed == nil {
+	if !u.Aggregated && u.Malformed == nil && err == nil {
 		position = seqnum.At(n, 0) // as Java writes a plain record
+		if started && before == n && c.done.SubSequenceNumber() > 0 && !c.done.Whole() {
+			err = fmt.Errorf("%s is done, and %s comes as a plain record: pass what a client with deaggaws delivers through AppendUserRecords",
+				c.done, n)
+		}
 	}
 	if c.err = err; err != nil || position.Compare(c.done) <= 0 {
 		return
@@ -141,10 +168,13 @@ func (r Result) Held() bool { return r.Effect != Exact }
 
 // Checkpoint writes the furthest safe position. With nothing new to write it succeeds and leaves the lease alone, and so
 // it does where another call has meanwhile written that far. Calls are carried out one after the other; ctx also ends
-// the wait for another call. WithCheckpointInterval puts writes off. Errors are ctx's, the sink's (ErrLeaseLost, ErrBackwards…), a
+// the wait for another call. WithCheckpointInterval puts writes off. Errors are ctx's with its cause, the sink's (ErrLeaseLost, ErrBackwards…), a
 // *HeldError under RefuseHeld, or that of a Done without a readable sequence number.
 func (c *Checkpointer) Checkpoint(ctx context.Context) (Result, error) {
-	if err := ctx.Err(); err != nil {
+	if c.sink == nil {
+		return Result{}, errZero
+	}
+	if err := ended(ctx); err != nil {
 		return Result{}, fmt.Errorf("kclcompat: %w", err)
 	}
 	mine, putOff := c.ask()
@@ -186,15 +216,27 @@ func (c *Checkpointer) ShardEnd(ctx context.Context) error {
 
 // begin waits until nobody writes.
 func (c *Checkpointer) begin(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
+	if c.sink == nil {
+		return errZero
+	}
+	if err := ended(ctx); err != nil {
 		return fmt.Errorf("kclcompat: %w", err)
 	}
 	select {
 	case <-c.writing:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("kclcompat: waiting for another checkpoint: %w", ctx.Err())
+		return fmt.Errorf("kclcompat: waiting for another checkpoint: %w", ended(ctx))
 	}
+}
+
+// ended returns nil as long as ctx has not, else its error and its cause: that of a Processor's ctx is often ErrLeaseLost.
+func ended(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if err == nil || err == cause {
+		return err
+	}
+	return fmt.Errorf("%w (%w)", cause, err)
 }
 
 func (c *Checkpointer) end() { c.writing <- struct{}{} }

@@ -301,6 +301,42 @@ func TestSinkErrors(t *testing.T) {
 	}
 }
 
+// TestPlainInside: a bare number where its stored record is half done comes from a client that has taken it apart, which is said,
+// since a position in a stored record can't be guessed.
+func TestPlainInside(t *testing.T) {
+	plain := deagg.UserRecord{SequenceNumber: number(1).String(), Last: true}
+	for _, from := range []seqnum.Extended{seqnum.TrimHorizon(), seqnum.At(number(1), 2)} {
+		c, err := NewCheckpointer(&memorySink{style: SubSequenceNumber}, from, []Reader{Kplkit()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Done(deagg.UserRecord{SequenceNumber: number(1).String(), SubSequenceNumber: 2, Aggregated: true})
+		c.Done(plain)
+		if _, err := c.Checkpoint(t.Context()); err == nil || !strings.Contains(err.Error(), "AppendUserRecords") {
+			t.Errorf("from %s: %v", from, err)
+		}
+		c.Done(deagg.UserRecord{SequenceNumber: number(2).String(), Last: true})
+		if r, err := c.Checkpoint(t.Context()); err != nil || r.Written != seqnum.At(number(2), 0) {
+			t.Errorf("from %s: the next one: %v, %v", from, r, err)
+		}
+	}
+}
+
+// TestZeroCheckpointer: one that NewCheckpointer did not make says so, and waits for nothing.
+func TestZeroCheckpointer(t *testing.T) {
+	var c Checkpointer
+	c.BeginBatch()
+	c.Done(deagg.UserRecord{SequenceNumber: number(1).String()})
+	c.EndOfBatch()
+	_, err1 := c.Checkpoint(t.Context())
+	_, err2 := c.FinishBatch(t.Context())
+	for i, err := range []error{err1, err2, c.ShardEnd(t.Context())} {
+		if err == nil || !strings.Contains(err.Error(), "NewCheckpointer makes one") {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+}
+
 func TestNewCheckpointerRefuses(t *testing.T) {
 	sink := &memorySink{style: SubSequenceNumber}
 	for what, test := range map[string]struct {
@@ -313,9 +349,11 @@ func TestNewCheckpointerRefuses(t *testing.T) {
 		"no start":        {sink, seqnum.Extended{}, []Reader{SDK()}, "from"},
 		"no readers":      {sink, seqnum.Latest(), nil, "readers"},
 		"unknown reader":  {sink, seqnum.Latest(), []Reader{SDK(), KCL(9, 0)}, "kcl-9.0"},
-		"zero reader":     {sink, seqnum.Latest(), []Reader{{}}, "unknown"},
+		"zero reader":     {sink, seqnum.Latest(), []Reader{SDK(), {}}, "ParseReader"},
 		"unusable style":  {sink, seqnum.Latest(), []Reader{MultiLang(1, 4)}, "hangs"},
 		"mixed with 3.5":  {sink, seqnum.Latest(), []Reader{KCL(3, 5), KCL(2, 7)}, "lease table"},
+		"another style":   {sink, seqnum.Latest(), []Reader{MultiLang(1, 4)}, "(one by no-arguments"},
+		"zero style":      {new(memorySink), seqnum.Latest(), []Reader{SDK()}, "Style is 0"},
 		"no such style":   {&memorySink{style: 9}, seqnum.Latest(), []Reader{SDK()}, "unknown"},
 		"unmeasured, bad": {sink, seqnum.Latest(), []Reader{KCL(0, 9)}, "kcl-0.9"},
 	} {
@@ -328,7 +366,7 @@ func TestNewCheckpointerRefuses(t *testing.T) {
 	}
 }
 
-// TestContext: a call that waits for another one ends with its context, and nothing is written.
+// TestContext: a call that waits for another one ends with its context, says why that has ended, and nothing is written.
 func TestContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -338,21 +376,24 @@ func TestContext(t *testing.T) {
 		first := make(chan error)
 		go func() { _, err := c.Checkpoint(t.Context()); first <- err }()
 		synctest.Wait()
-		ctx, cancel := context.WithCancel(t.Context())
+		ctx, cancel := context.WithCancelCause(t.Context())
 		second := make(chan error)
 		go func() { _, err := c.Checkpoint(ctx); second <- err }()
 		synctest.Wait()
 		c.Done(plain(2)) // does not wait for the write
-		cancel()
-		if err := <-second; !errors.Is(err, context.Canceled) {
+		cancel(ErrLeaseLost)
+		if err := <-second; !errors.Is(err, context.Canceled) || !errors.Is(err, ErrLeaseLost) {
 			t.Errorf("the waiting call: %v", err)
 		}
 		close(release)
 		if err := <-first; err != nil {
 			t.Errorf("the writing call: %v", err)
 		}
-		if _, err := c.Checkpoint(ctx); !errors.Is(err, context.Canceled) {
+		if _, err := c.Checkpoint(ctx); !errors.Is(err, context.Canceled) || !errors.Is(err, ErrLeaseLost) {
 			t.Errorf("a call with an ended context: %v", err)
+		}
+		if err := c.ShardEnd(ctx); !errors.Is(err, context.Canceled) || !errors.Is(err, ErrLeaseLost) {
+			t.Errorf("the shard's end with an ended context: %v", err)
 		}
 		if diff := cmp.Diff([]string{"1:0 1"}, sink.writes); diff != "" {
 			t.Error(diff)
@@ -441,7 +482,7 @@ func TestCheckpointerNeverLoses(t *testing.T) {
 }
 
 // TestStartInsideIsNotFinished: a stored record that reading started in the middle of is not finished. A sink that took
-// it for that would tell old deployments to go on behind it.
+// it for that would tell old deployments to go on after it.
 func TestStartInsideIsNotFinished(t *testing.T) {
 	sink := &memorySink{style: SubSequenceNumber}
 	c, err := NewCheckpointer(sink, seqnum.At(number(1), 0), []Reader{Kplkit()})

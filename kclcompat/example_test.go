@@ -22,7 +22,7 @@ func (l *lease) WriteCheckpoint(_ context.Context, at, _ seqnum.Extended) error 
 	return nil
 }
 
-// A consumer processes two user records of an aggregate of three and checkpoints. The consumer itself resumes behind
+// A consumer processes two user records of an aggregate of three and checkpoints. The consumer itself resumes after
 // them; an old deployment that knows no sub-sequence numbers may come back too, so that the checkpoint is held.
 func Example() {
 	ctx := context.Background()
@@ -93,5 +93,5 @@ func ExampleWithCheckpointInterval() {
 func ExampleRuleFor() {
 	rule := kclcompat.RuleFor(kclcompat.SequenceNumber, kclcompat.KCL(1, 4))
 	fmt.Println(rule)
-	// Output: rule kcl-1.4/sequence-number (kcl-1.4 resumes): repeats inside an aggregate, repeats at its last user record: checkpoint(sequence number) stores sub-sequence number 0, and it resumes behind the aggregate's first user record [measured 2026-11-26, KCL 1.4.0: sequence-number/first, sequence-number/inside, sequence-number/last]
+	// Output: rule kcl-1.4/sequence-number (kcl-1.4 resumes): repeats inside an aggregate, repeats at its last user record: checkpoint(sequence number) stores sub-sequence number 0, and it resumes after the aggregate's first user record [measured 2026-11-26, KCL 1.4.0: sequence-number/first, sequence-number/inside, sequence-number/last]
 }

@@ -10,7 +10,7 @@ import (
 // the letter. A checkpoint that is only put off (WithCheckpointInterval) is not refused.
 func RefuseHeld() Option { return func(c *Checkpointer) { c.refuse = true } }
 
-// HeldError says that Done can't be written so that every reader resumes right behind it.
+// HeldError says that Done can't be written so that every reader resumes right after it.
 type HeldError struct {
 	Done      seqnum.Extended // what is processed
 	Resumable seqnum.Extended // the furthest position that is safe, which may be what the lease says already

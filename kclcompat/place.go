@@ -10,9 +10,9 @@ import (
 type form uint8
 
 const (
-	pair       form = iota // a number and a sub-sequence number
-	javaNumber             // a number alone, beside Java, whose text for it is (number, 0)
-	bareNumber             // a number alone
+	pair       form = iota + 1 // a number and a sub-sequence number; zero, of a Rule that RuleFor did not make, is none
+	javaNumber                 // a number alone, beside Java, whose text for it is (number, 0)
+	bareNumber                 // a number alone
 )
 
 // meaning is where readers may go on from a position, other than right after it. It is a set.
@@ -25,7 +25,7 @@ const (
 
 // meanings tells how each kind of reader takes each form. kplkit meets Java's number alone as (n, 0) in Java's attributes, and
 // as all of n in a text: both have to be right.
-var meanings = [...][3]meaning{
+var meanings = [...][bareNumber + 1]meaning{
 	resumesAfter:  {pair: pastAll, javaNumber: pastAll, bareNumber: pastAll},
 	resumesAt:     {pair: 0, javaNumber: fromFirst, bareNumber: fromFirst},
 	resumesInside: {pair: 0, javaNumber: fromFirst | pastAll, bareNumber: pastAll},

@@ -46,7 +46,8 @@ const (
 	ShardEnded Reason = iota + 1
 	// Stopping: the worker stops, and holds the lease. A last checkpoint is possible.
 	Stopping
-	// LeaseLost: the lease is over, or was given up; another worker may have the shard. Checkpoints fail with ErrLeaseLost.
+	// LeaseLost: the lease is over for this Processor, since it has run out, another worker has it, or the shard was given up
+	// after an error of the Processor's own. Another one, here or elsewhere, may have the shard. Checkpoints fail with ErrLeaseLost.
 	LeaseLost
 )
 

@@ -28,6 +28,9 @@ func (c *Checkpointer) BeginBatch() {
 // For a sink of style NoArguments it comes before the next batch is taken, as Checkpoint does. Errors are those of
 // Checkpoint, but for what is Done since and can't be written: then what was put off is.
 func (c *Checkpointer) FinishBatch(ctx context.Context) (Result, error) {
+	if c.sink == nil {
+		return Result{}, errZero
+	}
 	c.mu.Lock()
 	c.inBatch = false
 	now, owed := c.decide(), c.owed

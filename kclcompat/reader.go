@@ -75,7 +75,7 @@ func ParseReader(s string) (Reader, error) {
 			return r, nil
 		}
 	}
-	return Reader{}, fmt.Errorf("kclcompat: %q is no reader: known are %s", s, strings.Join(knownReaders(), ", "))
+	return Reader{}, fmt.Errorf("kclcompat: %q is not a reader: known are %s", s, strings.Join(knownReaders(), ", "))
 }
 
 // Style is the call that writes the checkpoint. The zero Style is unknown: every effect of its rules is Refuses.

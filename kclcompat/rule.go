@@ -113,8 +113,8 @@ func (v version) source(b behaviour) string {
 	return fmt.Sprintf("measured %s, KCL %s: %s", cmp.Or(v.date, "2026-11-26"), v.release, cmp.Or(v.sampled, b.runs))
 }
 
-// refuses reports whether nothing can be promised, as by the zero Rule.
-func (r Rule) refuses() bool { return max(r.Inside, r.AtLast) >= Refuses }
+// refuses reports whether nothing can be promised, as by the zero Rule and any other that RuleFor did not make.
+func (r Rule) refuses() bool { return max(r.Inside, r.AtLast) >= Refuses || r.form == 0 }
 
 // String returns the rule as one sentence, as errors quote it.
 func (r Rule) String() string {

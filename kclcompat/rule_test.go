@@ -255,7 +255,9 @@ func TestRules(t *testing.T) {
 		{"kcl-1.3 multilang-2.7", [8]Effect{L, R, L, R, X, X, L, R}},
 		{"sdk kcl-1.14", [8]Effect{L, E, L, R, L, E, L, E}},
 		{"kcl-3.5 kcl-2.7", [8]Effect{X, X, X, X, X, X, X, X}},
-		{"kcl-3.5 kcl-3.0", [8]Effect{X, X, X, X, X, X, X, X}},
+		{"kcl-3.5 kcl-3.0", [8]Effect{L, E, R, R, R, R, E, E}},
+		{"kcl-3.4 kcl-2.7", [8]Effect{L, E, R, R, R, R, E, E}},
+		{"kcl-3.5 kcl-1.14", [8]Effect{X, X, X, X, X, X, X, X}},
 		{"multilang-2.7 kcl-3.5", [8]Effect{X, X, X, X, X, X, X, X}},
 		{"kcl-3.5 kplkit", [8]Effect{L, E, L, R, R, R, E, E}},
 	} {
@@ -364,7 +366,8 @@ func TestZeroPromisesNothing(t *testing.T) {
 	if !(Result{}).Held() {
 		t.Error("the zero Result says that nothing comes again")
 	}
-	for _, r := range []Rule{{ID: "mine"}, {ID: "mine", Inside: Exact}, {ID: "mine", AtLast: Exact}} { // half filled in
+	for _, r := range []Rule{{ID: "mine"}, {ID: "mine", Inside: Exact}, {ID: "mine", AtLast: Exact},
+		{ID: "mine", Style: SubSequenceNumber, Inside: Exact, AtLast: Exact}} { // not by RuleFor
 		if at, effect := r.Place(seqnum.After(number(1)), true, seqnum.After(number(1))); at.IsValid() || effect != Refuses {
 			t.Errorf("%+v places at %s, %s", r, at, effect)
 		}

@@ -26,8 +26,8 @@ type behaviour struct {
 const (
 	whyBatch    = "checkpoint() stores the last user record of the batch, wherever in it the call was made; after the whole batch that is right"
 	whyAfter    = "it resumes after the stored record and knows no sub-sequence number, so the rest of the aggregate never comes"
-	whySubZero  = "checkpoint(sequence number) stores sub-sequence number 0, and it resumes behind the aggregate's first user record"
-	whyKeepsSub = "the sub-sequence number is stored, and it resumes behind that user record; a number beyond the aggregate's end is accepted and loses the rest"
+	whySubZero  = "checkpoint(sequence number) stores sub-sequence number 0, and it resumes after the aggregate's first user record"
+	whyKeepsSub = "the sub-sequence number is stored, and it resumes after that user record; a number beyond the aggregate's end is accepted and loses the rest"
 	whyNoRecord = "the daemon's checkpoint message holds no record"
 	whyHangs    = "the daemon knows no sub-sequence number: it skips the message, never answers it, and the child hangs"
 )
@@ -42,13 +42,13 @@ var (
 	kcl14 = family{"kcl-1.4", resumesAt, [4]behaviour{
 		{Loses, Exact, whyBatch, "none/inside-batch, none/after-batch"},
 		{Repeats, Repeats, whySubZero, "sequence-number/first, sequence-number/inside, sequence-number/last"},
-		{Exact, Exact, "of a UserRecord the sub-sequence number is stored, of any other record it is 0; it resumes behind that user record", "record/inside, record/last; of another record than a UserRecord plainrecord-mid, 2026-11-24"},
+		{Exact, Exact, "of a UserRecord the sub-sequence number is stored, of any other record it is 0; it resumes after that user record", "record/inside, record/last; of another record than a UserRecord plainrecord-mid, 2026-11-24"},
 		{Exact, Exact, whyKeepsSub, "extended/inside, extended/last, extended/beyond"},
 	}}
 	kcl2 = family{"kcl-2", resumesAt, [4]behaviour{
 		{Loses, Exact, whyBatch, "none/inside-batch, none/after-batch"},
 		{Repeats, Repeats, whySubZero, "sequence-number/first, sequence-number/inside, sequence-number/last"},
-		{Repeats, Repeats, "checkpoint(record) takes the SDK's Record, which has no sub-sequence number: 0 is stored, and it resumes behind the aggregate's first user record", "record/inside, record/last"},
+		{Repeats, Repeats, "checkpoint(record) takes the SDK's Record, which has no sub-sequence number: 0 is stored, and it resumes after the aggregate's first user record", "record/inside, record/last"},
 		{Exact, Exact, whyKeepsSub, "extended/inside, extended/last, extended/beyond"},
 	}}
 	multiLang13 = family{"multilang-1.3", resumesAfter, [4]behaviour{
@@ -78,8 +78,8 @@ var (
 	kplkitReaders = family{"kplkit", resumesInside, [4]behaviour{
 		{Loses, Exact, "a batch is marked as done as a whole", "this package's tests"},
 		{Loses, Exact, "a number alone means all of the stored record, so the rest of the aggregate never comes", "seqnum.ParseExtended"},
-		{Exact, Exact, "a record carries its whole position, and it resumes behind that user record", "this package's tests"},
-		{Exact, Exact, "the whole position is stored, and it resumes behind that user record", "this package's tests"},
+		{Exact, Exact, "a record carries its whole position, and it resumes after that user record", "this package's tests"},
+		{Exact, Exact, "the whole position is stored, and it resumes after that user record", "this package's tests"},
 	}}
 )
 
@@ -129,9 +129,9 @@ var fleets = []fleet{
 	},
 	{
 		"fleet-3.5-and-older", Reader.beforeSingleTable, Reader.singleTable, Refuses, Refuses,
-		"workers of KCL 3.1 or newer and of an older version use one lease table",
-		"the newer ones keep leader, migration and worker items in the lease table, and the older ones do not start on it; only the phase CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X_PHASE1 writes none (read, not measured)",
-		"measured 2026-11-26, KCL 3.5.1 with 2.7.2 (hand-over in matrix/evidence), and 2026-11-24 with 1.4.0 and 1.14.10, not with other versions: every worker gave up; in which version after 3.0.0 it began was not measured",
+		"workers of KCL 3.5 or newer and of KCL 1 or 2 use one lease table",
+		"the newer ones keep leader, migration and worker items in the lease table, and the older ones do not start on it; only the phase CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X_PHASE1 writes none",
+		"measured 2026-11-26, KCL 3.5.1 with 2.7.2 (hand-over in matrix/evidence), and 2026-11-24 with 1.4.0 and 1.14.10: every worker gave up; 2026-11-28: 2.7.2 goes on exactly after that phase, as after 3.0.3, 3.1.0, 3.2.1, 3.3.0 and 3.4.2, of which 3.0.3, 3.1.0 and 3.4.2 go on after 3.5.1, too",
 	},
 }
 
@@ -144,6 +144,7 @@ func (r Reader) takesPlainRecord() bool { return r.java() && r.major > 1 }
 
 func (r Reader) storesSub() bool { return r.java() && !r.ignoresSub() }
 
-func (r Reader) singleTable() bool { return r.java() && r.major == 3 && r.minor > 0 }
+func (r Reader) singleTable() bool { return r.java() && r.major == 3 && r.minor >= 5 }
 
-func (r Reader) beforeSingleTable() bool { return r.java() && !r.singleTable() }
+// beforeSingleTable reports whether it does not start on such a table: KCL 3.0 to 3.4 do.
+func (r Reader) beforeSingleTable() bool { return r.java() && r.major < 3 }

@@ -2,7 +2,15 @@ package matrix
 
 import "github.com/kplkit/kplkit/kclcompat"
 
-const reshardLoses = "a reshard while the KPL still has the old shards loses records that it has acknowledged: they share an aggregate with strays, and the KCL drops that whole"
+// What the KPL and the KCL lose together.
+const (
+	reshardLoses = "in ordinary operation acknowledged records are lost after a split: they share an aggregate of the old shards with strays, and the KCL, which knows the new shards' ranges, drops that whole, without an error"
+	reshardLost  = "lost at a reshard: records that a KPL newer than 0.15.10 has acknowledged, in aggregates of the old shards, which the KCL drops whole, without an error"
+	reshardOut   = "kplkit put STREAM, package producer or kplkit's clients in place of the KPL, or kplkit daemon as its native process (docs/separate-process.md); or a consumer on kplkit; or no aggregation (read, not run)"
+)
+
+// agedKCLs are the releases that were run with an old list of the shards.
+var agedKCLs = []string{"1.14.10", "2.7.2", "3.5.1"}
 
 // conditionsToday are rows, too, but no answers: what comes on top of a consumer's row, whatever its checkpoint.
 var conditionsToday = []condition{
@@ -26,28 +34,66 @@ var conditionsToday = []condition{
 	},
 	{
 		id:       "reshard/kpl",
+		who:      who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{1, 14}},
+		lost:     reshardLost,
+		strays:   storesStrays,
+		what:     "with a KPL newer than 0.15.10, and a worker that goes on from its leases or had run for 45 s: " + reshardLoses,
+		change:   reshardOut,
+		variants: agedKCLs,
+		runs:     []string{"reshard-ages/split/kpl-1.0.7/kcl-*-restarted", "reshard-ages/split/kpl-1.0.7/kcl-*-old"},
+	},
+	{
+		id:       "reshard/kpl-fresh",
 		who:      who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{2, 0}},
-		short:    "a reshard while a KPL newer than 0.15.10 still has the old shards",
-		what:     reshardLoses,
-		change:   "kplkit put STREAM or package producer; or a consumer on kplkit",
+		what:     "with a KPL newer than 0.15.10, and a worker of KCL 2 or 3 that starts after the split without leases: " + reshardLoses,
+		change:   reshardOut,
 		variants: []string{"2.7.2", "3.5.1"},
-		runs:     []string{"reshard/kpl-1.0.7/kcl-*"},
+		runs:     []string{"reshard-ages/split/kpl-1.0.7/kcl-*-fresh", "reshard/kpl-1.0.7/kcl-*"},
+	},
+	{
+		id:       "reshard/kpl-fan-out",
+		who:      who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{2, 0}},
+		what:     "enhanced fan-out loses what polling loses",
+		change:   reshardOut,
+		variants: []string{"2.7.2", "3.5.1"},
+		runs: []string{
+			"reshard-ages/split/kpl-1.0.7/kcl-*-fresh-fan-out", "reshard-ages/split/kpl-1.0.7/kcl-*-restarted-fan-out", "reshard-ages/split/kpl-1.0.7/kcl-*-old-fan-out",
+		},
 	},
 	{
 		id:     "reshard/kpl-to-kcl-1.4",
 		who:    who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{1, 4}, before: Version{1, 14}},
-		short:  "a reshard while a KPL newer than 0.15.10 still has the old shards",
-		what:   reshardLoses,
-		change: "kplkit put STREAM or package producer; or a consumer on kplkit",
+		lost:   reshardLost,
+		what:   "with a KPL newer than 0.15.10, and a worker of KCL 1.4 that starts after the split: " + reshardLoses,
+		change: reshardOut,
+		strays: storesStrays,
 		runs:   []string{"reshard/kpl-1.0.7/kcl-1.4.0"},
 	},
 	{
-		id:     "reshard/kpl-to-kcl-1.14",
+		id:     "reshard/kpl-in-programs",
+		who:    who{producers: inJava, vias: []Via{viaSpark, viaLogstash}},
+		lost:   reshardLost,
+		strays: storesStrays,
+		what:   "programs that read by KCL 1 lose what it loses (read; the runs are those of the KCL by itself)",
+		change: reshardOut,
+		runs:   []string{"reshard-ages/split/kpl-1.0.7/kcl-1.14.10-restarted", "reshard-ages/split/kpl-1.0.7/kcl-1.14.10-old"},
+	},
+	{
+		id:       "reshard/kpl-young",
+		who:      who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{1, 14}},
+		short:    "a split within seconds of a worker's start",
+		what:     "a worker that started some seconds before the split does not know the new shards yet, and delivers strays: nothing is lost, and many come twice",
+		change:   "expect duplicates, and do not count on them: half a minute later the same worker loses",
+		variants: agedKCLs,
+		runs:     []string{"reshard-ages/split/kpl-1.0.7/kcl-*-young"},
+	},
+	{
+		id:     "reshard/kpl-to-fresh-1.14",
 		who:    who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{1, 14}, before: Version{2, 0}},
-		short:  "a reshard while the KPL still has the old shards",
-		what:   "a worker of KCL 1.14 that starts at TRIM_HORIZON after a split delivered strays: nothing was lost, and many came again. Told the shard's range, its UserRecord.deaggregate does drop such aggregates",
-		change: "expect duplicates, and do not count on them: the rule that drops is there",
-		runs:   []string{"reshard/kpl-1.0.7/kcl-1.14.10"},
+		short:  "a worker without leases that starts after a split",
+		what:   "a worker of KCL 1.14 that starts after the split, without leases and at TRIM_HORIZON, does not know the new shards, and delivers strays: nothing is lost, and many come twice",
+		change: "expect duplicates, and do not count on them: the next worker, on its leases, loses",
+		runs:   []string{"reshard-ages/split/kpl-1.0.7/kcl-1.14.10-fresh", "reshard/kpl-1.0.7/kcl-1.14.10"},
 	},
 	{
 		id:     "reshard/kpl-on-kplkit",
@@ -57,19 +103,21 @@ var conditionsToday = []condition{
 		runs:   []string{"reshard-daemon/kpl-1.0.7-on-kplkit/kcl-2.7.2", "reshard-daemon/kpl-0.14.13-on-kplkit/kcl-2.7.2"},
 	},
 	{
-		id:     "reshard/kpl-0.14",
-		who:    who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{1, 14}, before: Version{2, 0}},
-		what:   "a KPL up to 0.15.10 stores all of such an aggregate again: the KCL loses none, and many come again",
-		change: "expect duplicates",
-		runs:   []string{"reshard/kpl-0.14.13/kcl-1.14.10"},
+		id:       "reshard/kpl-0.14",
+		who:      who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{1, 14}},
+		what:     "a KPL up to 0.15.10 stores all of such an aggregate again: the KCL loses none, and a worker that delivers strays delivers many again",
+		change:   "expect duplicates",
+		variants: agedKCLs,
+		runs:     []string{"reshard-ages/split/kpl-0.14.13/kcl-*-restarted", "reshard-ages/split/kpl-0.14.13/kcl-*-old", "reshard-ages/split/kpl-0.14.13/kcl-*-fresh", "reshard-ages/split/kpl-0.14.13/kcl-*-young"},
+		strays:   storesAll,
 	},
 	{
-		id:     "reshard/kpl-across",
-		who:    who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{2, 0}},
-		short:  "a split that the worker runs across",
-		what:   "a worker of KCL 2.7 that runs across the split does not know the new shard, and delivers strays",
-		change: "expect duplicates",
-		runs:   []string{"reshard/kpl-1.0.7/kcl-2.7.2-across"},
+		id:       "reshard/merge",
+		who:      who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{1, 14}},
+		what:     "a merge makes no strays, since what fits one of the old shards fits the new one: nothing is lost, and what the KPL stores again comes twice",
+		change:   "expect duplicates",
+		variants: agedKCLs,
+		runs:     []string{"reshard-ages/merge/kpl-1.0.7/kcl-*-fresh", "reshard-ages/merge/kpl-1.0.7/kcl-*-restarted", "reshard-ages/merge/kpl-1.0.7/kcl-*-old"},
 	},
 	{
 		id:     "reshard/kpl-to-kplkit",
@@ -80,12 +128,40 @@ var conditionsToday = []condition{
 		runs:   []string{"reshard/kpl-1.0.7/kplkit", "reshard/kpl-1.0.7/kplkit-ranges"},
 	},
 	{
-		id:     "reshard/kplkit",
-		who:    who{producers: []string{"kplkit"}, vias: []Via{KCL, MultiLang}},
-		short:  "a reshard",
-		what:   "a reshard loses nothing of what kplkit has acknowledged",
+		id:       "reshard/kplkit",
+		who:      who{producers: []string{"kplkit"}, vias: []Via{KCL, MultiLang}, from: Version{1, 14}},
+		short:    "a split",
+		what:     "of what kplkit has acknowledged every KCL from 1.14 on gets all through a split, and once",
+		change:   "nothing",
+		variants: agedKCLs,
+		runs:     []string{"reshard-ages/split/kplkit/kcl-*-restarted", "reshard-ages/split/kplkit/kcl-*-old"},
+	},
+	{
+		id:     "reshard/kplkit-fresh",
+		who:    who{producers: []string{"kplkit"}, vias: []Via{KCL, MultiLang}, from: Version{2, 0}},
+		what:   "so does a worker of KCL 2 or 3 that starts after the split without leases, and one with enhanced fan-out",
 		change: "nothing",
-		runs:   []string{"reshard/kplkit/kcl-2.7.2"},
+		runs: []string{
+			"reshard-ages/split/kplkit/kcl-2.7.2-fresh", "reshard-ages/split/kplkit/kcl-3.5.1-fresh", "reshard-ages/split/kplkit/kcl-2.7.2-old-fan-out",
+			"reshard-ages/split/kplkit/kcl-3.5.1-old-fan-out", "reshard/kplkit/kcl-2.7.2",
+		},
+	},
+	{
+		id:       "reshard/kplkit-young",
+		who:      who{producers: []string{"kplkit"}, vias: []Via{KCL, MultiLang}, from: Version{1, 14}},
+		short:    "a split within seconds of a worker's start",
+		what:     "a worker that started some seconds before the split delivers strays of kplkit's, too: nothing is lost, and some come twice",
+		change:   "expect duplicates",
+		variants: agedKCLs,
+		runs:     []string{"reshard-ages/split/kplkit/kcl-*-young"},
+	},
+	{
+		id:     "reshard/kplkit-to-fresh-1.14",
+		who:    who{producers: []string{"kplkit"}, vias: []Via{KCL, MultiLang}, from: Version{1, 14}, before: Version{2, 0}},
+		short:  "a worker without leases that starts after a split",
+		what:   "so does a worker of KCL 1.14 that starts after the split, without leases",
+		change: "expect duplicates",
+		runs:   []string{"reshard-ages/split/kplkit/kcl-1.14.10-fresh"},
 	},
 	{
 		id:     "reshard/kplkit-to-kplkit",
@@ -96,11 +172,27 @@ var conditionsToday = []condition{
 	},
 	{
 		id:     "service-managed",
-		who:    who{producers: inJava, vias: []Via{KCL, MultiLang}},
+		who:    who{producers: inJava, vias: []Via{KCL, MultiLang}, streams: []Stream{0, OnDemand}},
 		short:  "service-managed streams, where the KCL drops aggregates",
 		what:   "on a service-managed stream (record distribution strategy AUTO) aggregates land in any shard, and the KCL drops them",
 		change: "no aggregation there: kplkit's producer sees it by itself, a KPL up to 1.0.7 does not",
 		read:   `AWS, "Aggregation is not supported on service-managed streams"`,
+	},
+	{
+		id:     "on-demand",
+		who:    who{producers: format, streams: []Stream{OnDemand}},
+		short:  "reshards that the stream makes by itself",
+		what:   "a stream on demand splits and merges its shards by itself: what stands here of a reshard happens in ordinary operation",
+		change: "what the reshard's condition names",
+		read:   "AWS, docs.aws.amazon.com/streams/latest/dev/how-do-i-size-a-stream.html",
+	},
+	{
+		id:     "one-key",
+		who:    who{producers: []string{classOneKey}},
+		short:  "one partition key for all user records of an aggregate",
+		what:   "a8m/kinesis-producer and fluentd's kinesis_streams_aggregated give all user records of an aggregate one partition key: none is a stray, so no whole aggregates are lost as those of other aggregators are, but a8m's user records lose their own keys",
+		change: "kplkit put STREAM or package producer, where the keys matter",
+		read:   "a8m/kinesis-producer aggregator.go at 7e5fa98, issues 1 and 27; awslabs/aws-fluent-plugin-kinesis kinesis_helper/aggregator.rb at 13a0445",
 	},
 	{
 		id:       "later-batch",
@@ -142,7 +234,7 @@ var conditionsToday = []condition{
 		who:    who{producers: format, vias: []Via{KCL}, from: Version{1, 4}, before: Version{2, 0}, checkpoints: []kclcompat.Style{0, kclcompat.SequenceNumber, kclcompat.RecordArgument, kclcompat.SubSequenceNumber}},
 		short:  "a worker of KCL 1.3 that takes over",
 		what:   "a worker of KCL 1.3 that takes over inside an aggregate loses its rest",
-		change: "go back only from checkpoint() behind a batch",
+		change: "go back only from checkpoint() after a batch",
 		runs:   []string{"hand-over/1.4.0-to-1.3.0/sequence-number", "hand-over/1.4.0-to-1.3.0/extended"},
 	},
 	{
@@ -174,9 +266,16 @@ var conditionsToday = []condition{
 		id:     "hand-over/3.5-to-older",
 		who:    who{producers: format, vias: []Via{KCL}, from: Version{2, 0}},
 		short:  "the way back once KCL 3.5 has run",
-		what:   "once KCL 3.5 has run, older workers do not start on its lease table",
-		change: "CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X_PHASE1 until there is no way back (read, not run)",
+		what:   "once KCL 3.5 has run, workers of KCL 1 and 2 do not start on its lease table",
+		change: "CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X_PHASE1 until there is no way back: then 2.7.2 goes on exactly; after _WITH_2X it does not start (both in runs of 2026-11-28 that are not embedded)",
 		runs:   []string{"hand-over/3.5.1-to-2.7.2/extended"},
+	},
+	{
+		id:     "hand-over/3.0-to-3.4",
+		who:    who{producers: format, vias: []Via{KCL}, from: Version{2, 0}},
+		what:   "KCL 3.0 to 3.4 share a lease table with 2.7, up and down; only 3.5's refuses older ones",
+		change: "nothing",
+		read:   "runs of 2026-11-28 that are not embedded: 3.0.3, 3.1.0, 3.2.1, 3.3.0 and 3.4.2 to 2.7.2, and 3.5.1 to 3.0.3, 3.1.0 and 3.4.2 and back, all exact",
 	},
 	{
 		id:       "damaged/kcl-1",
@@ -232,7 +331,7 @@ var conditionsToday = []condition{
 		who:    who{producers: format, languages: []string{"node"}, vias: []Via{SDK}},
 		short:  "an aggregate with a wrong MD5, or with a protobuf that is cut short",
 		what:   "aws-kinesis-agg ends at an aggregate with a wrong MD5, and at one whose protobuf is cut short",
-		change: "catch it, and go on behind that stored record",
+		change: "catch it, and go on after that stored record",
 		runs:   []string{"sdk-node/damaged/md5", "sdk-node/damaged/protobuf"},
 	},
 	{

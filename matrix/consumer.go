@@ -10,81 +10,15 @@ import (
 	"github.com/kplkit/kplkit/kclcompat"
 )
 
-// Producer is what puts into the stream. The zero Producer is the KPL from Java.
-type Producer struct{ language string }
-
-// Java is the KPL, called from Java.
-func Java() Producer { return Producer{} }
-
-// Kplkit is package producer of this module, kplkit put, or one of the clients for Go, Python and Node over kplkit daemon: the
-// KPL's format without the KPL.
-func Kplkit() Producer { return Producer{"kplkit"} }
-
-// Language is a producer in a language, with neither the KPL nor kplkit.
-func Language(name string) Producer {
-	if name = languageOf(name); name != "java" {
-		return Producer{name}
-	}
-	return Java()
-}
-
-// ParseProducer reads java, kplkit or the name of any other language.
-func ParseProducer(s string) (Producer, error) {
-	name, err := parseLanguage(s)
-	if err != nil {
-		return Producer{}, fmt.Errorf("producer %w: java (the KPL), kplkit (its clients too), or another language such as python", err)
-	}
-	if name == "kpl" {
-		name = "java"
-	}
-	return Language(name), nil
-}
-
-// String returns the name that ParseProducer reads.
-func (p Producer) String() string {
-	if p == Java() {
-		return "java"
-	}
-	return p.language
-}
-
 // Consumer is what reads the stream.
 type Consumer struct {
 	Language   string          // in lower case; "go" and "node" for all their names
 	Via        Via             // the library that it reads by
 	KCL        Version         // of KCL and MultiLang
 	Checkpoint kclcompat.Style // the call that is used; zero is not said: the worst of them counts
-}
+	Stream     Stream          // that it reads
 
-// Via is the library through which a consumer reads.
-type Via uint8
-
-// The libraries. A consumer on kplkit reads by deaggaws or vmwarekcl.
-const (
-	SDK       Via = iota + 1 // GetRecords or SubscribeToShard in a loop of one's own
-	KCL                      // the Java KCL
-	MultiLang                // the Java KCL's MultiLangDaemon, in front of a process in any language
-	VMware                   // vmware-go-kcl-v2 alone
-	Harlow                   // harlow/kinesis-consumer alone
-	OnKplkit
-)
-
-var viaNames = []string{"", "sdk", "kcl", "multilang", "vmware", "harlow", "kplkit"}
-
-// ParseVia reads sdk, kcl, multilang, vmware, harlow or kplkit.
-func ParseVia(s string) (Via, error) {
-	if i := slices.Index(viaNames, s); i > 0 {
-		return Via(i), nil
-	}
-	return 0, fmt.Errorf("via %q: known are %s", s, strings.Join(viaNames[1:], ", "))
-}
-
-// String returns the name that ParseVia reads.
-func (v Via) String() string {
-	if int(v) >= len(viaNames) {
-		v = 0
-	}
-	return cmp.Or(viaNames[v], "unknown")
+	NeverResharded bool // the shards of its stream are never split, merged or scaled
 }
 
 var styles = []kclcompat.Style{kclcompat.NoArguments, kclcompat.SequenceNumber, kclcompat.RecordArgument, kclcompat.SubSequenceNumber}
@@ -95,23 +29,47 @@ var shortNames = map[kclcompat.Style]string{kclcompat.NoArguments: "none", kclco
 // nameOf returns the name of a style in the matrix.
 func nameOf(s kclcompat.Style) string { return cmp.Or(shortNames[s], s.String()) }
 
-// parseStyle reads a style by its name in the matrix, or by that of kclcompat.
+// styleAliases are names that people use for them.
+var styleAliases = map[string]kclcompat.Style{
+	"batch": kclcompat.NoArguments, "each-batch": kclcompat.NoArguments, "per-batch": kclcompat.NoArguments, "every-batch": kclcompat.NoArguments,
+	"end-of-batch": kclcompat.NoArguments, "after-batch": kclcompat.NoArguments, "checkpoint()": kclcompat.NoArguments, "no-args": kclcompat.NoArguments,
+	"no-argument": kclcompat.NoArguments, "empty": kclcompat.NoArguments, "auto": kclcompat.NoArguments,
+	"sequence": kclcompat.SequenceNumber, "seq": kclcompat.SequenceNumber, "number": kclcompat.SequenceNumber, "sequencenumber": kclcompat.SequenceNumber,
+	"seq-number": kclcompat.SequenceNumber, "checkpoint(sequencenumber)": kclcompat.SequenceNumber,
+	"user-record": kclcompat.RecordArgument, "userrecord": kclcompat.RecordArgument, "checkpoint(record)": kclcompat.RecordArgument,
+	"sub-sequence": kclcompat.SubSequenceNumber, "subsequence": kclcompat.SubSequenceNumber, "subsequencenumber": kclcompat.SubSequenceNumber,
+	"subsequence-number": kclcompat.SubSequenceNumber, "sub-seq": kclcompat.SubSequenceNumber, "extended-sequence-number": kclcompat.SubSequenceNumber,
+	"checkpoint(sequencenumber,-subsequencenumber)": kclcompat.SubSequenceNumber,
+}
+
+// parseStyle reads a style by its name in the matrix, by that of kclcompat, or by one that people use.
 func parseStyle(text string) (kclcompat.Style, error) {
-	names := []string{}
+	name := plainName(text)
+	known, all := []string{}, []string{}
 	for _, s := range styles {
-		if text == nameOf(s) || text == s.String() {
+		if name == nameOf(s) || name == s.String() {
 			return s, nil
 		}
-		names = append(names, nameOf(s))
+		known, all = append(known, nameOf(s)), append(all, nameOf(s), s.String())
 	}
-	return 0, fmt.Errorf("checkpoint %q: known are %s", text, strings.Join(names, ", "))
+	if s, ok := styleAliases[name]; ok {
+		return s, nil
+	}
+	for alias := range styleAliases {
+		all = append(all, alias)
+	}
+	slices.Sort(all)
+	return 0, fmt.Errorf("checkpoint %q%s: known are %s", text, didYouMean(name, all), strings.Join(known, ", "))
 }
 
 // Version is a version of the Java KCL; releases of a minor version are alike. The zero Version is none.
 type Version struct{ Major, Minor int }
 
-// newest is the newest minor version that was run, of the major versions whose minor ones are all alike.
-var newest = map[int]int{2: 7, 3: 5}
+// newest is the newest minor version that there is, as far as anybody here knows.
+var newest = map[int]int{1: 15, 2: 7, 3: 5}
+
+// exists tells whether the version is one that is known.
+func (v Version) exists() bool { return v.Minor <= newest[v.Major] }
 
 // ParseVersion reads 1.4, 1.4.0 or 1.4.x, which are the same, and 2 or 2.x for what 2 has newest.
 func ParseVersion(s string) (Version, error) {
@@ -143,19 +101,23 @@ func ParseVersion(s string) (Version, error) {
 // String returns the version as MAJOR.MINOR.
 func (v Version) String() string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }
 
-// ParseConsumer reads a consumer from the names of its parts. Without via, a version means the KCL or the MultiLangDaemon;
-// an empty checkpoint is not said. Its names are none, sequence-number, record and extended, and those of kclcompat.Style. What contradicts itself is an error.
+// ParseConsumer reads a consumer from the names of its parts. Without via, a version means the KCL or the MultiLangDaemon; without
+// language, via has to say it, or not to depend on it; an empty checkpoint is not said. Its names are none, sequence-number, record
+// and extended, those of kclcompat.Style, and others that people use. What contradicts itself is an error.
 func ParseConsumer(language, via, version, checkpoint string) (c Consumer, err error) {
-	if c.Language, err = parseLanguage(language); err != nil {
-		return Consumer{}, fmt.Errorf("consumer %w: java, go, python, node or another language", err)
+	if v, err := ParseVia(language); via == "" && err == nil && !isLanguage(language) {
+		return Consumer{}, isVia(language, v)
 	}
 	if via == "" {
 		if version == "" {
 			return Consumer{}, fmt.Errorf("via what does the consumer read? Known are %s", strings.Join(viaNames[1:], ", "))
 		}
-		via = map[bool]string{true: "kcl", false: "multilang"}[c.Language == "java"]
+		via = map[bool]string{true: "kcl", false: "multilang"}[languageOf(language) == "java"]
 	}
 	if c.Via, err = ParseVia(via); err != nil {
+		return Consumer{}, err
+	}
+	if c.Language, err = parseLanguage(language, c.Via); err != nil {
 		return Consumer{}, err
 	}
 	if checkpoint != "" {
@@ -179,7 +141,7 @@ func (c Consumer) validate() error {
 		return fmt.Errorf("via %s: which version of the KCL? For instance 1.3, 1.4, 1.14, 2.7 or 3.5", c.Via)
 	case !java && c.KCL != Version{}:
 		return fmt.Errorf("via %s has no KCL version: via kcl or multilang has", c.Via)
-	case (c.Via == VMware || c.Via == Harlow) && c.Language != "go":
+	case languageOfVia[c.Via] == "go" && c.Via != OnKplkit && c.Language != "go":
 		return fmt.Errorf("via %s: that is a library for go, not for %s", c.Via, c.Language)
 	}
 	return nil
@@ -187,7 +149,7 @@ func (c Consumer) validate() error {
 
 // String names the consumer in the words of the flags.
 func (c Consumer) String() string {
-	s := fmt.Sprintf("%s via %s", c.Language, c.Via)
+	s := strings.TrimSpace(fmt.Sprintf("%s via %s", c.Language, c.Via))
 	if c.KCL != (Version{}) {
 		s += " " + c.KCL.String()
 	}
@@ -203,6 +165,9 @@ func (c Consumer) reader() kclcompat.Reader {
 	case KCL:
 		return kclcompat.KCL(c.KCL.Major, c.KCL.Minor)
 	case MultiLang:
+		if c.KCL.Major == 1 && c.KCL.Minor >= 8 && c.KCL.Minor < 14 {
+			return kclcompat.MultiLang(1, 14) // its messages are those of 1.14 since 1.7.2: CheckpointMessage.java, read
+		}
 		return kclcompat.MultiLang(c.KCL.Major, c.KCL.Minor)
 	case OnKplkit:
 		return kclcompat.Kplkit()
@@ -210,28 +175,26 @@ func (c Consumer) reader() kclcompat.Reader {
 	return kclcompat.SDK()
 }
 
-var languageNames = map[string]string{
-	"golang": "go", "nodejs": "node", "node.js": "node", "javascript": "node", "js": "node", "typescript": "node", "python3": "python",
+func isVia(name string, v Via) error {
+	return fmt.Errorf("consumer %q is what it reads by, not its language: --via %s", name, v)
 }
 
-// languageOf returns the one name of a language.
-func languageOf(name string) string {
-	name = strings.ToLower(name)
-	if known, ok := languageNames[name]; ok {
-		return known
-	}
-	return name
-}
-
-// parseLanguage takes any name that can be one.
-func parseLanguage(s string) (string, error) {
-	odd := func(r rune) bool {
-		return !('a' <= r && r <= 'z' || '0' <= r && r <= '9' || strings.ContainsRune("+#.-_ ", r))
-	}
-	if name := languageOf(s); name != "" && strings.TrimSpace(name) == name && !strings.ContainsFunc(name, odd) {
+// parseLanguage reads the language of a consumer. Where there is none it is that of via, or none if that does not matter.
+func parseLanguage(s string, via Via) (string, error) {
+	name := languageOf(strings.TrimSpace(s))
+	switch {
+	case name == "" && languageOfVia[via] != "":
+		return languageOfVia[via], nil
+	case name == "" && !via.needsLanguage():
+		return "", nil
+	case isLanguage(name):
 		return name, nil
 	}
-	return "", fmt.Errorf("%q is not the name of a language", s)
+	if v, err := ParseVia(name); name != "" && err == nil {
+		return "", isVia(s, v)
+	}
+	return "", fmt.Errorf("consumer %q is not the name of a language that is known%s: java, go, python, node or another language; other for one that has no name here",
+		s, didYouMean(name, languages()))
 }
 
 func (v Version) compare(w Version) int {

@@ -3,6 +3,8 @@ package matrix
 import (
 	"strings"
 	"testing"
+
+	"github.com/kplkit/kplkit/kclcompat"
 )
 
 func TestParseVersion(t *testing.T) {
@@ -34,6 +36,12 @@ func TestParseConsumer(t *testing.T) {
 		{"java", "", "1.4", "sequence-number", "java via kcl 1.4, checkpoint sequence-number"},
 		{"java", "", "1.4", "extended", "java via kcl 1.4, checkpoint extended"},
 		{"java", "", "1.4", "sub-sequence-number", "java via kcl 1.4, checkpoint extended"},
+		{"", "kcl", "2.7", "batch", "java via kcl 2.7, checkpoint none"},
+		{"Scala", "", "2.7", "each_batch", "java via kcl 2.7, checkpoint none"},
+		{"", "vmware-go-kcl-v2", "", "Sequence Number", "go via vmware, checkpoint sequence-number"},
+		{"", "Firehose", "", "", "via firehose"},
+		{"", "redpanda_connect", "", "", "via bento"},
+		{"python", "lambda", "", "subSequenceNumber", "python via lambda, checkpoint extended"},
 	} {
 		if c, err := ParseConsumer(tt.language, tt.via, tt.version, tt.checkpoint); err != nil || c.String() != tt.want {
 			t.Errorf("%+v: %v, %v", tt, c, err)
@@ -50,6 +58,13 @@ func TestParseConsumer(t *testing.T) {
 		{"java", "kcl", "1.4", "all", "none, sequence-number, record, extended"},
 		{"java", "kcl", "1.4", "unknown", "none, sequence-number, record, extended"},
 		{"java", "kcl", "7.0", "none", "there are 1, 2 and 3"},
+		{"java", "lamda", "", "", "did you mean lambda"},
+		{"lambda", "", "", "", "--via lambda"},
+		{"spark", "sdk", "", "", "--via spark"},
+		{"pyhton", "sdk", "", "", "did you mean python"},
+		{"java", "kcl", "1.4", "sequnce", "did you mean sequence"},
+		{"java", "spark", "2.7", "", "no KCL version"},
+		{"java", "vmware-v1", "", "", "a library for go"},
 	} {
 		if c, err := ParseConsumer(tt.language, tt.via, tt.version, tt.checkpoint); err == nil || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%+v: %v, %v", tt, c, err)
@@ -60,12 +75,118 @@ func TestParseConsumer(t *testing.T) {
 func TestParseProducer(t *testing.T) {
 	for text, want := range map[string]Producer{
 		"java": Java(), "JAVA": Java(), "kpl": Java(), "kplkit": Kplkit(), "Golang": Language("go"), "c#": Language("c#"),
+		"scala": Java(), "Kotlin": Java(), "jvm": Java(), "Amazon Kinesis Producer": Java(), "other": Language("other"), "aws_kinesis_agg_python": {language: "python-aggregator"},
+		"aws-for-fluent-bit": {language: "fluent-bit"}, "kpl 0.14": {kpl: [3]int{0, 14}}, "KPL-0.15.11": {kpl: [3]int{0, 15, 11}}, "kpl@1.0.x": {kpl: [3]int{1, 0}},
 	} {
-		if p, err := ParseProducer(text); err != nil || p != want {
+		p, err := ParseProducer(text)
+		if err != nil || p != want {
 			t.Errorf("%q: %v, %v", text, p, err)
 		}
+		if again, err := ParseProducer(p.String()); err != nil || again != p {
+			t.Errorf("%q: its name %q is %v, %v", text, p, again, err)
+		}
 	}
-	if p, err := ParseProducer(" "); err == nil {
-		t.Errorf("a blank is %v", p)
+	for text, says := range map[string]string{
+		" ": "is not known", "jaav": "did you mean java", "pyton": "did you mean python", "fluent": "fluent-bit", "kpl 0.15": "differ", "kpl 7.1": "not known here", "kpl 1.x.y": "want a version",
+		"node-agregator": "node-aggregator", "zzzz": "python-aggregator",
+	} {
+		if p, err := ParseProducer(text); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %v, %v, want an error with %q", text, p, err, says)
+		}
+	}
+}
+
+// TestNames: every name of a producer and of what reads is read again as what it stands for, aliases too.
+func TestNames(t *testing.T) {
+	for _, name := range producerNames() {
+		if _, err := ParseProducer(name); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, name := range allViaNames() {
+		if _, err := ParseVia(name); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := Via(viaNotRead - 1).String(); got != "lifion-kinesis" {
+		t.Errorf("the names have slipped: the last one that was read is %s", got)
+	}
+	for _, name := range []string{
+		"lambda", "firehose", "pipes", "analytics-sql", "flink", "spark", "beam", "druid", "pinot", "logstash", "fluent-bit", "telegraf", "bento", "vector", "otel", "zio",
+		"vmware-v1", "vmware-go-kcl-v2",
+	} {
+		v, err := ParseVia(name)
+		if err != nil {
+			t.Error(err)
+		}
+		c, err := ParseConsumer("", name, "", "")
+		if err != nil || c.Via != v {
+			t.Errorf("%s: %v, %v", name, c, err)
+		}
+		if answer := Check(Today, Java(), c); answer.Aggregation == Unknown || len(answer.Evidence) == 0 {
+			t.Errorf("%s: %s on %v", name, answer.Aggregation, answer.Evidence)
+		}
+	}
+}
+
+// TestRead: what was not run says so, in the evidence and in the table.
+func TestRead(t *testing.T) {
+	for _, r := range Rows(Today) {
+		runs := 0
+		for _, e := range r.Evidence {
+			if e.Kind == "run" {
+				runs++
+			}
+		}
+		if want := map[bool]string{true: "read", false: ""}[runs == 0]; !strings.Contains(r.IfIgnored(), want) {
+			t.Errorf("%s: %q, and no run", r.Rule, r.IfIgnored())
+		}
+	}
+}
+
+// TestMeasuredWith: an answer says whether the version was run, or which one it is taken from.
+func TestMeasuredWith(t *testing.T) {
+	for _, tt := range []struct{ via, version, release, says string }{
+		{"kcl", "1.4", "1.4.0", "KCL 1.4 was run, as 1.4.0."},
+		{"kcl", "1.9", "1.4.0", "KCL 1.9 was not run: this is taken from the runs of KCL 1.4.0."},
+		{"kcl", "1.15", "1.14.10", "KCL 1.15 was not run: this is taken from the runs of KCL 1.14.10."},
+		{"kcl", "1.1", "1.3.0", "KCL 1.1 was not run: this is taken from the runs of KCL 1.3.0."},
+		{"kcl", "2.0", "2.7.2", "KCL 2.0 was not run: this is taken from the runs of KCL 2.7.2."},
+		{"kcl", "3.2", "3.5.1", "KCL 3.2 was not run: this is taken from the runs of KCL 3.5.1."},
+		{"multilang", "3.1", "3.1.3", "MultiLangDaemon 3.1 was run, as 3.1.3."},
+		{"multilang", "3.4", "3.1.3", "MultiLangDaemon 3.4 was not run: this is taken from the runs of MultiLangDaemon 3.1.3."},
+	} {
+		c, err := ParseConsumer(map[string]string{"kcl": "java", "multilang": "python"}[tt.via], tt.via, tt.version, "none")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := Check(Today, Java(), c); v.MeasuredWith != tt.release || !strings.Contains(v.Reason, tt.says) {
+			t.Errorf("%s: with %q: %s, want %q: %s", c, v.MeasuredWith, v.Reason, tt.release, tt.says)
+		}
+	}
+}
+
+// TestStream: a service-managed stream decides by itself, and no other has its condition but one that may become it.
+func TestStream(t *testing.T) {
+	c := Consumer{Language: "java", Via: KCL, KCL: Version{2, 7}, Checkpoint: kclcompat.NoArguments}
+	for text, want := range map[string]struct {
+		says Aggregation
+		in   bool
+	}{"": {OK, true}, "provisioned": {OK, false}, "On_Demand": {OK, true}, "service-managed": {Disable, false}, "AUTO": {Disable, false}} {
+		stream, err := ParseStream(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Stream = stream
+		v := Check(Today, Java(), c)
+		if in := strings.Contains(v.AtStake, "service-managed streams"); v.Aggregation != want.says || in != want.in {
+			t.Errorf("%q: %s: %s", text, v.Aggregation, v.AtStake)
+		}
+		if v := Check(Today, Kplkit(), c); v.Aggregation != OK {
+			t.Errorf("%q: kplkit: %s", text, v.Aggregation)
+		}
+	}
+	if _, err := ParseStream("provisoned"); err == nil || !strings.Contains(err.Error(), "did you mean provisioned") {
+		t.Error(err)
 	}
 }

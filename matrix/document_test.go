@@ -16,7 +16,8 @@ var update = flag.Bool("update", false, "write the rows and the runs into docs/m
 func TestDocument(t *testing.T) {
 	for file, blocks := range map[string]map[string]string{
 		"../docs/matrix.md": {
-			"2015": table2015(), "page": tablePage(), "today": tableToday(), "besides": tableConditions(),
+			"2015": table2015(), "page": tablePage(), "today": tableToday(), "read": tableRead(), "besides": tableConditions(),
+			"ages":    tableAges(),
 			"reshard": tableEvidence("reshard"), "runs": tableEvidence(""),
 		},
 		"../README.md": {"matrix": tableReadme()},
@@ -74,6 +75,27 @@ func tableEvidence(prefix string) string {
 		}
 		cells(&b, e.ID, e.What, fmt.Sprint(e.Counts.Put), fmt.Sprint(e.Counts.Raw), fmt.Sprint(e.Counts.Delivered), fmt.Sprint(e.Counts.Lost), fmt.Sprint(e.Counts.Twice),
 			e.Counts.Refused, e.Date, versionsOf(e))
+	}
+	return b.String()
+}
+
+// tableAges tells what came out after a split, by how old the list of the shards was.
+func tableAges() string {
+	var b strings.Builder
+	heading(&b, "producer", "worker", "KCL 1.14.10", "KCL 2.7.2", "KCL 3.5.1")
+	for _, producer := range []string{"KPL 1.0.7", "KPL 0.14.13", "kplkit"} {
+		for _, age := range []string{"old", "restarted", "fresh", "young"} {
+			worker := map[string]string{
+				"old": "had read for 45 s when shards were split", "restarted": "starts afterwards, on the leases of one that stopped before",
+				"fresh": "starts afterwards, without leases, at TRIM_HORIZON", "young": "had read for less than 20 s when shards were split",
+			}[age]
+			row := []string{producer, worker}
+			for _, kcl := range agedKCLs {
+				e, _ := runOf("reshard-ages/split/" + strings.ToLower(strings.Replace(producer, " ", "-", 1)) + "/kcl-" + kcl + "-" + age)
+				row = append(row, e.Counts.String())
+			}
+			cells(&b, row...)
+		}
 	}
 	return b.String()
 }

@@ -12,6 +12,7 @@ func ExampleCheck() {
 		fmt.Println(err)
 		return
 	}
+	consumer.NeverResharded = true // else the verdict says first what a reshard loses
 	v := matrix.Check(matrix.Today, matrix.Java(), consumer)
 	fmt.Println(v.Aggregation, v.Fine())
 	fmt.Println(v.Change)

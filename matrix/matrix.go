@@ -75,6 +75,9 @@ var severity = []Aggregation{OK, Deaggregate, DisableOrExtended, Disable, NotApp
 // Check answers for user records that p puts and c reads. Where no row covers them the answer is Unknown, and names the
 // nearest rows. Where c does not say its Checkpoint it is the worst of those that c can use.
 func Check(s RuleSet, p Producer, c Consumer) Verdict {
+	if !c.KCL.exists() {
+		return s.unknown(p, c)
+	}
 	for _, r := range s.rows() {
 		if r.covers(p, c) {
 			return s.verdict(r, p, c)
@@ -111,14 +114,19 @@ func (s RuleSet) worst(p Producer, c Consumer) (worst row, answers string, found
 
 func (s RuleSet) unknown(p Producer, c Consumer) Verdict {
 	v := Verdict{
-		V: 1, KPLUsable: p == Java() || p == Kplkit(), Aggregation: Unknown, Evidence: []Evidence{},
+		V: 1, KPLUsable: p.class() == classKPL || p == Kplkit(), Aggregation: Unknown, Evidence: []Evidence{},
 		AtStake: "Not known: lost records, repeated ones, raw aggregates instead of user records, or nothing.",
 		Change:  changeFor("{disable}, until it was run (interop/run.sh)", p),
-		Reason: fmt.Sprintf("No row of rule set %s covers %s from %s. The nearest rows: %s.",
+		Reason: fmt.Sprintf("No row of rule set %s covers %s from %s. The nearest rows: %s. What would settle it: a run with it, or its source.",
 			s, c, p, strings.Join(s.nearest(p, c), ", ")),
 		Rule: string(Unknown),
 	}
 	switch {
+	case !c.KCL.exists():
+		last := Version{c.KCL.Major, newest[c.KCL.Major]}
+		v.Reason = fmt.Sprintf("KCL %s is not known here: the newest %d.x that is, is %s. ", c.KCL, c.KCL.Major, last) + v.Reason
+	case c.Via >= viaNotRead:
+		v.Change = fmt.Sprintf("find out what %s reads by: the KCL is --via kcl --kcl VERSION, a loop over the SDK is --via sdk; or %s", c.Via, v.Change)
 	case c.Via == SDK || c.Via == OnKplkit:
 		v.Change = "let another program take aggregates apart: JSON lines of stored records | kplkit deagg; or " + v.Change
 	case c.Via == KCL && c.Language != "java":
@@ -130,6 +138,10 @@ func (s RuleSet) unknown(p Producer, c Consumer) Verdict {
 // nearest returns the names of the rows that come closest, the three first of them.
 func (s RuleSet) nearest(p Producer, c Consumer) (names []string) {
 	least := -1
+	if c.Via >= viaNotRead && int(c.Via) < len(viaNames) {
+		c.Via = SDK // what it may read by
+	}
+	c.KCL.Minor = min(c.KCL.Minor, newest[c.KCL.Major]) // rows of a version that does not exist
 	for _, r := range s.rows() {
 		n := r.who.misses(p, c)
 		if !r.sameRule(c) {

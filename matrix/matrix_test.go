@@ -37,7 +37,7 @@ func TestCheck(t *testing.T) {
 		{"2015", "java", "python", "multilang", "1.4", "", true, Unknown, "unknown"},
 
 		{"today", "python", "java", "kcl", "3.5", "none", false, NotApplicable, "not-java"},
-		{"today", "go", "go", "kplkit", "", "", false, NotApplicable, "not-java"},
+		{"today", "go", "go", "kplkit", "", "", false, NotApplicable, "not-java/plain"},
 		{"today", "java", "java", "sdk", "", "", true, Deaggregate, "sdk/java"},
 		{"today", "java", "python", "sdk", "", "", true, Deaggregate, "sdk/python"},
 		{"today", "java", "nodejs", "sdk", "", "none", true, Deaggregate, "sdk/node"},
@@ -65,11 +65,29 @@ func TestCheck(t *testing.T) {
 		{"today", "java", "go", "vmware", "", "", true, Disable, "vmware/sequence-number"},
 		{"today", "java", "go", "vmware", "", "none", true, OK, "vmware/no-arguments"},
 		{"today", "java", "go", "harlow", "", "record", true, Disable, "harlow/sequence-number"},
-		{"today", "java", "go", "harlow", "", "none", true, Deaggregate, "harlow/no-arguments"},
+		{"today", "java", "go", "harlow", "", "none", true, Disable, "harlow/no-arguments"},
 		{"today", "java", "go", "kplkit", "", "", true, OK, "kplkit/record"},
 		{"today", "kplkit", "go", "kplkit", "", "", true, OK, "kplkit/record"},
 		{"today", "java", "go", "kplkit", "", "sequence-number", true, DisableOrExtended, "kplkit/sequence-number"},
 		{"today", "java", "java", "kplkit", "", "", true, Unknown, "unknown"},
+		{"today", "java", "java", "kcl", "2.99", "none", true, Unknown, "unknown"},
+		{"today", "java", "java", "kcl", "1.16", "none", true, Unknown, "unknown"},
+		{"today", "scala", "scala", "kcl", "2.7", "none", true, OK, "kcl-2/no-arguments"},
+		{"today", "kpl 0.14", "java", "kcl", "2.7", "none", true, OK, "kcl-2/no-arguments"},
+		{"today", "python", "python", "sdk", "", "", false, NotApplicable, "not-java/plain"},
+		{"today", "python-aggregator", "java", "kcl", "2.7", "none", false, Disable, "aggregator/kcl"},
+		{"today", "node-aggregator", "python", "multilang", "3.1", "none", false, Disable, "aggregator/kcl"},
+		{"today", "python-aggregator", "java", "kcl", "1.3", "none", true, Disable, "kcl-1.3/no-arguments"},
+		{"today", "python-aggregator", "python", "sdk", "", "", true, Deaggregate, "sdk/python"},
+		{"today", "fluent-bit", "", "firehose", "", "", true, OK, "firehose"},
+		{"today", "a8m", "java", "kcl", "2.7", "none", true, OK, "kcl-2/no-arguments"},
+		{"today", "zio", "java", "kcl", "2.7", "none", false, Unknown, "unknown"},
+		{"today", "java", "node", "multilang", "3.1", "extended", true, NotApplicable, "multilang-node/sub-sequence-number"},
+		{"today", "java", "node", "multilang", "3.1", "", true, Disable, "multilang-node/sequence-number"},
+		{"today", "java", "python", "multilang", "3.1", "extended", true, OK, "multilang-1.14/sub-sequence-number"},
+		{"today", "java", "", "harlow", "", "batch", true, Disable, "harlow/no-arguments"},
+		{"today", "java", "", "nifi", "", "", true, Unknown, "unknown"},
+		{"2015", "python-aggregator", "java", "kcl", "1.4", "none", false, NotApplicable, "row-1"},
 		{"today", "kplkit", "java", "kcl", "1.14", "sequence-number", true, DisableOrExtended, "kcl-1.4/sequence-number"},
 	} {
 		t.Run(strings.Join([]string{tt.set, tt.producer, tt.language, tt.via, tt.version, tt.checkpoint}, " "), func(t *testing.T) {
@@ -79,6 +97,7 @@ func TestCheck(t *testing.T) {
 			if errSet != nil || errProducer != nil || errConsumer != nil {
 				t.Fatal(errSet, errProducer, errConsumer)
 			}
+			c.NeverResharded = true // TestLostAtReshard has the rest
 			v := Check(set, p, c)
 			if v.KPLUsable != tt.usable || v.Aggregation != tt.want || v.Rule != tt.rule {
 				t.Errorf("usable %t, %s by %s, want %t, %s by %s", v.KPLUsable, v.Aggregation, v.Rule, tt.usable, tt.want, tt.rule)
@@ -136,6 +155,56 @@ func TestKilled(t *testing.T) {
 	}
 }
 
+// TestLostAtReshard: the verdict on a KCL that reads what the KPL puts says first what a reshard loses, by runs of the nearest
+// release, and is not fine, whatever the checkpoint; it is as before for a stream that is never resharded.
+func TestLostAtReshard(t *testing.T) {
+	olderKPL, err := ParseProducer("kpl-0.14")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		p    Producer
+		c    Consumer
+		loss string // a run that has to show it; "": nothing is lost
+	}{
+		{Java(), Consumer{Language: "java", Via: KCL, KCL: Version{1, 4}}, "reshard/kpl-1.0.7/kcl-1.4.0"},
+		{Java(), Consumer{Language: "java", Via: KCL, KCL: Version{1, 14}}, "reshard-ages/split/kpl-1.0.7/kcl-1.14.10-old"},
+		{Java(), Consumer{Language: "java", Via: KCL, KCL: Version{2, 5}}, "reshard-ages/split/kpl-1.0.7/kcl-2.7.2-old"},
+		{Java(), Consumer{Language: "java", Via: KCL, KCL: Version{3, 5}}, "reshard-ages/split/kpl-1.0.7/kcl-3.5.1-restarted"},
+		{Java(), Consumer{Language: "python", Via: MultiLang, KCL: Version{3, 1}}, "reshard-ages/split/kpl-1.0.7/kcl-3.5.1-restarted"},
+		{Java(), Consumer{Via: viaSpark}, "reshard-ages/split/kpl-1.0.7/kcl-1.14.10-old"},
+		{Java(), Consumer{Via: viaLogstash}, "reshard-ages/split/kpl-1.0.7/kcl-1.14.10-old"},
+		{Kplkit(), Consumer{Language: "java", Via: KCL, KCL: Version{2, 7}}, ""},
+		{Java(), Consumer{Language: "java", Via: KCL, KCL: Version{1, 3}}, ""},
+		{Java(), Consumer{Language: "java", Via: SDK}, ""},
+		{Java(), Consumer{Language: "go", Via: OnKplkit}, ""},
+		{Language("python"), Consumer{Language: "java", Via: KCL, KCL: Version{2, 7}}, ""},
+		{olderKPL, Consumer{Language: "java", Via: KCL, KCL: Version{2, 7}}, ""},
+	} {
+		for _, tt.c.Checkpoint = range append(styles, 0) {
+			never := tt.c
+			never.NeverResharded = true
+			v, without := Check(Today, tt.p, tt.c), Check(Today, tt.p, never)
+			if without.LostAtReshard != "" || strings.Contains(without.AtStake, "a reshard") {
+				t.Errorf("%s, never resharded: %s", tt.c, without.AtStake)
+			}
+			if tt.loss == "" {
+				if v.LostAtReshard != "" || v.Fine() != without.Fine() {
+					t.Errorf("%s: %s", tt.c, v.AtStake)
+				}
+				continue
+			}
+			i := slices.IndexFunc(v.Evidence, func(e Evidence) bool { return e.ID == tt.loss })
+			if i < 0 || v.Evidence[i].Counts.Lost == 0 {
+				t.Errorf("%s: %s is no run in which records are lost", tt.c, tt.loss)
+			}
+			if !strings.HasPrefix(v.LostAtReshard, "Lost at a reshard: ") || !strings.HasPrefix(v.AtStake, v.LostAtReshard) || !strings.Contains(v.Change, "kplkit put") || v.Fine() {
+				t.Errorf("%s: %+v", tt.c, v)
+			}
+		}
+	}
+}
+
 // TestUnknownNamesTheNearest: what no row covers names rows of the same library, in the version that comes nearest.
 func TestUnknownNamesTheNearest(t *testing.T) {
 	for _, tt := range []struct {
@@ -182,5 +251,37 @@ func TestSaysNoBetter(t *testing.T) {
 		if slices.Index(severity, said) < slices.Index(severity, r.advice()) {
 			t.Errorf("%s says %s, the rule %s", r.name(), said, r.advice())
 		}
+	}
+}
+
+// TestSays: words without which an answer would mislead.
+func TestSays(t *testing.T) {
+	for _, tt := range []struct{ producer, language, via, version, checkpoint, says string }{
+		{"java", "", "harlow", "", "batch", "ScanBatch"},
+		{"fluent-bit", "", "kcl", "2.7", "none", "Whole aggregates are lost"},
+		{"fluent-bit", "", "kcl", "2.7", "none", "aggregation false"},
+		{"a8m", "", "kcl", "2.7", "none", "one partition key"},
+		{"logstash", "", "telegraf", "", "", "aggregation_enabled => false"},
+		{"kpl 0.14", "", "kcl", "2.7", "none", "up to 0.15.10 stores all of such an aggregate again"},
+		{"kpl 1.0.7", "", "kcl", "2.7", "none", "newer than 0.15.10 has acknowledged"},
+		{"java", "", "kcl", "2.99", "none", "the newest 2.x that is, is 2.7"},
+		{"java", "", "kcl", "2.99", "none", "kcl-2/no-arguments"},
+		{"java", "", "nifi", "", "", "--via kcl --kcl VERSION"},
+		{"java", "", "nifi", "", "", "What would settle it"},
+		{"java", "node", "multilang", "3.1", "extended", "Python's does"},
+	} {
+		p, errProducer := ParseProducer(tt.producer)
+		c, errConsumer := ParseConsumer(tt.language, tt.via, tt.version, tt.checkpoint)
+		if errProducer != nil || errConsumer != nil {
+			t.Fatal(errProducer, errConsumer)
+		}
+		if v := Check(Today, p, c); !strings.Contains(v.AtStake+v.Change+v.Reason, tt.says) {
+			t.Errorf("%s to %s lacks %q:\n%s\n%s\n%s", p, c, tt.says, v.AtStake, v.Change, v.Reason)
+		}
+	}
+	old, _ := ParseProducer("kpl 0.14.13")
+	c := Consumer{Language: "java", Via: KCL, KCL: Version{2, 7}}
+	if v := Check(Today, old, c); strings.Contains(v.AtStake, "newer than 0.15.10 still") {
+		t.Errorf("KPL 0.14.13: %s", v.AtStake)
 	}
 }

@@ -10,26 +10,28 @@ import (
 
 // who is what a row is about. A list that is empty stands for all; one of names with a ! for all but those.
 type who struct {
-	producers   []string
+	producers   []string // classes of them
 	languages   []string // of the consumer
 	vias        []Via
 	from        Version // the first version of the KCL
 	before      Version // the first one that is too new; the zero Version is none
 	checkpoints []kclcompat.Style
+	streams     []Stream
 }
 
 func (w who) covers(p Producer, c Consumer) bool {
 	return w.misses(p, c) == 0
 }
 
-// misses tells how far a consumer is from what w is about. Another library is farthest.
+// misses tells how far a consumer is from what w is about. Another stream, producer or library is farthest.
 func (w who) misses(p Producer, c Consumer) (n int) {
 	for weight, missed := range []bool{
 		!covers(w.checkpoints, c.Checkpoint),
 		!w.coversVersion(c.KCL),
 		!coversName(w.languages, c.Language),
 		!covers(w.vias, c.Via),
-		!coversName(w.producers, p.String()),
+		!coversName(w.producers, p.class()),
+		!covers(w.streams, c.Stream),
 	} {
 		if missed {
 			n += 1 << weight
@@ -163,10 +165,15 @@ func versionOf(release string) (Version, bool) {
 type condition struct {
 	id       string
 	who      who
-	short    string // a few words for the verdicts; empty where it stands in the table alone
+	lost     string // what is lost, where that heads the verdicts: acknowledged records, in ordinary operation
+	short    string // a few words for what a verdict has besides; without both it stands in the table alone
 	what     string // what happens
+	strays   string // of KPLs that store strays alone, or all of the aggregate, again; empty for both
 	change   string
 	variants []string
 	runs     []string
 	read     string
 }
+
+// ofReshard reports whether it needs one to happen.
+func (k condition) ofReshard() bool { return strings.HasPrefix(k.id, "reshard/") }

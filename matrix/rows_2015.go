@@ -47,9 +47,9 @@ var rows2015 = []row{
 		who:      who{producers: inJava, languages: inJava, vias: []Via{KCL}, from: Version{1, 3}, before: Version{1, 4}},
 		says:     Disable,
 		consumer: "Java, KCL 1.3",
-		stake:    "The processor gets aggregates as they are stored. One that takes them apart loses the rest of an aggregate behind a checkpoint inside it.",
+		stake:    "The processor gets aggregates as they are stored. One that takes them apart loses the rest of an aggregate after a checkpoint inside it.",
 		change:   "{disable}; or KCL 1.4 or newer",
-		reason:   "KCL 1.3 does not take aggregates apart, and resumes behind the stored record.",
+		reason:   "KCL 1.3 does not take aggregates apart, and resumes after the stored record.",
 		ignored:  []string{"kcl-1.3.0/raw", "kcl-1.3.0/sequence-number/inside"}, followed: []string{"kcl-1.3.0/unaggregated/sequence-number"},
 	},
 	{
@@ -60,7 +60,7 @@ var rows2015 = []row{
 		consumer: "Java, KCL 1.4",
 		stake:    "Nothing, once the whole batch is processed. AWS's page does not have this condition: checkpoint() inside a batch loses the rest of the batch.",
 		page:     "no caveat",
-		change:   "nothing; call checkpoint() behind the loop over the batch, never inside it",
+		change:   "nothing; call checkpoint() after the loop over the batch, never inside it",
 		ignored:  []string{"kcl-1.4.0/none/inside-batch"}, followed: []string{"kcl-1.4.0/none/after-batch"},
 	},
 	{

@@ -1,38 +1,53 @@
 package matrix
 
-import "github.com/kplkit/kplkit/kclcompat"
+import (
+	"slices"
+
+	"github.com/kplkit/kplkit/kclcompat"
+)
 
 // Whom rows are about.
 var (
-	format    = []string{"java", "kplkit"} // producers of the KPL's format that put each user record where it belongs
+	format    = []string{"java", "kplkit", classOneKey, classAggregator} // producers of the KPL's format; what the KCL drops of it has rows of its own
 	inJava    = []string{"java"}
 	notInJava = []string{"!java"}
-	inGo      = []string{"go"}
+
+	notAggregating = []string{"!java", "!kplkit", "!" + classOneKey, "!" + classAggregator, "!" + classNotRun}
+	inGo           = []string{"go"}
 )
 
 // byKplkit are the runs in which kplkit puts: package producer by itself, and each client.
 var byKplkit = []string{"row-1/kplkit-put/kcl-*", "row-1/client-go/kcl-*", "row-1/client-python/kcl-*", "row-1/client-node/kcl-*"}
 
+// withoutSubSequence are the languages whose library by AWS sends no sub-sequence number; Python's does.
+var withoutSubSequence = []string{"node", "ruby", "c#"}
+
 // What several rows say.
 const (
+	noSubSequence       = "The library that AWS has for this language sends no sub-sequence number with a checkpoint; Python's does. Run was a bare child in Python."
+	noSubSequenceSource = "amazon-kinesis-client-nodejs lib/kcl/kcl_manager.js at 800c210 (as in aws-kcl 2.3.2), -ruby lib/aws/kclrb/checkpointer.rb at abe69f4, -net CheckpointAction at 3f2a6cd; " +
+		"-python amazon_kclpy/kcl.py at c504d09 sends both"
 	rawStake    = "Aggregates are handed out as they are stored: raw bytes instead of user records."
 	batchStake  = "Nothing, once the whole batch is processed. checkpoint() inside a batch stores its end, and loses the rest."
 	repeatStake = "User records of the aggregate that were done come again; none is lost."
 	insideStake = "A checkpoint inside an aggregate loses its rest, without an error."
 	exactStake  = "Nothing, with the user record's own sub-sequence number."
-	batchChange = "nothing; call checkpoint() behind the loop over the batch, never inside it"
-	kcl13Change = "KCL 1.14 or newer; or {disable}; or take aggregates apart in the processor and checkpoint only behind an aggregate's last user record"
+	batchChange = "nothing; call checkpoint() after the loop over the batch, never inside it"
+	kcl13Change = "KCL 1.14 or newer; or {disable}; or take aggregates apart in the processor and checkpoint only after an aggregate's last user record"
 )
 
 func reads(languages []string, via Via, checkpoints ...kclcompat.Style) who {
 	return who{producers: format, languages: languages, vias: []Via{via}, checkpoints: checkpoints}
 }
 
-// rowsToday is what holds now.
-var rowsToday = []row{
+// rowsToday is what holds now. The first row that covers a consumer answers.
+var rowsToday = slices.Concat(rowsStream, rowsRun, rowsRead)
+
+// rowsRun are those that were run.
+var rowsRun = []row{
 	{
 		id:       "not-java",
-		who:      who{producers: []string{"!java", "!kplkit"}},
+		who:      who{producers: notAggregating, vias: []Via{0, KCL, MultiLang}},
 		says:     NotApplicable,
 		consumer: "any",
 		stake:    "There is no KPL to call. Aggregators of other languages put user records of several shards into one aggregate, and the KCL drops it whole.",
@@ -42,6 +57,30 @@ var rowsToday = []row{
 		ignored:  []string{"row-1/python-aggregator/kcl-*"}, followed: append([]string{"row-1/python-plain/kcl-*"}, byKplkit...),
 	},
 
+	{
+		id:       "not-java/plain",
+		who:      who{producers: notAggregating},
+		says:     NotApplicable,
+		consumer: "any consumer but the KCL, from a producer that puts plain records",
+		stake:    "Nothing: plain records have nothing to take apart, and come as they were put. If an aggregator is in use, say which: --producer python-aggregator, node-aggregator, fluent-bit and others.",
+		change:   "nothing for plain records; for the KPL's format without the KPL: kplkit put STREAM, package producer from Go, or kplkit's clients for Go, Python and Node over kplkit daemon (--producer kplkit)",
+		reason:   "The KPL is called from Java.",
+		read:     "the KPL's aggregation format: a stored record without its magic is one user record",
+	},
+	{
+		id:       "aggregator/kcl",
+		who:      who{producers: []string{classAggregator}, vias: []Via{KCL, MultiLang}, from: Version{1, 4}},
+		says:     Disable,
+		consumer: "KCL 1.4 and newer, MultiLang too, from an aggregator that is not the KPL",
+		stake:    "Whole aggregates are lost: such an aggregator puts user records of several shards into one, the KCL drops it whole, and nobody stores its strays again. On a stream of one shard nothing is lost, until it is split.",
+		change:   "{disable}; or one partition key for each aggregate; or kplkit put STREAM, package producer or kplkit's clients (--producer kplkit), which store each user record where it belongs",
+		reason:   "It is not the KPL: it does not know the shards. Run was Python's aws_kinesis_agg; the others were read.",
+		variants: []string{"2.7.2", "3.5.1"},
+		ignored:  []string{"row-1/python-aggregator/kcl-*"}, followed: append([]string{"row-1/python-plain/kcl-*"}, byKplkit...),
+		read: "awslabs/kinesis-aggregation issues 11, 32 and 175 (Python, Node, Java); aws/amazon-kinesis-streams-for-fluent-bit aggregate/aggregator.go at 4772e6c, " +
+			"which also mixes up keys where partition_key is set; hampsterx/async-kinesis kinesis/aggregators.py at 7ce2bd8, which puts the key a inside and another outside; Ruby's gem kinesis-aggregation 0.1.0 lib/kinesis/aggregation/aggregator.rb",
+	},
+
 	// A loop over the SDK. How it checkpoints is its own affair: said nothing, it is taken to store what is done as a whole.
 	{
 		id:       "sdk/java",
@@ -49,7 +88,7 @@ var rowsToday = []row{
 		says:     Deaggregate,
 		consumer: "Java, SDK",
 		stake:    rawStake,
-		change:   "after each GetRecords: records = new AggregatorUtil().deaggregate(records) (KCL 2 and 3), UserRecord.deaggregate(records) (KCL 1); store a sequence number only behind an aggregate's last user record",
+		change:   "after each GetRecords: records = new AggregatorUtil().deaggregate(records) (KCL 2 and 3), UserRecord.deaggregate(records) (KCL 1); store a sequence number only after an aggregate's last user record",
 		reason:   "The SDK does not know the KPL's format.",
 		ignored:  []string{"sdk-java/raw"}, followed: []string{"sdk-java/deaggregated", "sdk-java/sequence-number/last"},
 	},
@@ -59,7 +98,7 @@ var rowsToday = []row{
 		says:     Deaggregate,
 		consumer: "Python, SDK",
 		stake:    rawStake,
-		change:   "pip install aws_kinesis_agg; deaggregate_records(records); store a sequence number only behind an aggregate's last user record",
+		change:   "pip install aws_kinesis_agg; deaggregate_records(records); store a sequence number only after an aggregate's last user record",
 		reason:   "The SDK does not know the KPL's format.",
 		ignored:  []string{"sdk-python/raw"}, followed: []string{"sdk-python/deaggregated", "sdk-python/sequence-number/last"},
 	},
@@ -69,7 +108,7 @@ var rowsToday = []row{
 		says:     Deaggregate,
 		consumer: "Node, SDK",
 		stake:    rawStake,
-		change:   "npm install aws-kinesis-agg; deaggregateSync(record, true, callback); store a sequence number only behind an aggregate's last user record",
+		change:   "npm install aws-kinesis-agg; deaggregateSync(record, true, callback); store a sequence number only after an aggregate's last user record",
 		reason:   "The SDK does not know the KPL's format.",
 		ignored:  []string{"sdk-node/raw"}, followed: []string{"sdk-node/deaggregated", "sdk-node/sequence-number/last"},
 	},
@@ -88,7 +127,7 @@ var rowsToday = []row{
 		reader:   kclcompat.SDK(),
 		consumer: "Java, Python, Node, Go: SDK",
 		stake:    insideStake,
-		change:   "store a sequence number only behind an aggregate's last user record; from Go, deaggaws.WithDeaggregation() (via kplkit); or {disable}",
+		change:   "store a sequence number only after an aggregate's last user record; from Go, deaggaws.WithDeaggregation() (via kplkit); or {disable}",
 		variants: []string{"java", "python", "node", "go"},
 		ignored:  []string{"sdk-*/sequence-number/inside"}, followed: []string{"sdk-*/sequence-number/last", "sdk-*/unaggregated"},
 	},
@@ -109,7 +148,7 @@ var rowsToday = []row{
 		reader:   kclcompat.KCL(1, 3),
 		says:     Disable,
 		consumer: "Java, KCL 1.3",
-		stake:    rawStake + " A processor that takes them apart loses the rest of an aggregate behind a checkpoint inside it.",
+		stake:    rawStake + " A processor that takes them apart loses the rest of an aggregate after a checkpoint inside it.",
 		change:   kcl13Change,
 		reason:   "KCL 1.3 does not take aggregates apart.",
 		ignored:  []string{"kcl-1.3.0/raw", "kcl-1.3.0/sequence-number/inside"}, followed: []string{"kcl-1.3.0/sequence-number/last", "kcl-1.3.0/unaggregated/sequence-number"},
@@ -231,7 +270,7 @@ var rowsToday = []row{
 		reader:   kclcompat.MultiLang(1, 3),
 		consumer: "not Java, MultiLang 1.3",
 		stake:    "There is no such call.",
-		change:   "checkpoint without a number behind the batch",
+		change:   "checkpoint without a number after the batch",
 		read:     "the daemon's messages: a checkpoint has a sequence number, and no record",
 	},
 	{
@@ -239,13 +278,13 @@ var rowsToday = []row{
 		reader:   kclcompat.MultiLang(1, 3),
 		consumer: "not Java, MultiLang 1.3",
 		stake:    "The message is not understood, and never answered: the child hangs, and nothing is checkpointed.",
-		change:   "the MultiLangDaemon of KCL 1.14 or newer; or checkpoint without a number behind the batch",
+		change:   "the MultiLangDaemon of KCL 1.14 or newer; or checkpoint without a number after the batch",
 		ignored:  []string{"multilang-1.3.0/extended/inside"},
 	},
 	{
 		who:      reads(notInJava, MultiLang, kclcompat.NoArguments),
 		reader:   kclcompat.MultiLang(1, 4),
-		consumer: "not Java, MultiLang 1.4",
+		consumer: "not Java, MultiLang 1.4 to 1.7",
 		stake:    batchStake,
 		change:   batchChange,
 		ignored:  []string{"multilang-1.4.0/none/inside-batch"}, followed: []string{"multilang-1.4.0/none/after-batch"},
@@ -253,31 +292,55 @@ var rowsToday = []row{
 	{
 		who:      reads(notInJava, MultiLang, kclcompat.SequenceNumber),
 		reader:   kclcompat.MultiLang(1, 4),
-		consumer: "not Java, MultiLang 1.4",
+		consumer: "not Java, MultiLang 1.4 to 1.7",
 		stake:    repeatStake,
-		change:   "the MultiLangDaemon of KCL 1.14 or newer, whose messages have a sub-sequence number; or checkpoint without a number behind the batch; or {disable}",
+		change:   "the MultiLangDaemon of KCL 1.14 or newer, whose messages have a sub-sequence number; or checkpoint without a number after the batch; or {disable}",
 		ignored:  []string{"multilang-1.4.0/sequence-number/inside"}, followed: []string{"multilang-1.4.0/unaggregated/sequence-number"},
 	},
 	{
 		who:      reads(notInJava, MultiLang, kclcompat.RecordArgument),
 		reader:   kclcompat.MultiLang(1, 4),
-		consumer: "not Java, MultiLang 1.4",
+		consumer: "not Java, MultiLang 1.4 to 1.7",
 		stake:    "There is no such call.",
-		change:   "checkpoint without a number behind the batch",
+		change:   "checkpoint without a number after the batch",
 		read:     "the daemon's messages: a checkpoint has a sequence number, and no record",
 	},
 	{
 		who:      reads(notInJava, MultiLang, kclcompat.SubSequenceNumber),
 		reader:   kclcompat.MultiLang(1, 4),
-		consumer: "not Java, MultiLang 1.4",
+		consumer: "not Java, MultiLang 1.4 to 1.7",
 		stake:    "The message is not understood, and never answered: the child hangs, and nothing is checkpointed.",
-		change:   "the MultiLangDaemon of KCL 1.14 or newer; or checkpoint without a number behind the batch",
+		change:   "the MultiLangDaemon of KCL 1.14 or newer; or checkpoint without a number after the batch",
 		ignored:  []string{"multilang-1.4.0/extended/inside"},
+	},
+	{
+		id:       "multilang-node/sequence-number",
+		who:      reads(withoutSubSequence, MultiLang, kclcompat.SequenceNumber),
+		reader:   kclcompat.MultiLang(1, 14),
+		says:     Disable,
+		consumer: "Node, Ruby, .NET: MultiLang 1.8 to 3",
+		stake:    repeatStake,
+		change:   "checkpoint without a number after the batch; or {disable}",
+		reason:   noSubSequence,
+		variants: []string{"1.14.10", "2.7.2", "3.1.3"},
+		ignored:  []string{"multilang-*/sequence-number/inside"}, followed: []string{"multilang-*/none/after-batch", "multilang-*/unaggregated/sequence-number"},
+		read: noSubSequenceSource,
+	},
+	{
+		id:       "multilang-node/sub-sequence-number",
+		who:      reads(withoutSubSequence, MultiLang, kclcompat.SubSequenceNumber),
+		reader:   kclcompat.MultiLang(1, 14),
+		says:     NotApplicable,
+		consumer: "Node, Ruby, .NET: MultiLang 1.8 to 3",
+		stake:    "There is no such call.",
+		change:   "checkpoint without a number after the batch; or a child that writes subSequenceNumber into the message by itself, which is row multilang-1.14/sub-sequence-number",
+		reason:   noSubSequence,
+		read:     noSubSequenceSource,
 	},
 	{
 		who:      reads(notInJava, MultiLang, kclcompat.NoArguments),
 		reader:   kclcompat.MultiLang(1, 14),
-		consumer: "not Java, MultiLang 1.14 to 3",
+		consumer: "not Java, MultiLang 1.8 to 3",
 		stake:    batchStake,
 		change:   batchChange,
 		variants: []string{"1.14.10", "2.7.2", "3.1.3"},
@@ -286,7 +349,7 @@ var rowsToday = []row{
 	{
 		who:      reads(notInJava, MultiLang, kclcompat.SequenceNumber),
 		reader:   kclcompat.MultiLang(1, 14),
-		consumer: "not Java, MultiLang 1.14 to 3",
+		consumer: "not Java, MultiLang 1.8 to 3",
 		stake:    repeatStake,
 		change:   `{"action":"checkpoint","sequenceNumber":"…","subSequenceNumber":N}; or {disable}`,
 		variants: []string{"1.14.10", "2.7.2", "3.1.3"},
@@ -295,15 +358,15 @@ var rowsToday = []row{
 	{
 		who:      reads(notInJava, MultiLang, kclcompat.RecordArgument),
 		reader:   kclcompat.MultiLang(1, 14),
-		consumer: "not Java, MultiLang 1.14 to 3",
+		consumer: "not Java, MultiLang 1.8 to 3",
 		stake:    "There is no such call.",
-		change:   "checkpoint without a number behind the batch; or with sequenceNumber and subSequenceNumber",
+		change:   "checkpoint without a number after the batch; or with sequenceNumber and subSequenceNumber",
 		read:     "the daemon's messages: a checkpoint has a sequence number and a sub-sequence number, and no record",
 	},
 	{
 		who:      reads(notInJava, MultiLang, kclcompat.SubSequenceNumber),
 		reader:   kclcompat.MultiLang(1, 14),
-		consumer: "not Java, MultiLang 1.14 to 3",
+		consumer: "not Java, MultiLang 1.8 to 3",
 		stake:    exactStake,
 		change:   "nothing",
 		variants: []string{"1.14.10", "2.7.2", "3.1.3"},
@@ -317,7 +380,7 @@ var rowsToday = []row{
 		reader:   kclcompat.SDK(),
 		consumer: "Go, vmware-go-kcl-v2 alone",
 		stake:    "Nothing, once the whole batch is processed: only what came since the last checkpoint comes again.",
-		change:   "nothing; checkpoint the last record of the batch behind the loop over it",
+		change:   "nothing; checkpoint the last record of the batch after the loop over it",
 		followed: []string{"vmware/deaggregated", "vmware/sequence-number/last"},
 	},
 	{
@@ -333,12 +396,13 @@ var rowsToday = []row{
 		id:       "harlow/no-arguments",
 		who:      reads(inGo, Harlow, kclcompat.NoArguments),
 		reader:   kclcompat.SDK(),
-		says:     Deaggregate,
+		says:     Disable,
 		consumer: "Go, harlow/kinesis-consumer alone",
-		stake:    rawStake,
-		change:   "consumer.WithAggregation(true); set the checkpoint only behind an aggregate's last user record",
-		reason:   "It takes aggregates apart if it is told to.",
-		ignored:  []string{"harlow/raw"}, followed: []string{"harlow/deaggregated", "harlow/sequence-number/last"},
+		stake:    rawStake + " With WithAggregation, ScanBatch ends a batch after a number of user records or a time, inside an aggregate, and its checkpoint loses the rest (4 of 104 in a run of 2026-11-28 that is not embedded).",
+		change:   "consumer.WithClient(kinesis.NewFromConfig(cfg, deaggaws.WithDeaggregation())), which is row kplkit/record; or {disable}; Scan with WithAggregation(true) is exact as long as its last checkpoint is after an aggregate's last user record",
+		reason:   "It takes aggregates apart if it is told to, and stores the sequence number of the last user record that ScanBatch or Scan handed out.",
+		ignored:  []string{"harlow/raw"}, followed: []string{"harlow-kplkit/decoded", "harlow-kplkit/inside", "harlow/unaggregated"},
+		read: "ScanBatch: harlow/kinesis-consumer batch_scan.go at 31e0042; a batch is cut by size or time, and its last record's sequence number is the checkpoint",
 	},
 	{
 		id:       "harlow/sequence-number",

@@ -10,6 +10,7 @@ type Row struct {
 	Verdict
 	Ignored  string `json:"ignored,omitempty"` // how the runs ended that ignore the advice
 	Followed string `json:"followed,omitempty"`
+	Read     string `json:"read,omitempty"` // the source of what was read and not run
 }
 
 // Rows returns the rows of a rule set, in the order of their table.
@@ -18,7 +19,7 @@ func Rows(s RuleSet) (rows []Row) {
 		ignored, followed := runsOf(r.ignored, r.variants, Consumer{}), runsOf(r.followed, r.variants, Consumer{})
 		rows = append(rows, Row{
 			Producer: r.producer(), Consumer: r.consumer, Checkpoint: r.checkpoint(), Verdict: s.verdict(r, Java(), Consumer{}),
-			Ignored: measured("%s", ignored), Followed: measured("%s", followed),
+			Ignored: measured("%s", ignored), Followed: measured("%s", followed), Read: r.read,
 		})
 	}
 	return rows
@@ -26,6 +27,8 @@ func Rows(s RuleSet) (rows []Row) {
 
 func (r row) producer() string {
 	switch {
+	case slices.Contains(r.who.producers, classAggregator) && !r.usable():
+		return "an aggregator that is not the KPL"
 	case !r.usable():
 		return "not Java"
 	case slices.Contains(r.who.producers, "kplkit"):
@@ -75,8 +78,19 @@ func Conditions(s RuleSet) (conditions []Condition) {
 
 // About names whom the row is about, in a few words.
 func (r Row) About() string {
-	if r.KPLUsable {
+	if r.Consumer != "any" {
 		return r.Consumer
 	}
 	return "any consumer, from a producer that is neither Java nor kplkit"
+}
+
+// IfIgnored tells in a few words how the runs ended that ignore the advice, and whether it was run at all.
+func (r Row) IfIgnored() string {
+	switch {
+	case r.Read != "" && r.Ignored == "" && r.Followed == "":
+		return "read, not run"
+	case r.Read != "":
+		return r.Ignored + "; partly read"
+	}
+	return r.Ignored
 }

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/kplkit/kplkit/internal/errcode"
 )
 
 // permanent is the reason not to try again.
@@ -30,7 +31,7 @@ func classify(err error) Reason {
 	case errors.As(err, &answer) && answer.HTTPStatusCode() == http.StatusRequestEntityTooLarge:
 		return RequestTooLarge // whoever says so: mostly it is a proxy
 	case errors.As(err, &api):
-		return classifyCode(api.ErrorCode(), api.ErrorFault() == smithy.FaultServer)
+		return reasons[errcode.Of(api.ErrorCode(), api.ErrorFault() == smithy.FaultServer)]
 	case errors.Is(err, context.DeadlineExceeded):
 		return Timeout
 	}
@@ -43,29 +44,8 @@ func isGone(err error) bool {
 	return errors.As(err, &api) && api.ErrorCode() == "ResourceNotFoundException"
 }
 
-// classifyCode goes by the codes in the Kinesis API reference and AWS's list of common errors. What it does not know
-// is worth another try: the time to live ends that.
-func classifyCode(code string, server bool) Reason {
-	switch code {
-	case "ProvisionedThroughputExceededException", "LimitExceededException", "KMSThrottlingException",
-		"Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException",
-		"TooManyRequestsException", "RequestLimitExceeded", "BandwidthLimitExceeded", "SlowDown", "PriorRequestNotComplete":
-		return Throttled
-	case "ExpiredToken", "ExpiredTokenException", "RequestExpired", "RequestTimeTooSkewed", "InvalidSignatureException":
-		return Credentials
-	case "RequestTimeout", "RequestTimeoutException":
-		return Timeout
-	case "ValidationException", "InvalidArgumentException", "SerializationException":
-		return Isolated
-	case "RequestEntityTooLargeException":
-		return RequestTooLarge
-	case "ResourceNotFoundException", "AccessDenied", "AccessDeniedException", "UnrecognizedClientException", "InvalidClientTokenId",
-		"MissingAuthenticationToken", "MissingAuthenticationTokenException", "IncompleteSignature", "SignatureDoesNotMatch",
-		"NotAuthorized", "OptInRequired", "SubscriptionRequiredException", "InvalidAction", "UnknownOperationException":
-		return permanent
-	}
-	if strings.HasPrefix(code, "KMS") && !server { // access denied, disabled, not found…
-		return permanent
-	}
-	return Internal
+// reasons are what the codes of the service mean here. Of what is unknown the time to live ends the tries.
+var reasons = map[errcode.Meaning]Reason{
+	errcode.Unknown: Internal, errcode.Throttled: Throttled, errcode.Timeout: Timeout, errcode.Credentials: Credentials,
+	errcode.Request: Isolated, errcode.TooLarge: RequestTooLarge, errcode.Permanent: permanent,
 }

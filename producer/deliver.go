@@ -75,10 +75,13 @@ func (p *Producer) callDone(e *pending, r Result) {
 	if e.done == nil {
 		return
 	}
-	defer func() {
-		if v := recover(); v != nil {
-			p.cfg.logger.Error("producer: panic in done", slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
-		}
-	}()
+	defer p.logPanic("done")
 	e.done(e.Record, r)
+}
+
+// logPanic is deferred by who calls a function of the user's, so that a panic in it goes no further.
+func (p *Producer) logPanic(function string) {
+	if v := recover(); v != nil {
+		p.cfg.logger.Error("producer: panic in "+function, slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+	}
 }

@@ -39,6 +39,11 @@
 // A lane has one request under way at a time. When shards come and go, what waits moves to the lanes of the new shards.
 // While the shards of a new Producer are listed, records wait for that, for the linger time at most; then they go plain.
 //
+// # Attempts and tries
+//
+// An [Attempt] is one PutRecords request, with all that is in it: [Trace] is told of each. A [Try] is the same request as one user
+// record has seen it: [Result.Tries] yields those that the record was part of, and Result.Attempts is how many there were.
+//
 // # Compatibility
 //
 // Options may be added, and fields to Result, Attempt, Trace and RefusedError. What an error says in words may change; test its

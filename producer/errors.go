@@ -44,7 +44,7 @@ func (e *RefusedError) Unwrap() error { return e.Err }
 
 func newRefused(err error, permanent bool) *RefusedError {
 	e := &RefusedError{Permanent: permanent, Err: err}
-	if api := smithy.APIError(nil); errors.As(err, &api) {
+	if api := smithy.APIError(nil); errors.As(err, &api) && api.ErrorCode() != "UnknownError" { // the SDK's name for none
 		e.Code = api.ErrorCode()
 	}
 	return e
@@ -56,6 +56,9 @@ var (
 	errNoMore  = fmt.Errorf("%w, so make another one with New", ErrClosed)
 	errGivenUp = fmt.Errorf("%w: not stored when the context of Close was done; give Close more time, or put it again", ErrClosed)
 )
+
+// errZero is that of a Producer that New has not made.
+var errZero = errors.New("producer: this Producer is the zero value, which puts nothing: New makes one")
 
 // waited is the error of a call whose context is done.
 func waited(doing string, done error) error { return fmt.Errorf("%s: %w", doing, done) }

@@ -51,13 +51,16 @@ func (l *loop) traceAttempt(b *batch, failed int) {
 	for _, s := range b.stored {
 		a.UserRecords += len(s.records)
 	}
+	defer l.p.logPanic("Trace.Attempt")
 	l.p.cfg.trace.Attempt(a)
 }
 
 func (l *loop) traceRetry(why Reason, userRecords int) {
-	if l.p.cfg.trace.Retry != nil {
-		l.p.cfg.trace.Retry(why, userRecords)
+	if l.p.cfg.trace.Retry == nil {
+		return
 	}
+	defer l.p.logPanic("Trace.Retry")
+	l.p.cfg.trace.Retry(why, userRecords)
 }
 
 // refusal is why the i-th stored record is not stored, as far as is known, or nil.

@@ -112,7 +112,7 @@ func WithRefresh(interval time.Duration) Option { return func(c *config) { c.rel
 // WithTrace sets who is told of requests and retries.
 func WithTrace(t Trace) Option { return func(c *config) { c.trace = t } }
 
-// WithLogger sets where panics in done, and failures to list the shards, are logged: slog.Default() unless set.
+// WithLogger sets where panics in done and Trace, and failures to list the shards, are logged: slog.Default() unless set.
 func WithLogger(l *slog.Logger) Option { return func(c *config) { c.logger = l } }
 
 func newConfig(stream string, opts []Option) (config, error) {
@@ -124,13 +124,15 @@ func newConfig(stream string, opts []Option) (config, error) {
 		rateFactor: 1.5, maxBuffered: 64 * mebibyte, maxInFlight: 24,
 		logger: slog.Default(),
 	}
+	var errs []error
 	for i, o := range opts {
 		if o == nil {
-			return c, fmt.Errorf("option %d of %d: nil, want an Option", i+1, len(opts))
+			errs = append(errs, fmt.Errorf("option %d of %d: nil, want an Option", i+1, len(opts)))
+			continue
 		}
 		o(&c)
 	}
-	return c, c.validate()
+	return c, errors.Join(append(errs, c.validate())...)
 }
 
 // validate names each bad option, its value and its limit.

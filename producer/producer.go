@@ -18,10 +18,13 @@ type Record = aggregator.Record
 
 // Result is what became of a record.
 type Result struct {
-	ShardID  string          // where it is stored
-	Position seqnum.Extended // of the user record, as a consumer has it: At inside an aggregate, else After
-	Attempts int             // requests that it was part of
-	Err      error           // why it is not stored, as far as is known: wraps ErrExpired, ErrThrottled, ErrRefused, ErrClosed or a kind of bad record
+	ShardID string // where it is stored
+	// Position is that of the user record, as deagg.UserRecord.Position has it in a consumer: seqnum.At inside an aggregate, else
+	// seqnum.After. Of package separate it is After the whole stored record, which is all that a child says. A consumer that reads
+	// through deaggaws finds it as SEQ:SUB, but the last user record of an aggregate, and a plain one, as the bare SEQ.
+	Position seqnum.Extended
+	Attempts int   // requests that it was part of
+	Err      error // why it is not stored, as far as is known: wraps ErrExpired, ErrThrottled, ErrRefused, ErrClosed or a kind of bad record
 
 	put   time.Time
 	tries *try // the last one
@@ -36,7 +39,8 @@ type API interface {
 	DescribeStreamSummary(context.Context, *kinesis.DescribeStreamSummaryInput, ...func(*kinesis.Options)) (*kinesis.DescribeStreamSummaryOutput, error)
 }
 
-// Producer puts records into one stream. It is safe for concurrent use.
+// Producer puts records into one stream. It is safe for concurrent use. New makes one: of the zero value every method returns
+// an error.
 type Producer struct {
 	cfg    config
 	api    API
@@ -70,16 +74,24 @@ func New(api API, stream string, opts ...Option) (*Producer, error) {
 	return p, nil
 }
 
+func (p *Producer) isZero() bool { return p.box == nil }
+
 // Put hands over a record. It waits for room in the buffer, of which a shard has a share (WithMaxBuffered,
 // WithTimeToLive), and, with a record that not every stream takes (without a
 // partition key, or of more than 1 MiB), until the stream is known. Its error says that the record is not taken: a bad
-// record, ErrClosed, or that of ctx, and what it waited for.
+// record, ErrClosed, or ctx.Err(), and what it waited for. With a ctx that is done already it takes nothing.
 //
 // done, which may be nil, is called exactly once for a record that was taken, and never for another one; it may be called
 // before Put returns. All calls are made by one goroutine, one after the other, without a lock: it must not block, and
 // neither Put, PutSync, Flush nor Close may be called in it (TryPut may). A panic in it is logged and goes no further.
 func (p *Producer) Put(ctx context.Context, r Record, done func(Record, Result)) error {
+	if p.isZero() {
+		return errZero
+	}
 	e := &pending{Record: r, done: done}
+	if err := ctx.Err(); err != nil {
+		return p.errorOf(e, waited("not put, since the context was done before", err))
+	}
 	err := p.await(ctx, e)
 	if err == nil {
 		err = p.admissible(e)
@@ -107,6 +119,9 @@ func (p *Producer) await(ctx context.Context, e *pending) error {
 
 // TryPut is Put without waiting: where that would wait, its error is ErrWouldBlock.
 func (p *Producer) TryPut(r Record, done func(Record, Result)) error {
+	if p.isZero() {
+		return errZero
+	}
 	e := &pending{Record: r, done: done}
 	err := p.tryAwait(e)
 	if err == nil {
@@ -148,6 +163,9 @@ func (p *Producer) post(e *pending, err error) error {
 // before, or ctx is done. Of a new Producer it waits for the shards to be listed, for the linger time at most. When the
 // Producer has been closed, there is nothing to flush: ErrClosed.
 func (p *Producer) Flush(ctx context.Context) error {
+	if p.isZero() {
+		return errZero
+	}
 	select {
 	case <-p.ended:
 		return p.cfg.streamError(fmt.Errorf("%w, and has nothing to flush", ErrClosed))
@@ -167,6 +185,9 @@ func (p *Producer) Flush(ctx context.Context) error {
 // way are ended and what is left gets ErrClosed as its result; the error then says how many that were. Every done has
 // returned when Close does. To call it again is to wait for the same end.
 func (p *Producer) Close(ctx context.Context) error {
+	if p.isZero() {
+		return errZero
+	}
 	p.box.close()
 	p.gate.close()
 	select {

@@ -11,18 +11,15 @@ import (
 // Each record has a result, also one that Put did not take. If ctx is done before, what was taken stays under way, its
 // results are lost, and no more is put. The error joins those of the results: nil if all are stored, or there are none.
 func (p *Producer) PutSync(ctx context.Context, rs ...Record) ([]Result, error) {
+	if p.isZero() {
+		return nil, errZero
+	}
 	if len(rs) == 0 {
 		return nil, nil
 	}
 	w := &syncPut{results: make([]Result, len(rs)), answers: make(chan answer, len(rs))}
 	for i, r := range rs {
-		err := ctx.Err()
-		if err != nil {
-			err = p.errorOf(&pending{Record: r}, waited("not put, since the context of PutSync was done before", err))
-		} else {
-			err = p.Put(ctx, r, func(_ Record, res Result) { w.answers <- answer{i, res} })
-		}
-		w.put(i, err)
+		w.put(i, p.Put(ctx, r, func(_ Record, res Result) { w.answers <- answer{i, res} }))
 	}
 	w.wait(ctx)
 	errs := make([]error, len(rs))

@@ -181,8 +181,8 @@ func TestBadOptions(t *testing.T) {
 	if _, err := producer.New(kinesis.New(kinesis.Options{}), "s", producer.WithLinger(1), nil); err == nil || !strings.Contains(err.Error(), "option 2 of 2: nil, want an Option") {
 		t.Errorf("a nil option: %v", err)
 	}
-	_, err := producer.New(kinesis.New(kinesis.Options{}), "", producer.WithLinger(-1), producer.WithMaxInFlight(0), producer.WithLogger(nil))
-	for _, text := range []string{"stream", "WithLinger", "WithMaxInFlight", "WithLogger"} {
+	_, err := producer.New(kinesis.New(kinesis.Options{}), "", producer.WithLinger(-1), nil, producer.WithMaxInFlight(0), producer.WithLogger(nil), nil)
+	for _, text := range []string{"stream", "WithLinger", "WithMaxInFlight", "WithLogger", "option 2 of 5", "option 5 of 5"} {
 		if err == nil || !strings.Contains(err.Error(), text+": ") {
 			t.Errorf("%s is not named: %v", text, err)
 		}

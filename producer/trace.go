@@ -3,8 +3,8 @@ package producer
 import "time"
 
 // Trace is told what a Producer does, for metrics. What is nil is not told. Its functions are called by the producer's
-// own goroutine, one after the other: they must return soon, and may call no method of the Producer. Functions may be
-// added.
+// own goroutine, one after the other: they must return soon, and may call no method of the Producer. A panic in one is logged
+// and goes no further. Functions may be added.
 type Trace struct {
 	// Attempt is told of each PutRecords request once it is over.
 	Attempt func(Attempt)
@@ -14,7 +14,7 @@ type Trace struct {
 
 // Attempt is one PutRecords request.
 type Attempt struct {
-	StoredRecords, UserRecords int // their ratio is the aggregation ratio
+	StoredRecords, UserRecords int // that were sent, the refused ones too; their ratio is the aggregation ratio
 	Bytes                      int // data and partition keys
 	Failed                     int // stored records that the answer refuses, all of them if Err is set
 	Latency                    time.Duration

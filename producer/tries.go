@@ -17,6 +17,19 @@ func (r Result) Tries() iter.Seq[Try] {
 	return func(yield func(Try) bool) { r.tries.each(r.put, yield) }
 }
 
+// WithTries returns the result with these as its Tries, and their number as Attempts: for code that makes results itself, as
+// package separate and the tests of a done do.
+func (r Result) WithTries(tries ...Try) Result {
+	r.put, r.tries, r.Attempts = time.Time{}, nil, len(tries)
+	end := r.put
+	for _, t := range tries {
+		began := end.Add(t.Delay)
+		r.tries = &try{before: r.tries, began: began, took: t.Took, err: t.Err}
+		end = began.Add(t.Took)
+	}
+	return r
+}
+
 // each yields the tries up to t, and tells whether more are wanted.
 func (t *try) each(put time.Time, yield func(Try) bool) bool {
 	if t == nil {

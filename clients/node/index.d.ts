@@ -96,7 +96,11 @@ export type LogLevel = "debug" | "info" | "warning" | "error";
 export interface Options extends KPLSettings {
   /** The child and its first arguments. Default ["kplkit", "daemon"], looked up in PATH. */
   command?: string[];
-  /** URL of Kinesis. Default: AWS's own for the region. */
+  /**
+   * URL of Kinesis. Default: AWS_ENDPOINT_URL_KINESIS, then AWS_ENDPOINT_URL (unless AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is
+   * true), then AWS's own for the region. Where it is on this machine (localhost, 127.0.0.1, ::1), metricsLevel is "none" by
+   * default, unless cloudwatchEndpoint is given.
+   */
   endpoint?: string;
   /**
    * Default: the keys in the environment, then those of the profile in ~/.aws. "child": kplkit finds them itself, where

@@ -262,7 +262,8 @@ func TestBeyondTheAggregate(t *testing.T) {
 	}
 }
 
-// TestBeyondIsTold: a position that can't be of its stored record is logged, with what is done about it; no other is.
+// TestBeyondIsTold: a position that can't be of its stored record is logged, with its shard and what is done about it; no
+// other is. After it nothing is left in front of the iterator.
 func TestBeyondIsTold(t *testing.T) {
 	server, raw := newStream(t, 1)
 	whole, plain := put(t, raw, "a", aggregate(t, "A", 3)), put(t, raw, "k", []byte("plain"))
@@ -285,10 +286,14 @@ func TestBeyondIsTold(t *testing.T) {
 				t.Fatal(err)
 			}
 			if it = out.NextShardIterator; len(out.Records) == 0 && c.client == once {
+				if strings.HasPrefix(aws.ToString(it), "kplkit1:") {
+					t.Errorf("after %s: the iterator is still %s", c.position, *it)
+				}
 				break
 			}
 		}
-		if c.found == "" && log.Len() > 0 || strings.Count(log.String(), "\n") > 1 || !strings.Contains(log.String(), c.found) {
+		if c.found == "" && log.Len() > 0 || strings.Count(log.String(), "\n") > 1 || !strings.Contains(log.String(), c.found) ||
+			c.found != "" && !strings.Contains(log.String(), "shard=shardId-") {
 			t.Errorf("after %s: logged %q, want %q", c.position, &log, c.found)
 		}
 	}

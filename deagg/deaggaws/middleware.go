@@ -45,6 +45,9 @@ func (d *deaggregation) log() *slog.Logger {
 	return d.logger
 }
 
+// named reports whether an option needs to know which stream and shard a batch is of.
+func (d *deaggregation) named() bool { return d.hashRanges || len(d.stats) > 0 }
+
 // install puts d, which was applied to home, into the stack of a call: into the step that another application of
 // WithDeaggregation has put there for this call, else into a new one. d itself stays as it is.
 func (d *deaggregation) install(stack *middleware.Stack, home *kinesis.Options) error {
@@ -103,8 +106,11 @@ func (d *deaggregation) getShardIterator(ctx context.Context, p kinesis.GetShard
 	out, metadata, err := next.HandleInitialize(ctx, middleware.InitializeInput{Parameters: &p})
 	if r, ok := out.Result.(*kinesis.GetShardIteratorOutput); ok && err == nil {
 		f := front{after: s.after}
-		if d.hashRanges || len(d.stats) > 0 {
-			f.stream, f.shard = cmp.Or(aws.ToString(p.StreamARN), aws.ToString(p.StreamName)), aws.ToString(p.ShardId)
+		if d.named() || s.after.IsValid() {
+			f.shard = aws.ToString(p.ShardId)
+		}
+		if d.named() {
+			f.stream = cmp.Or(aws.ToString(p.StreamARN), aws.ToString(p.StreamName))
 		}
 		r.ShardIterator = f.join(r.ShardIterator)
 	}
@@ -121,7 +127,9 @@ func (d *deaggregation) getRecords(ctx context.Context, p kinesis.GetRecordsInpu
 	p.ShardIterator = iterator
 	out, metadata, err := next.HandleInitialize(ctx, middleware.InitializeInput{Parameters: &p})
 	if r, ok := out.Result.(*kinesis.GetRecordsOutput); ok && err == nil {
-		f.after = d.expand(ctx, &r.Records, f)
+		if f.after = d.expand(ctx, &r.Records, f); !f.after.IsValid() && f.stream == "" && !d.named() {
+			f.shard = "" // it was for a warning
+		}
 		r.NextShardIterator = f.join(r.NextShardIterator)
 	}
 	return out, metadata, err

@@ -131,7 +131,7 @@ func beyond(after seqnum.Extended, batch []types.Record) string {
 // front is what travels in front of an opaque shard iterator.
 type front struct {
 	after         seqnum.Extended // zero: nothing is to be skipped
-	stream, shard string          // of the iterator, where an option needs them
+	stream, shard string          // of the iterator, where an option needs them; shard also along with after
 }
 
 // frontMark tells an iterator with a front from AWS's, which are base64.

@@ -1,6 +1,7 @@
 package deaggaws
 
 import (
+	"math"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
@@ -9,45 +10,44 @@ import (
 	"github.com/kplkit/kplkit/seqnum"
 )
 
-// AppendUserRecords appends the user records of a batch to dst, where a client with WithDeaggregation has delivered the batch: each
-// with its sub-sequence number, Aggregated and Last again, as kclcompat.Checkpointer wants them. A damaged aggregate that was handed on
-// whole is Malformed. Data is shared.
+// AppendUserRecords appends the user records of a batch to dst, where a client with WithDeaggregation (and not WithSecondPass) has
+// delivered the batch: each with its sub-sequence number, Aggregated and Last again, as kclcompat.Checkpointer wants them. A
+// damaged aggregate that was handed on whole is Malformed. Data is shared.
 //
 // after is the position after which the shard is read, a checkpoint's or that of the batch before: by it the last user record of an
-// aggregate is known where it comes alone. The sub-sequence number of an aggregate's last user record is one more than that of the one
-// before it; where WithHashRanges has dropped some between them, that is less than its index on the wire.
+// aggregate is known where it comes alone. That one comes with a bare number, without its index, so its SubSequenceNumber is one
+// more than that of the one before it; where after lies beyond the aggregate, it is math.MaxInt64, which makes its Position all of
+// the stored record. Where WithHashRanges has dropped user records between the two, it is less than the index on the wire, and a
+// resume there brings the user record again: a Sink that keeps what it is told of finished stored records, too, avoids that.
+// One whose data starts with the magic comes with its index, and is not known to be Last: a checkpoint there may be held.
 func AppendUserRecords(dst []deagg.UserRecord, batch []types.Record, after seqnum.Extended) []deagg.UserRecord {
-	var a apart
-	if n, ok := after.Number(); ok && !after.Whole() {
-		a = apart{n.String(), after.SubSequenceNumber()}
-	}
+	before := after
 	for i := range batch {
-		dst = append(dst, a.userRecord(storedRecord(&batch[i])))
+		var u deagg.UserRecord
+		u, before = userRecord(storedRecord(&batch[i]), before, after)
+		dst = append(dst, u)
 	}
 	return dst
 }
 
-// apart is an aggregate of which the last user record is still to come.
-type apart struct {
-	number string // "" is none
-	sub    int64  // of the user record that came last
-}
-
-// userRecord returns the user record that r is.
-func (a *apart) userRecord(r deagg.StoredRecord) deagg.UserRecord {
-	u := deagg.UserRecord{SequenceNumber: r.SequenceNumber, PartitionKey: r.PartitionKey, Data: r.Data, ArrivalTime: r.ArrivalTime, Last: true}
+// userRecord returns the user record that r is. before is the user record before it, or where reading began.
+func userRecord(r deagg.StoredRecord, before, after seqnum.Extended) (u deagg.UserRecord, next seqnum.Extended) {
+	u = deagg.UserRecord{SequenceNumber: r.SequenceNumber, PartitionKey: r.PartitionKey, Data: r.Data, ArrivalTime: r.ArrivalTime, Last: true}
+	n, isNumber := before.Number()
 	switch position, isInside := insideOf(r.SequenceNumber); {
 	case isInside:
-		a.number, _, _ = strings.Cut(r.SequenceNumber, ":")
-		a.sub = position.SubSequenceNumber()
-		u.SequenceNumber, u.SubSequenceNumber, u.Aggregated, u.Last = a.number, a.sub, true, false
-	case a.number != "" && r.SequenceNumber == a.number:
-		u.SubSequenceNumber, u.Aggregated = a.sub+1, true
-		a.number = ""
-	case deagg.HasMagic(r.Data):
+		u.SequenceNumber, _, _ = strings.Cut(r.SequenceNumber, ":")
+		u.SubSequenceNumber, u.Aggregated, u.Last = position.SubSequenceNumber(), true, false
+		return u, position
+	case deagg.HasMagic(r.Data): // never the last of an aggregate, which would have its index then
 		_, u.Malformed = deagg.Parse(r)
+	case isNumber && !before.Whole() && r.SequenceNumber == n.String():
+		u.SubSequenceNumber, u.Aggregated = before.SubSequenceNumber()+1, true
+		if after.IsValid() && before.Less(after) { // which lies beyond the aggregate, so that all of it comes
+			u.SubSequenceNumber = math.MaxInt64
+		}
 	}
-	return u
+	return u, seqnum.Extended{}
 }
 
 // insideOf reads SEQUENCE:SUB.

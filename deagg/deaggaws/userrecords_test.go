@@ -58,6 +58,40 @@ func describe(u deagg.UserRecord) string {
 	return fmt.Sprintln(u.SequenceNumber, u.SubSequenceNumber, u.PartitionKey, u.Data, u.Aggregated, u.Last, u.Malformed)
 }
 
+// TestAppendUserRecordsBeyond: where reading began beyond the end of an aggregate all of it comes, and its last user record's position
+// has to be one that is not done.
+func TestAppendUserRecordsBeyond(t *testing.T) {
+	n := seqnum.MustParse("10")
+	batch, _ := deaggaws.DeaggregateRecords([]types.Record{aggregateOf(t, "10", 3)})
+	for _, test := range []struct{ after, want seqnum.Extended }{
+		{seqnum.At(n, 99), seqnum.After(n)},
+		{seqnum.At(n, 0), seqnum.At(n, 2)},
+		{seqnum.At(seqnum.MustParse("9"), 99), seqnum.At(n, 2)},
+		{seqnum.Latest(), seqnum.At(n, 2)},
+	} {
+		us := deaggaws.AppendUserRecords(nil, batch, test.after)
+		if at, err := us[2].Position(); err != nil || at != test.want || !us[2].Last {
+			t.Errorf("after %s: %v, %v", test.after, at, err)
+		}
+	}
+}
+
+// TestAppendUserRecordsDamaged: a damaged aggregate is Malformed, also where reading goes on inside it.
+func TestAppendUserRecordsDamaged(t *testing.T) {
+	damaged := aggregateOf(t, "10", 3)
+	damaged.Data[len(damaged.Data)-1]++
+	n := seqnum.MustParse("10")
+	for _, after := range []seqnum.Extended{seqnum.TrimHorizon(), seqnum.At(n, 1), seqnum.After(n)} {
+		u := deaggaws.AppendUserRecords(nil, []types.Record{damaged}, after)[0]
+		if _, ok := u.Malformed.(*deagg.FormatError); !ok || u.Aggregated || !u.Last {
+			t.Errorf("after %v: %+v", after, u)
+		}
+		if at, err := u.Position(); err != nil || at != seqnum.After(n) {
+			t.Errorf("after %v: %v, %v", after, at, err)
+		}
+	}
+}
+
 // TestAppendUserRecordsAlone: the last user record of an aggregate that comes alone is known by where reading goes on.
 func TestAppendUserRecordsAlone(t *testing.T) {
 	n := seqnum.MustParse("10")

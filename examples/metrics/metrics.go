@@ -35,11 +35,11 @@ func Consumer(meter metric.Meter) (vmwarekcl.Trace, error) {
 		return func(shardID string, n int) { c.Add(ctx, int64(n), ofShard(shardID)) }
 	}
 	return vmwarekcl.Trace{
-		Delivered:  count(delivered),
-		Repeated:   count(repeated),
-		Held:       func(shardID string, _ kclcompat.Result) { held.Add(ctx, 1, ofShard(shardID)) },
-		Lag:        func(shardID string, d time.Duration) { lag.Record(ctx, d.Seconds(), ofShard(shardID)) },
-		LeaseTaken: func(string) { leases.Add(ctx, 1) },
+		Delivered:    count(delivered),
+		Repeated:     count(repeated),
+		Held:         func(shardID string, _ kclcompat.Result) { held.Add(ctx, 1, ofShard(shardID)) },
+		BehindLatest: func(shardID string, d time.Duration) { lag.Record(ctx, d.Seconds(), ofShard(shardID)) },
+		LeaseTaken:   func(string) { leases.Add(ctx, 1) },
 		LeaseLost: func(shardID string) {
 			leases.Add(ctx, -1)
 			lost.Add(ctx, 1, ofShard(shardID))

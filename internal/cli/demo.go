@@ -41,7 +41,7 @@ the stream, each with a lease table of its own; all three are vmware-go-kcl-v2, 
   alone, with the same checkpoints
   alone, with a checkpoint after each batch
 
-The worker of each is a process, which is killed (SIGKILL) in the middle of an aggregate, behind a checkpoint inside
+The worker of each is a process, which is killed (SIGKILL) in the middle of an aggregate, after a checkpoint inside
 it. Another process takes over. Every user record is told to this program before it counts as processed, so what is
 lost and what comes twice is exact.
 

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
+	"github.com/kplkit/kplkit/internal/kplpipe"
 	"github.com/kplkit/kplkit/producer"
 )
 
@@ -63,7 +64,7 @@ func newTransport(s *settings) (*http.Transport, error) {
 }
 
 func (a *api) setStreamID(stream, id string) {
-	if !streamName.MatchString(stream) || len(id) > maxID {
+	if !kplpipe.IsStream(stream) || len(id) > maxID {
 		return
 	}
 	a.mu.Lock()

@@ -471,6 +471,27 @@ func TestCredentials(t *testing.T) {
 	})
 }
 
+// TestLate: a put that used up its time behind another one, which waits for what the stream takes, is tried once all the same.
+func TestLate(t *testing.T) {
+	inBubble(t, func(b *bench) { b.config.RecordTtl = proto.Uint64(5000) }, func(b *bench) {
+		b.setFault(func(r kinesisfake.Request) (f kinesisfake.Fault) {
+			if r.Operation == "DescribeStreamSummary" {
+				f.Delay = time.Hour
+			}
+			return f
+		})
+		c := b.connect()
+		c.putRecord(1, "a", "key", "", strings.Repeat("x", 2<<20))
+		c.put(2, "a")
+		if r := c.result(1); r.Attempts[0].GetErrorCode() != codeExpired {
+			t.Errorf("the large one: %v", r)
+		}
+		if r := c.result(2); !r.GetSuccess() {
+			t.Errorf("the one behind it: %v", r)
+		}
+	})
+}
+
 // TestStreamMetadata: the stream's id goes along with PutRecords.
 func TestStreamMetadata(t *testing.T) {
 	inBubble(t, nil, func(b *bench) {

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"math"
+	"net/http"
 	"strings"
 	"time"
 
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kplkit/kplkit/internal/kplpipe/kplpb"
@@ -25,6 +27,7 @@ const (
 	codeNetwork     = "NetworkError"
 	codeCredentials = "NoCredentials"
 	codeInvalid     = "InvalidRecord"
+	codeTooLarge    = "RequestTooLarge"
 	codeClosing     = "Shutdown"
 	codeFailure     = "InternalFailure"
 )
@@ -106,6 +109,8 @@ func codeOf(err error) string {
 		return codeWrongShard
 	case errors.Is(err, producer.ErrClosed), errors.Is(err, errClosing), errors.Is(err, context.Canceled):
 		return codeClosing
+	case isTooLarge(err):
+		return codeTooLarge
 	case errors.As(err, &api):
 		return cmp.Or(api.ErrorCode(), codeFailure)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -117,13 +122,25 @@ func codeOf(err error) string {
 	return codeNetwork
 }
 
+// noCode is the SDK's name for the code of an answer that has none.
+const noCode = "UnknownError"
+
+// isTooLarge tells whether somebody on the way took a request for too large, mostly a proxy: the answer has HTTP's code for it,
+// and none of the service's.
+func isTooLarge(err error) bool {
+	var answer *smithyhttp.ResponseError
+	var api smithy.APIError
+	return errors.As(err, &answer) && answer.HTTPStatusCode() == http.StatusRequestEntityTooLarge &&
+		(!errors.As(err, &api) || api.ErrorCode() == "" || api.ErrorCode() == noCode)
+}
+
 // maxText bounds an error's text: a result has as many as it has attempts.
 const maxText = 1000
 
 func textOf(err error) string {
 	var api smithy.APIError
 	text := err.Error()
-	if errors.As(err, &api) && api.ErrorMessage() != "" && !errors.Is(err, producer.ErrExpired) && !errors.Is(err, producer.ErrClosed) {
+	if errors.As(err, &api) && api.ErrorMessage() != "" && api.ErrorCode() != noCode && !errors.Is(err, producer.ErrExpired) && !errors.Is(err, producer.ErrClosed) {
 		text = api.ErrorMessage()
 	}
 	if len(text) > maxText {

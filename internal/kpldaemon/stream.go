@@ -91,7 +91,7 @@ func (s *stream) feed() {
 		ctx, cancel := context.WithDeadline(s.cancelled, x.read.Add(s.d.settings.ttl))
 		p, err := s.open(ctx)
 		if err == nil {
-			err = p.Put(ctx, x.record, x.done)
+			err = s.putInto(ctx, p, x)
 		}
 		cancel()
 		if errors.Is(err, context.DeadlineExceeded) {
@@ -101,6 +101,15 @@ func (s *stream) feed() {
 			x.fail(err)
 		}
 	}
+}
+
+// putInto waits only if it has to: what has used up its time here is tried once all the same.
+func (s *stream) putInto(ctx context.Context, p *producer.Producer, x *put) error {
+	err := p.TryPut(x.record, x.done)
+	if errors.Is(err, producer.ErrWouldBlock) {
+		err = p.Put(ctx, x.record, x.done)
+	}
+	return err
 }
 
 func (s *stream) next() *put {

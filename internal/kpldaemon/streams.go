@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
+
+	"github.com/kplkit/kplkit/internal/kplpipe"
 )
 
 // maxStreams bounds what a client can make by putting to ever new names.
@@ -18,9 +19,6 @@ var errStream = errors.New("there can be no such stream")
 
 var errTooManyStreams = fmt.Errorf("this process puts into %d streams already: start another one", maxStreams)
 
-// streamName is what Kinesis takes as a stream's name, or as its ARN.
-var streamName = regexp.MustCompile(`^(arn:aws[a-z-]{0,20}:kinesis:[a-z0-9-]{1,40}:[0-9]{12}:stream/)?[a-zA-Z0-9_.-]{1,128}$`)
-
 // stream returns the stream of a name, which has one put more.
 func (d *Daemon) stream(name string, now time.Time) (*stream, error) {
 	d.mu.Lock()
@@ -30,7 +28,7 @@ func (d *Daemon) stream(name string, now time.Time) (*stream, error) {
 	case s != nil:
 	case d.closed:
 		return nil, errClosing
-	case !streamName.MatchString(name):
+	case !kplpipe.IsStream(name):
 		return nil, errStream
 	case len(d.streams) == maxStreams && !d.evict(now):
 		return nil, errTooManyStreams

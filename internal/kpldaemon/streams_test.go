@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/kplkit/kplkit/internal/kplpipe"
 	"github.com/kplkit/kplkit/internal/kplpipe/kplpb"
 )
 
@@ -32,7 +33,7 @@ func TestBadNames(t *testing.T) {
 		}
 	})
 	for _, name := range []string{"a.b_c-D9", strings.Repeat("x", 128), "arn:aws-us-gov:kinesis:us-gov-west-1:000000000000:stream/a"} {
-		if !streamName.MatchString(name) {
+		if !kplpipe.IsStream(name) {
 			t.Errorf("%s is refused", name)
 		}
 	}

@@ -2,6 +2,7 @@ package kplpipe
 
 import (
 	"bytes"
+	"regexp"
 	"unsafe"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -25,6 +26,12 @@ const putOverhead = 512
 func (p Put) Cost() int64 {
 	return int64(putOverhead + len(p.Stream) + len(p.PartitionKey) + len(p.ExplicitHashKey) + len(p.Data))
 }
+
+// streamName is what Kinesis takes as a stream's name, or as its ARN.
+var streamName = regexp.MustCompile(`^(arn:aws[a-z-]{0,20}:kinesis:[a-z0-9-]{1,40}:[0-9]{12}:stream/)?[a-zA-Z0-9_.-]{1,128}$`)
+
+// IsStream tells whether there can be a stream of this name, or with this ARN.
+func IsStream(name string) bool { return streamName.MatchString(name) }
 
 // MostBuffered is the largest --max-buffered of the daemon, in bytes: what an int holds everywhere, twice.
 const MostBuffered = 1000 << 20

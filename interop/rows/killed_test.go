@@ -29,7 +29,7 @@ func (k killed) put(t *testing.T, stream string, _ bool, users []string) (stored
 	requireClients(t)
 	launcher, started := newLauncher(t)
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		k.world.iterators.ServeHTTP(lateAnswer{w}, r)
+		k.world.iterators.ServeHTTP(lateAnswer{w, answerTime}, r)
 	}))
 	t.Cleanup(service.Close)
 	p := k.start(t, launcher, service.URL)
@@ -59,11 +59,14 @@ func (k killed) put(t *testing.T, stream string, _ bool, users []string) (stored
 	return stored
 }
 
-// lateAnswer is an answer of Kinesis that comes a while after the records are stored, so that a kill may come between.
-type lateAnswer struct{ http.ResponseWriter }
+// lateAnswer is an answer of Kinesis that comes a while after the records are stored, so that something may come between.
+type lateAnswer struct {
+	http.ResponseWriter
+	by time.Duration
+}
 
 func (a lateAnswer) WriteHeader(status int) {
-	time.Sleep(answerTime)
+	time.Sleep(a.by)
 	a.ResponseWriter.WriteHeader(status)
 }
 

@@ -7,22 +7,25 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+
 	"github.com/kplkit/kplkit/producer"
 )
 
 // ours puts by kplkit's producer, in aggregates as large as the KPL's.
 type ours struct {
 	world     *world
+	client    *kinesis.Client
 	producers map[string]*producer.Producer // by stream
 }
 
-func newOurs(w *world) *ours { return &ours{w, map[string]*producer.Producer{}} }
+func newOurs(w *world) *ours { return &ours{w, w.client, map[string]*producer.Producer{}} }
 
 func (o *ours) put(t *testing.T, stream string, _ bool, users []string) (stored []string) {
 	p := o.producers[stream]
 	if p == nil {
 		var err error
-		if p, err = producer.New(o.world.client, stream, producer.WithMaxAggregate(51200, perAggregate)); err != nil {
+		if p, err = producer.New(o.client, stream, producer.WithMaxAggregate(51200, perAggregate)); err != nil {
 			t.Fatal(err)
 		}
 		o.producers[stream] = p

@@ -7,7 +7,7 @@ import (
 
 // parts are all that run.sh knows by their names.
 func parts() []part {
-	return slices.Concat(kclParts(), multilangParts(), sdkParts(), goParts(), []part{handOver(), reshard(), reshardDaemon(), rowOne()})
+	return slices.Concat(kclParts(), multilangParts(), sdkParts(), goParts(), []part{handOver(), reshard(), reshardAges(), reshardDaemon(), rowOne()})
 }
 
 // part is a consumer in one version, and the runs that it is put through.

@@ -26,7 +26,7 @@ type candidate struct {
 // What it has given back itself rests for an eighth of a failover time first. Where it has as many leases as it may, nothing
 // is due.
 //
-// The caller holds c.mu.
+// The caller holds lt.mu.
 func (lt *leaseTable) choose(v *view) (next time.Time) {
 	now := time.Now()
 	free, held, available, wake := lt.candidates(v, now)

@@ -73,7 +73,7 @@ func ExampleWithTrace() {
 	trace := vmwarekcl.Trace{
 		Delivered: count("delivered"), Repeated: count("repeated"),
 		Held: func(string, kclcompat.Result) { counts.Add("held", 1) },
-		Lag: func(shardID string, behindLatest time.Duration) {
+		BehindLatest: func(shardID string, behindLatest time.Duration) {
 			seconds := new(expvar.Float)
 			seconds.Set(behindLatest.Seconds())
 			lags.Set(shardID, seconds)

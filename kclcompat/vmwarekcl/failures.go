@@ -24,22 +24,22 @@ func rest(n int) time.Duration {
 
 // batchFailed decides what becomes of a batch that the Processor could not process.
 func (p *processor) batchFailed(b kclcompat.Batch, err error) {
-	c, limit := p.leases(), p.policy.limit
-	n := c.countFailure(p.lease, b.Records)
+	lt, limit := p.leases(), p.policy.limit
+	n := lt.countFailure(p.lease, b.Records)
 	switch {
 	case limit <= 0 || n < limit, len(b.Records) == 0 && p.policy.then != nil:
 		p.giveUpAfter(n, "process records", err)
 	case p.policy.then == nil:
 		err = fmt.Errorf("vmwarekcl: shard %s: a batch has failed %d times: %w", p.lease.shardID, n, err)
-		c.cfg.Logger.Errorf("kplkit: %v; the worker stops", err)
-		c.stop() // before vmware says that the shard has ended
+		lt.cfg.Logger.Errorf("kplkit: %v; the worker stops", err)
+		lt.stop() // before vmware says that the shard has ended
 		go p.worker.shutdown(err)
 	default:
 		if refused := p.handOver(b, err); refused != nil {
 			p.giveUpAfter(n, "hand over a batch that has failed", refused)
 			return
 		}
-		c.cfg.Logger.Warnf("kplkit: shard %s: a batch has failed %d times and was handed over: %v", p.lease.shardID, n, err)
+		lt.cfg.Logger.Warnf("kplkit: shard %s: a batch has failed %d times and was handed over: %v", p.lease.shardID, n, err)
 		p.giveUp(0)
 	}
 }
@@ -60,9 +60,9 @@ func (p *processor) handOver(b kclcompat.Batch, err error) error {
 
 // giveUpAfter gives the shard up after an error.
 func (p *processor) giveUpAfter(n int, what string, err error) {
-	c := p.leases()
-	c.cfg.Logger.Errorf("kplkit: shard %s: %s: %v; failure %d; after a rest of %v the shard is read again from %s",
-		p.lease.shardID, what, err, n, rest(n), cmp.Or(c.positionOf(p.lease), "the start"))
+	lt := p.leases()
+	lt.cfg.Logger.Errorf("kplkit: shard %s: %s: %v; failure %d; after a rest of %v the shard is read again from %s",
+		p.lease.shardID, what, err, n, rest(n), cmp.Or(lt.positionOf(p.lease), "the start"))
 	p.giveUp(rest(n))
 }
 

@@ -30,7 +30,7 @@ func (lt *leaseTable) GetLease(shard *par.ShardStatus, worker string) error {
 		s.fetched = nil
 	})
 	if f == nil {
-		return chk.ErrLeaseNotAcquired{}
+		return lt.notHeld(shard.ID)
 	}
 	ctx, cancel := lt.patience()
 	defer cancel()
@@ -63,11 +63,29 @@ func (lt *leaseTable) renewFor(shard *par.ShardStatus, worker string, h *holding
 		if lt.running.Err() != nil {
 			return lt.whileStopping(shard, worker)
 		}
-		return chk.ErrLeaseNotAcquired{}
+		return lt.notHeld(shard.ID)
 	}
 	shard.SetLeaseTimeout(time.Now().Add(millis(lt.cfg.LeaseRefreshPeriodMillis) + lt.renewalInterval()).UTC())
 	return nil
 }
+
+// notHeld is the chk.ErrLeaseNotAcquired of a lease that is not held. Where that is over it says why: vmware logs it, and its own
+// can't.
+func (lt *leaseTable) notHeld(shardID string) (err error) {
+	err = chk.ErrLeaseNotAcquired{}
+	lt.with(shardID, func(s *shardState) {
+		if s.lost != nil {
+			err = notAcquired{s.lost.over}
+		}
+	})
+	return err
+}
+
+type notAcquired struct{ why string }
+
+func (e notAcquired) Error() string { return "lease not acquired: " + e.why }
+
+func (notAcquired) Unwrap() error { return chk.ErrLeaseNotAcquired{} }
 
 // acquire takes a lease that a survey has found free, if it is as it was then. It runs in the worker's event loop, while the shard has no consumer.
 func (lt *leaseTable) acquire(ctx context.Context, shard *par.ShardStatus, worker string, f *fetched) error {

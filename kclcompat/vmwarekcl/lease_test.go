@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,6 +52,59 @@ func TestSilentTable(t *testing.T) {
 			}
 			if made, _, reasons := first.counts(); made != 1 || !slices.Equal(reasons, []kclcompat.Reason{kclcompat.LeaseLost}) {
 				w.T.Errorf("the first worker made %d Processors, shut down for %v", made, reasons)
+			}
+		})
+	}
+}
+
+// TestCheckpointsAfterTheLease: whichever of its contexts a Processor checkpoints with once its lease is over, the error says so.
+func TestCheckpointsAfterTheLease(t *testing.T) {
+	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+		w.CreateStream("s", 1)
+		putAggregates(w.T, w.Control(), 1, 3)
+		host, app := w.Host("one"), &stopping{}
+		app.as = app
+		var inBatch error
+		app.process = func(ctx context.Context, b kclcompat.Batch, c *kclcompat.Checkpointer) error {
+			host.Silence(sim.DynamoDB, time.Hour, false)
+			<-ctx.Done()
+			c.Done(b.Records[0])
+			_, inBatch = c.Checkpoint(ctx)
+			return inBatch
+		}
+		app.run(w.T, host, newConfig("one"))
+		time.Sleep(time.Minute)
+		for _, err := range []error{inBatch, app.err} {
+			if !errors.Is(err, kclcompat.ErrLeaseLost) || !errors.Is(err, context.Canceled) {
+				w.T.Errorf("%v: %v", app.reason, err)
+			}
+		}
+	})
+}
+
+// TestVMwareSaysWhy: what vmware logs when a lease is over says why.
+func TestVMwareSaysWhy(t *testing.T) {
+	for why, fail := range map[string]func(*sim.Host) error{
+		"it was not renewed in time": func(h *sim.Host) error { h.Silence(sim.DynamoDB, 5*time.Second, false); return nil },
+		"the shard is given up":      func(*sim.Host) error { return errors.New("a fault of the application") },
+	} {
+		sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+			w.CreateStream("s", 1)
+			putAggregates(w.T, w.Control(), 1, 3)
+			host, log := w.Host("one"), &warnings{}
+			app := &calls{process: func(context.Context, kclcompat.Batch, *kclcompat.Checkpointer) error { return fail(host) }}
+			app.run(w.T, host, newConfig("one").WithLogger(log))
+			time.Sleep(10 * time.Second)
+			n := 0
+			for _, line := range log.all() {
+				if _, reason, ok := strings.Cut(line, "lease not acquired: "); ok {
+					if n++; !strings.HasPrefix(reason, why) {
+						w.T.Errorf("%q does not say %q", line, why)
+					}
+				}
+			}
+			if n == 0 {
+				w.T.Errorf("vmware says nothing: %q", log.all())
 			}
 		})
 	}

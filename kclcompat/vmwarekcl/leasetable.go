@@ -27,6 +27,7 @@ type leaseTable struct {
 	cfg       *config.KinesisClientLibConfiguration
 	table     table
 	stream    shardLister
+	region    string // of the stream
 	newStream NewStream
 	trace     Trace
 

@@ -95,20 +95,30 @@ func (lt *leaseTable) checkAllStreams(ctx context.Context) error {
 	if len(items) == 0 || lt.newStream == StartAgain {
 		return nil
 	}
-	shards, err := lt.list(ctx, time.Now())
+	read := time.Now()
+	shards, err := lt.list(ctx, time.Time{})
+	ids := others(shards, items)
+	if len(ids) > 0 {
+		shards, err = lt.list(ctx, read) // the leases may be younger than the listing
+		ids = others(shards, items)
+	}
 	if err != nil {
 		lt.cfg.Logger.Debugf("kplkit: %v", err)
 		return nil
-	}
-	var ids []string
-	for _, id := range slices.Sorted(maps.Keys(items)) {
-		if shards[id].otherThan(items[id]) != "" {
-			ids = append(ids, id)
-		}
 	}
 	if len(ids) == 0 {
 		return nil
 	}
 	err = lt.newStreamError(ids[0], shards[ids[0]].otherThan(items[ids[0]]))
 	return fmt.Errorf("vmwarekcl: %d of %d leases: %w", len(ids), len(items), err)
+}
+
+// others returns the ids of the leases that a listing shows to be of another stream.
+func others(shards map[string]listedShard, items map[string]item) (ids []string) {
+	for _, id := range slices.Sorted(maps.Keys(items)) {
+		if shards[id].otherThan(items[id]) != "" {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }

@@ -19,7 +19,8 @@ type options struct {
 	checkpointInterval time.Duration
 }
 
-// ClientOptions are for the Kinesis client, such as deaggaws.WithHashRanges.
+// ClientOptions are for the Kinesis client, such as deaggaws.WithHashRanges. Its warnings go to the Logger of vmware's
+// configuration, unless deaggaws.WithLogger is among them.
 func ClientOptions(opts ...deaggaws.Option) Option {
 	return func(o *options) { o.client = append(o.client, opts...) }
 }

@@ -41,9 +41,7 @@ func (lt *leaseTable) answerLoop(o *kinesis.Options) {
 				if _, ok := in.Parameters.(*kinesis.ListShardsInput); !ok || ctx.Value(inside{}) != nil {
 					return next.HandleInitialize(context.WithValue(ctx, inside{}, true), in)
 				}
-				if err := lt.pass(); err != nil {
-					return out, md, err
-				}
+				lt.pass()
 				out.Result = &kinesis.ListShardsOutput{Shards: lt.answer()}
 				return out, md, nil
 			}), middleware.Before)
@@ -57,17 +55,14 @@ func (lt *leaseTable) answer() []types.Shard {
 	return lt.listing.answer
 }
 
-// pass is what happens at the beginning of a tick. It returns an error as long as the shards were never listed.
-func (lt *leaseTable) pass() error {
+// pass is what happens at the beginning of a tick.
+func (lt *leaseTable) pass() {
 	if lt.running.Err() != nil {
-		return nil
+		return
 	}
 	ctx, cancel := lt.patience()
 	defer cancel()
-	if err := lt.listInTime(ctx); err != nil {
-		lt.pause(time.Second)
-		return err
-	}
+	lt.listInTime(ctx)
 	lt.mu.Lock()
 	now := time.Now()
 	due := !now.Before(lt.loop.nextSurvey) && now.Sub(lt.loop.lastSurvey) >= lt.round()
@@ -86,7 +81,6 @@ func (lt *leaseTable) pass() error {
 	} else {
 		lt.pause(lt.tick())
 	}
-	return nil
 }
 
 // pause sets how long vmware's event loop sleeps next. It is the loop that calls, and that reads it.
@@ -95,21 +89,18 @@ func (lt *leaseTable) pause(d time.Duration) {
 }
 
 // listInTime lists the shards if that is due. As long as that fails, those known so far stand.
-func (lt *leaseTable) listInTime(ctx context.Context) error {
+func (lt *leaseTable) listInTime(ctx context.Context) {
 	lt.mu.Lock()
 	now := time.Now()
 	last := lt.listing
 	due := !now.Before(lt.loop.nextList) || lt.loop.relist && now.Sub(last.began) >= lt.round()
 	lt.mu.Unlock()
 	if !due {
-		return nil
+		return
 	}
 	shards, err := lt.list(ctx, now)
 	if err != nil && lt.running.Err() != nil {
-		return nil // the stop has ended the call
-	}
-	if err != nil && last.shards == nil {
-		return err
+		return // the stop has ended the call
 	}
 	if lt.seldom(&lt.loop.warnedList, err) {
 		lt.cfg.Logger.Warnf("kplkit: %v; those known so far stand", err)
@@ -119,7 +110,7 @@ func (lt *leaseTable) listInTime(ctx context.Context) error {
 	lt.loop.relist = false
 	if err != nil {
 		lt.loop.nextList = now.Add(lt.listRetry())
-		return nil
+		return
 	}
 	lt.loop.nextList = now.Add(lt.loop.sync)
 	for id, shard := range shards {
@@ -127,7 +118,6 @@ func (lt *leaseTable) listInTime(ctx context.Context) error {
 			lt.loop.nextSurvey = time.Time{}
 		}
 	}
-	return nil
 }
 
 // seldom reports whether to warn of an error: once a minute, until it is over.

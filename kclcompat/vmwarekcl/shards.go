@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/aws/smithy-go"
 	chk "github.com/vmware/vmware-go-kcl-v2/clientlibrary/checkpoint"
 
 	"github.com/kplkit/kplkit/seqnum"
@@ -61,7 +62,7 @@ func (lt *leaseTable) list(ctx context.Context, since time.Time) (map[string]lis
 	now := listing{began: time.Now()}
 	var err error
 	if err = lt.listShards(context.WithValue(ctx, inside{}, true), &now); err != nil {
-		return nil, fmt.Errorf("vmwarekcl: list the shards of %s: %w", lt.cfg.StreamName, err)
+		return nil, fmt.Errorf("vmwarekcl: list the shards of stream %s in region %q: %w", lt.cfg.StreamName, lt.region, err)
 	}
 	lt.mu.Lock()
 	defer lt.mu.Unlock()
@@ -69,6 +70,43 @@ func (lt *leaseTable) list(ctx context.Context, since time.Time) (map[string]lis
 		lt.listing = now
 	}
 	return now.shards, nil
+}
+
+// listFirst lists the shards for a start: the first pass of the event loop goes on from that. A stream that Kinesis refuses it
+// would refuse for ever.
+func (lt *leaseTable) listFirst() error {
+	ctx, cancel := context.WithTimeout(lt.running, startLimit)
+	defer cancel()
+	now := time.Now()
+	if _, err := lt.list(ctx, now); err != nil {
+		return fmt.Errorf("%w%s", err, lt.remedy(err))
+	}
+	lt.mu.Lock()
+	defer lt.mu.Unlock()
+	lt.loop.nextList = now.Add(lt.loop.sync)
+	return nil
+}
+
+// remedy returns what to do about an error of ListShards, "" where nothing is known.
+func (lt *leaseTable) remedy(err error) string {
+	code := ""
+	if answer := smithy.APIError(nil); errors.As(err, &answer) {
+		code = answer.ErrorCode()
+	}
+	switch code {
+	case "ResourceNotFoundException":
+		return ". Create the stream, or configure the StreamName, the region and the credentials of the one that is meant"
+	case "AccessDeniedException":
+		return ". Allow the credentials in use what docs/permissions.md lists for kclcompat/vmwarekcl"
+	case "ValidationException", "InvalidArgumentException":
+		return ". Correct StreamName"
+	case "ResourceInUseException":
+		return ". Start again once the stream is ACTIVE"
+	}
+	if lt.region == "" {
+		return fmt.Sprintf(". The aws.Config of NewWorker has no Region, and the RegionName of vmware's configuration does not take its place: set Region, to %q if that is right", lt.cfg.RegionName)
+	}
+	return ""
 }
 
 // tip returns a time at or before now, by Kinesis's clock as well as by this machine's: records that come from now on

@@ -98,24 +98,6 @@ func TestShutdownWithSilentServices(t *testing.T) {
 	}
 }
 
-// TestShutdownWhileVMwareSleeps: vmware's event loop sleeps for a sync interval where it could not list the shards.
-func TestShutdownWhileVMwareSleeps(t *testing.T) {
-	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
-		w.CreateStream("s", 1)
-		host, log := w.Host("one"), &warnings{}
-		worker := (&calls{}).run(w.T, host, newConfig("one").WithShardSyncIntervalMillis(60_000).WithLogger(log))
-		host.Outage(sim.Kinesis, time.Hour)
-		for !slices.ContainsFunc(log.all(), func(line string) bool { return strings.HasPrefix(line, "Error syncing shards") }) {
-			time.Sleep(10 * time.Millisecond)
-		}
-		began := time.Now()
-		worker.Shutdown()
-		if d := time.Since(began); d > 2*time.Second {
-			w.T.Errorf("the shutdown took %v", d)
-		}
-	})
-}
-
 // TestShutdownWhileIdle: vmware sleeps between two readings for longer than a lease lasts. The Processor is shut down, and the
 // lease handed back, all the same.
 func TestShutdownWhileIdle(t *testing.T) {
@@ -260,6 +242,43 @@ func TestShutdownBeforeStart(t *testing.T) {
 		}
 		if worker.Start() == nil {
 			w.T.Error("started after its end")
+		}
+	})
+}
+
+// TestNothingToWaitFor: a worker that NewWorker has not made, or that does not run, blocks nobody.
+func TestNothingToWaitFor(t *testing.T) {
+	var zero vmwarekcl.Worker
+	zero.Shutdown()
+	for _, err := range []error{zero.Start(), zero.Wait()} {
+		if err == nil || !strings.Contains(err.Error(), "NewWorker makes one") {
+			t.Errorf("a zero Worker: %v", err)
+		}
+	}
+	zero.Shutdown()
+	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+		worker := newWorker(w.Host("one"), newConfig("one"))
+		for _, when := range []string{"before Start", "after a Start that has failed"} { // there is no stream yet
+			if err := worker.Wait(); err == nil || !strings.Contains(err.Error(), "not started") {
+				w.T.Errorf("%s: %v", when, err)
+			}
+			if worker.Start() == nil {
+				w.T.Fatal("started")
+			}
+		}
+		w.CreateStream("s", 1)
+		waited := make(chan error)
+		go func() {
+			time.Sleep(time.Microsecond)
+			waited <- worker.Wait()
+		}()
+		if err := worker.Start(); err != nil {
+			w.T.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		worker.Shutdown()
+		if err := <-waited; err != nil {
+			w.T.Errorf("while it starts: %v", err)
 		}
 	})
 }

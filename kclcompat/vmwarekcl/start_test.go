@@ -1,7 +1,9 @@
 package vmwarekcl_test
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -10,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/config"
 
 	"github.com/kplkit/kplkit/internal/sim"
@@ -92,6 +95,76 @@ func TestStartRefuses(t *testing.T) {
 			worker.Shutdown()
 		})
 	}
+}
+
+// TestStartAsksForTheStream: where Kinesis refuses the stream, or can't be reached, Start says what and where and what to do, and
+// makes no lease table; once the stream is there it may be called again.
+func TestStartAsksForTheStream(t *testing.T) {
+	refused := func(code string) sim.Faults {
+		return sim.Faults{Errors: []sim.Error{{Operation: "ListShards", Code: code, Rate: 1}}}
+	}
+	for name, c := range map[string]struct {
+		faults sim.Faults
+		stream string
+		before func(*sim.Host, *aws.Config)
+		as     any
+		words  []string
+	}{
+		"no stream":  {stream: "absent", as: new(*kinesistypes.ResourceNotFoundException), words: []string{"stream absent", `region "us-east-1"`, "Create the stream"}},
+		"no access":  {faults: refused("AccessDeniedException"), as: new(*kinesistypes.AccessDeniedException), words: []string{"credentials", "docs/permissions.md"}},
+		"a bad name": {faults: refused("ValidationException"), as: new(*kinesistypes.ValidationException), words: []string{"Correct StreamName"}},
+		"not yet":    {faults: refused("ResourceInUseException"), as: new(*kinesistypes.ResourceInUseException), words: []string{"once the stream is ACTIVE"}},
+		"an outage":  {before: func(h *sim.Host, _ *aws.Config) { h.Outage(sim.Kinesis, time.Hour) }, words: []string{"stream s", "us-east-1"}},
+		"a silence":  {before: func(h *sim.Host, _ *aws.Config) { h.Silence(sim.Kinesis, time.Hour, false) }, words: []string{"stream s", "us-east-1"}},
+		"no region":  {before: func(_ *sim.Host, c *aws.Config) { c.Region = "" }, words: []string{"aws.Config", "Region", `"us-east-1"`}},
+	} {
+		sim.Run(t, 1, c.faults, func(w *sim.World) {
+			w.CreateStream("s", 1)
+			host, app, cfg := w.Host("one"), &calls{}, newConfig("one")
+			awsConfig := host.AWS()
+			if c.before != nil {
+				c.before(host, &awsConfig)
+			}
+			cfg.StreamName = cmp.Or(c.stream, "s")
+			worker := vmwarekcl.NewWorker(cfg, awsConfig, app.create)
+			began, err := time.Now(), worker.Start()
+			if d := time.Since(began); err == nil || d > time.Minute || c.as != nil && !errors.As(err, c.as) {
+				w.T.Fatalf("%s: after %v: %v", name, d, err)
+			}
+			for _, word := range c.words {
+				if !strings.Contains(err.Error(), word) {
+					w.T.Errorf("%s: %q is not in %q", name, word, err)
+				}
+			}
+			_, err = dynamodb.NewFromConfig(w.Control()).DescribeTable(w.T.Context(), &dynamodb.DescribeTableInput{TableName: aws.String("app")})
+			if missing := (*types.ResourceNotFoundException)(nil); !errors.As(err, &missing) {
+				w.T.Errorf("%s: there is a lease table (%v)", name, err)
+			}
+			if c.stream != "" {
+				w.CreateStream(c.stream, 1)
+				if err := worker.Start(); err != nil {
+					w.T.Errorf("%s: once it is there: %v", name, err)
+				}
+			}
+			worker.Shutdown()
+		})
+	}
+}
+
+// TestStartListsOnce: a start lists the shards once, whether there are leases or not.
+func TestStartListsOnce(t *testing.T) {
+	sim.Run(t, 1, sim.Faults{}, func(w *sim.World) {
+		w.CreateStream("s", 2)
+		l := watchListings(w)
+		for _, id := range []string{"one", "two"} {
+			worker := (&calls{}).run(w.T, w.Host(id), newConfig(id))
+			if n := l.count(id); n != 1 {
+				w.T.Errorf("worker %s has listed the shards %d times", id, n)
+			}
+			time.Sleep(20 * time.Second)
+			worker.Shutdown()
+		}
+	})
 }
 
 // TestStartTwice: a worker that runs, or was shut down, is not started again.

@@ -1,6 +1,7 @@
 package vmwarekcl
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -62,6 +63,7 @@ type holding struct {
 	text string // the LeaseTimeout in the table, as last known
 
 	gone     bool   // the lease was lost, not handed back
+	over     string // why it is over
 	closed   bool   // no checkpoint is written any more
 	writes   int64  // the number of the last checkpoint
 	base     string // the Checkpoint attribute as last written or read
@@ -71,7 +73,7 @@ type holding struct {
 	ended func() // says to the Processor that the worker has let go
 }
 
-// state returns the state of a shard. The caller holds c.mu.
+// state returns the state of a shard. The caller holds lt.mu.
 func (lt *leaseTable) state(shardID string) *shardState {
 	s := lt.shards[shardID]
 	if s == nil {
@@ -143,6 +145,7 @@ func (lt *leaseTable) lose(h *holding, why string) {
 	lt.with(h.shardID, func(s *shardState) {
 		if lost = s.held == h; lost {
 			s.held, s.lost, h.gone = nil, h, why != ""
+			h.over = cmp.Or(why, "the shard is given up, and read again from its last checkpoint")
 		}
 	})
 	if !lost {

@@ -69,8 +69,8 @@ func TestClaimedLeaseIsHandedOver(t *testing.T) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		if len(gaps) != 2 || slices.Max(gaps) > 5*time.Second {
-			w.T.Errorf("two shards are to change hands, without an owner for 5 s at most: %v", gaps)
+		if len(gaps) != 2 || slices.Max(gaps) > 6*time.Second { // a claim interval, a tick of vmware's, and some requests
+			w.T.Errorf("two shards are to change hands, without an owner for 6 s at most: %v", gaps)
 		}
 	})
 }

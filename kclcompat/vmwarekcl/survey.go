@@ -79,7 +79,7 @@ func (lt *leaseTable) survey(ctx context.Context) {
 	lt.surveyBy(lt.choose(v))
 }
 
-// pauseOffers lets nothing be due after an error of DynamoDB, until the next survey, in a moment. The caller holds c.mu.
+// pauseOffers lets nothing be due after an error of DynamoDB, until the next survey, in a moment. The caller holds lt.mu.
 func (lt *leaseTable) pauseOffers() {
 	if lt.loop.view != nil {
 		lt.loop.view.due = nil
@@ -88,10 +88,10 @@ func (lt *leaseTable) pauseOffers() {
 	lt.surveyBy(time.Now().Add(lt.round()))
 }
 
-// haveTrouble has the next surveys come later. The caller holds c.mu.
+// haveTrouble has the next surveys come later. The caller holds lt.mu.
 func (lt *leaseTable) haveTrouble() { lt.loop.trouble, lt.loop.troubled = lt.loop.trouble+1, true }
 
-// surveyBy has the next survey at a time, unless it is to come earlier. The caller holds c.mu.
+// surveyBy has the next survey at a time, unless it is to come earlier. The caller holds lt.mu.
 func (lt *leaseTable) surveyBy(t time.Time) {
 	if t.Before(lt.loop.nextSurvey) {
 		lt.loop.nextSurvey = t

@@ -20,11 +20,12 @@ type Trace struct {
 	// Held is called after each batch that leaves user records which are done, and which a crash would bring again: what r says
 	// was written lies behind them.
 	Held func(shardID string, r kclcompat.Result)
-	// Lag is called after each reading of the shard, an empty one too, with how far it is from the shard's tip.
-	Lag func(shardID string, behindLatest time.Duration)
+	// BehindLatest is called after each reading of the shard, an empty one too, with how far it is from the shard's tip.
+	BehindLatest func(shardID string, behindLatest time.Duration)
 
 	// LeaseTaken is called when a lease was acquired. One of the other two follows: LeaseLost, if it has run out, or another
-	// worker has it; or LeaseReturned, when the worker hands it back, or has finished the shard.
+	// worker has it; or LeaseReturned, when the worker hands it back: it stops, has finished the shard, or gives it up after an
+	// error of the Processor, which is shut down with the reason kclcompat.LeaseLost then, too.
 	LeaseTaken, LeaseLost, LeaseReturned func(shardID string)
 }
 
@@ -76,26 +77,26 @@ func (lt *leaseTable) repeated(shardID string, records []deagg.UserRecord) (n in
 	return n
 }
 
-// lagging is a monitoring service of vmware's that tells a Trace how far shards are from their tips. vmware tells it of empty
+// tellsBehind is a monitoring service of vmware's that tells a Trace how far shards are from their tips. vmware tells it of empty
 // batches, too, which no Processor is given.
-type lagging struct {
+type tellsBehind struct {
 	metrics.MonitoringService
-	lag func(shardID string, behindLatest time.Duration)
+	behindLatest func(shardID string, d time.Duration)
 }
 
-func (l lagging) MillisBehindLatest(shardID string, ms float64) {
-	l.MonitoringService.MillisBehindLatest(shardID, ms)
-	l.lag(shardID, time.Duration(ms)*time.Millisecond)
+func (t tellsBehind) MillisBehindLatest(shardID string, ms float64) {
+	t.MonitoringService.MillisBehindLatest(shardID, ms)
+	t.behindLatest(shardID, time.Duration(ms)*time.Millisecond)
 }
 
-// traceLag has vmware's worker tell the Trace.
-func (lt *leaseTable) traceLag() {
-	if lt.trace.Lag == nil {
+// traceBehind has vmware's worker tell the Trace.
+func (lt *leaseTable) traceBehind() {
+	if lt.trace.BehindLatest == nil {
 		return
 	}
 	inner := lt.cfg.MonitoringService
 	if inner == nil {
 		inner = metrics.NoopMonitoringService{}
 	}
-	lt.cfg.MonitoringService = lagging{inner, lt.trace.Lag}
+	lt.cfg.MonitoringService = tellsBehind{inner, lt.trace.BehindLatest}
 }

@@ -53,7 +53,7 @@ func (t *told) trace() vmwarekcl.Trace {
 			defer t.mu.Unlock()
 			t.held = append(t.held, fmt.Sprint(r.Done.SubSequenceNumber(), r.Written, r.Effect))
 		},
-		Lag: func(_ string, d time.Duration) {
+		BehindLatest: func(_ string, d time.Duration) {
 			t.mu.Lock()
 			defer t.mu.Unlock()
 			t.lags, t.lag = t.lags+1, d
@@ -80,7 +80,7 @@ func TestTrace(t *testing.T) {
 		w.CreateStream("s", 1)
 		putAggregates(w.T, w.Control(), 1, 5)
 		var failed atomic.Bool
-		app := &silent{func(ctx context.Context, b kclcompat.Batch, c *kclcompat.Checkpointer) error {
+		app := &silent{process: func(ctx context.Context, b kclcompat.Batch, c *kclcompat.Checkpointer) error {
 			for i, u := range b.Records {
 				if i == 2 && !failed.Swap(true) {
 					_, err := c.Checkpoint(ctx)
@@ -111,6 +111,10 @@ func TestTrace(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		worker.Shutdown()
 		check("delivered 11, repeated 6, held [" + held + " " + held + "]; leases taken 3, lost 1, returned 2")
+		// What the Trace is told was returned, after an error of the Processor, is lost to that.
+		if want := []kclcompat.Reason{kclcompat.LeaseLost, kclcompat.LeaseLost, kclcompat.Stopping}; !slices.Equal(app.reasons, want) {
+			w.T.Errorf("shut down for %v", app.reasons)
+		}
 		saw.mu.Lock()
 		defer saw.mu.Unlock()
 		if saw.lags < 50 || saw.lag != 0 || saw.monitored != saw.lags {
@@ -122,13 +126,17 @@ func TestTrace(t *testing.T) {
 // silent is a Processor that checkpoints nothing by itself.
 type silent struct {
 	process func(context.Context, kclcompat.Batch, *kclcompat.Checkpointer) error
+	reasons []kclcompat.Reason
 }
 
 func (s *silent) ProcessRecords(ctx context.Context, b kclcompat.Batch, c *kclcompat.Checkpointer) error {
 	return s.process(ctx, b, c)
 }
 
-func (*silent) Shutdown(context.Context, kclcompat.Reason, *kclcompat.Checkpointer) error { return nil }
+func (s *silent) Shutdown(_ context.Context, r kclcompat.Reason, _ *kclcompat.Checkpointer) error {
+	s.reasons = append(s.reasons, r)
+	return nil
+}
 
 // TestTraceOfNothing: functions that are nil are not called.
 func TestTraceOfNothing(t *testing.T) {

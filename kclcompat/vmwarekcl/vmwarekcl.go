@@ -66,6 +66,7 @@ package vmwarekcl
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -112,12 +113,14 @@ func NewWorker(cfg *config.KinesisClientLibConfiguration, awsConfig aws.Config, 
 		o.BaseEndpoint = endpoint(cfg.DynamoDBEndpoint, o.BaseEndpoint)
 	})
 	w.leases = newLeaseTable(cfg, table, nil)
+	deaggregation := slices.Concat([]deaggaws.Option{deaggaws.WithLogger(slog.New(vmwareLog{to: cfg.Logger}))}, o.client,
+		[]deaggaws.Option{deaggaws.WithSecondPass()}) // the worker always de-aggregates by itself
 	client := kinesis.NewFromConfig(awsConfig,
-		deaggaws.WithDeaggregation(append(o.client, deaggaws.WithSecondPass())...), // the worker always de-aggregates by itself
+		deaggaws.WithDeaggregation(deaggregation...),
 		w.leases.boundCalls, w.leases.answerLoop,
 		func(o *kinesis.Options) { o.BaseEndpoint = endpoint(cfg.KinesisEndpoint, o.BaseEndpoint) })
-	w.leases.stream, w.leases.newStream, w.leases.trace = client, o.newStream, o.trace
-	w.leases.traceLag()
+	w.leases.stream, w.leases.region, w.leases.newStream, w.leases.trace = client, awsConfig.Region, o.newStream, o.trace
+	w.leases.traceBehind()
 	w.leases.pause(w.leases.tick())
 	w.inner = worker.NewWorker(processors{w, newProcessor, o.failures, o.checkpointInterval}, w.leases.cfg).WithKinesis(client).WithCheckpointer(w.leases)
 	return w

@@ -22,11 +22,17 @@ type Worker struct {
 	cause    error // why it has stopped by itself
 }
 
+var errZero = errors.New("vmwarekcl: the Worker is empty: NewWorker makes one")
+
 // Start starts to work, in goroutines. It fails if something is wrong with NewWorker's arguments, the stream's name or the
 // lease table, if the table holds leases of another stream (ErrNewStream, OnNewStream), and with what the services
-// answer. It may be called again after an error, and only then.
+// answer: first of all Kinesis, which is asked for the stream's shards before a table is made. Where a service can't be
+// reached it fails after the attempts of the SDK. It may be called again after an error, and only then.
 func (w *Worker) Start() error {
-	if w.err != nil {
+	switch {
+	case w.stopped == nil:
+		return errZero
+	case w.err != nil:
 		return w.err
 	}
 	w.starting <- struct{}{}
@@ -36,6 +42,9 @@ func (w *Worker) Start() error {
 		return errors.New("vmwarekcl: the worker was shut down: make a new one")
 	case w.started:
 		return errors.New("vmwarekcl: the worker was started before")
+	}
+	if err := w.leases.listFirst(); err != nil {
+		return err
 	}
 	err := w.inner.Start()
 	w.started = err == nil
@@ -48,10 +57,28 @@ func (w *Worker) Start() error {
 // It returns within one failover time after the last call into a Processor has returned, whatever Kinesis and DynamoDB
 // do, and however long vmware sleeps; what is left of it ends by itself. A Processor that does not return is waited for, so
 // never call Shutdown from one: go worker.Shutdown().
-func (w *Worker) Shutdown() { w.shutdown(nil) }
+func (w *Worker) Shutdown() {
+	if w.stopped != nil {
+		w.shutdown(nil)
+	}
+}
 
-// Wait returns when the worker has ended: nil after Shutdown, or why it stopped by itself (WithFailureLimit).
+// Wait returns when the worker has ended: nil after Shutdown, or why it stopped by itself (WithFailureLimit). For a worker
+// that was not started it returns an error at once; while Start runs it waits for that.
 func (w *Worker) Wait() error {
+	if w.stopped == nil {
+		return errZero
+	}
+	select {
+	case <-w.stopped:
+		return w.cause
+	case w.starting <- struct{}{}:
+	}
+	started := w.started
+	<-w.starting
+	if !started && !w.stopping.Load() {
+		return errors.New("vmwarekcl: the worker was not started: call Start first, and Wait where that returns nil")
+	}
 	<-w.stopped
 	return w.cause
 }
@@ -91,17 +118,17 @@ func (w *Worker) stopVMware() {
 // await waits until vmware's worker has ended, or nothing has come of it for a failover time though no Processor is
 // at work.
 func (w *Worker) await(ended <-chan struct{}, began time.Time) {
-	c := w.leases
+	lt := w.leases
 	for {
-		since, quiet := c.calls.idle()
+		since, quiet := lt.calls.idle()
 		if since.Before(began) {
 			since = began
 		}
 		var patience <-chan time.Time
 		if quiet == nil {
-			left := c.failover() - time.Since(since)
+			left := lt.failover() - time.Since(since)
 			if left <= 0 {
-				c.cfg.Logger.Warnf("kplkit: worker %s: vmware-go-kcl-v2 still sleeps, or waits for an answer of Kinesis or DynamoDB: that ends by itself", c.cfg.WorkerID)
+				lt.cfg.Logger.Warnf("kplkit: worker %s: vmware-go-kcl-v2 still sleeps, or waits for an answer of Kinesis or DynamoDB: that ends by itself", lt.cfg.WorkerID)
 				return
 			}
 			patience = time.After(left)

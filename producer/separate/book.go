@@ -2,6 +2,7 @@ package separate
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -65,6 +66,7 @@ type book struct {
 	flushes     []flush  // calls of Flush that wait, by id
 	settled     []settlement
 	credentials *kplpb.Credentials // the last
+	heard       heard
 	stats       Stats
 }
 
@@ -73,6 +75,21 @@ type flush struct {
 	id   uint64
 	done chan struct{}
 }
+
+// heard is the last thing that a child said went wrong, or that its end says.
+type heard struct {
+	text string
+	at   time.Time
+}
+
+func (b *book) hear(text string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.heard = heard{strings.ToValidUTF8(text[:min(len(text), longestQuote)], ""), time.Now()}
+}
+
+// longestQuote is of that, in bytes: many records may have it in their errors.
+const longestQuote = 500
 
 // Stats are a Parent's counters since Start.
 type Stats struct {

@@ -5,6 +5,7 @@ package separate
 import (
 	"bufio"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -239,6 +240,56 @@ func TestKills(t *testing.T) {
 		*kills, elapsed.Round(time.Millisecond), l.records, lost, l.failed, again, stats.SentAgain, took[len(took)/2].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond))
 	if stats.Restarts < int64(*kills) || stats.Results != int64(l.records) || stats.Outstanding != 0 {
 		t.Errorf("%+v", stats)
+	}
+}
+
+// TestProxy413: what a proxy does not take for its size is refused, as without a child: the service has no code for it.
+func TestProxy413(t *testing.T) {
+	s := newService(t)
+	for _, body := range []string{"", "<html>too large</html>"} {
+		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("X-Amz-Target") == "Kinesis_20131202.PutRecords" {
+				w.WriteHeader(http.StatusRequestEntityTooLarge)
+				io.WriteString(w, body)
+				return
+			}
+			s.fake.ServeHTTP(w, r)
+		}))
+		defer proxy.Close()
+		cfg := s.config(io.Discard)
+		cfg.Endpoint = proxy.URL
+		p, err := Start(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		results := make(chan producer.Result, 1)
+		if err := p.Put(t.Context(), "orders", producer.Record{PartitionKey: "k"}, func(_ producer.Record, r producer.Result) { results <- r }); err != nil {
+			t.Fatal(err)
+		}
+		r := <-results
+		var refused *producer.RefusedError
+		if !errors.As(r.Err, &refused) || refused.Code != "" || refused.Permanent || !strings.Contains(r.Err.Error(), "413") || r.Attempts < 1 {
+			t.Errorf("%q: %+v", body, r)
+		}
+		for try := range r.Tries() {
+			if try.Err == nil || !strings.Contains(try.Err.Error(), "413") {
+				t.Errorf("%q: %+v", body, try)
+			}
+		}
+		if err := p.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestWithoutDaemon: kplkit without its command daemon is taken for the native binary; the error says so.
+func TestWithoutDaemon(t *testing.T) {
+	s := newService(t)
+	cfg := s.config(io.Discard)
+	cfg.Command, cfg.Endpoint = s.command[:1], ""
+	_, err := Start(t.Context(), cfg)
+	if child := new(ChildError); !errors.As(err, &child) || !strings.Contains(err.Error(), fmt.Sprintf(`it is kplkit, so set Config.Command to {%q, "daemon"}`, s.command[0])) {
+		t.Error(err)
 	}
 }
 

@@ -25,14 +25,17 @@
 //
 // The error of a result is of package producer's kinds, as far as the child says why: ErrExpired, ErrThrottled, ErrTooLarge,
 // or ErrRefused, which is a *producer.RefusedError. Where the service has answered, its code is there as a smithy.APIError.
-// A child that can't go on is a [ChildError].
+// Its Tries are the child's attempts, of which kplkit keeps 48. A name that no stream can have is a *producer.RefusedError of Put.
+// A child that can't go on is a [ChildError], which the errors of results and of Put wrap.
+//
+// Package producer has more: PutSync, TryPut, a Trace, and the Position of each user record.
 //
 // # The child's life
 //
 // Any frame from the child is a sign of life. A child that sends none for 30 s while a question of the parent is open hangs, and is
 // killed. A child that ended is started again at once, and if that does not help after waits that double from 100 ms to 5 s.
 // Ten ends in a row without a result in between, with whatever exit code, are a crash loop: all outstanding records get a
-// [ChildError], which says what the child said last, and so does every later Put. A first child that ends before it has
+// [ChildError] within their error, which says what the child said last, and so does every later Put. A first child that ends before it has
 // answered, for example for a bad setting, is not started again: that is the error of Start.
 //
 // The child is in a process group of its own where the platform has them: Ctrl-C at the terminal does not reach it, so the

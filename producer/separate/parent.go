@@ -8,14 +8,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/kplkit/kplkit/internal/kplpipe"
 	"github.com/kplkit/kplkit/producer"
 )
 
 // largestRecord is the most that any stream takes: data and partition key.
 const largestRecord = 10 * mebibyte
-
-// longestName is what Kinesis takes, in bytes. With it the largest record fits into a frame.
-const longestName = 128
 
 // hurryInterval is how often the child is told to flush while somebody waits for it: a flush may overtake records.
 const hurryInterval = 500 * time.Millisecond
@@ -23,7 +21,8 @@ const hurryInterval = 500 * time.Millisecond
 // shortestGrace keeps a busy machine from looking like one that stood still.
 const shortestGrace = 100 * time.Millisecond
 
-// Parent puts records through a child. It is safe for concurrent use.
+// Parent puts records through a child. It is safe for concurrent use. Start makes one: of the zero value Put, Flush and Close
+// return an error.
 type Parent struct {
 	cfg       Config
 	launch    launcher
@@ -85,7 +84,8 @@ func start(ctx context.Context, cfg Config, launch launcher) (*Parent, error) {
 
 // Put hands over a record for a stream. It waits for room: while the bytes of all records without a result are
 // MaxBuffered, and while those of its stream are more than it stores in about half the time to live. Its error says that the
-// record is not taken: a bad record, producer.ErrClosed, a *ChildError, or that of ctx, and what it waited for.
+// record is not taken: a bad record, a name that no stream can have (a *producer.RefusedError), producer.ErrClosed, a *ChildError, or that of ctx, and
+// what it waited for. With a ctx that is done already it takes nothing.
 //
 // done, which may be nil, is called exactly once for a record that was taken, and never for another one; it may be called
 // before Put returns. All calls are made by one goroutine, one after the other, without a lock: it must not block, and
@@ -93,7 +93,13 @@ func start(ctx context.Context, cfg Config, launch launcher) (*Parent, error) {
 // changed until then. The Position of a result is after the whole stored record: the child does not say the
 // sub-sequence number of the user record.
 func (p *Parent) Put(ctx context.Context, stream string, r producer.Record, done func(producer.Record, producer.Result)) error {
+	if p.book == nil {
+		return errZero
+	}
 	e := &pending{stream: stream, record: r, done: done}
+	if err := ctx.Err(); err != nil {
+		return e.notTaken(fmt.Errorf("not put, since the context was done before: %w", err))
+	}
 	err := p.admissible(e)
 	if err == nil {
 		err = p.book.enter(ctx, e)
@@ -102,15 +108,15 @@ func (p *Parent) Put(ctx context.Context, stream string, r producer.Record, done
 		err = p.book.add(e, p.cfg.patience())
 	}
 	if err != nil {
-		return e.errorOf(err)
+		return e.notTaken(err)
 	}
 	return nil
 }
 
 // admissible finds out what a record counts, if some stream may take it.
 func (p *Parent) admissible(e *pending) error {
-	if n := len(e.stream); n < 1 || n > longestName {
-		return fmt.Errorf("the stream's name has %d bytes, want 1 to %d", n, longestName)
+	if !kplpipe.IsStream(e.stream) {
+		return &producer.RefusedError{Permanent: true, Err: errNoStream}
 	}
 	if _, err := e.record.HashKey(); err != nil {
 		return errors.Unwrap(err) // which record it is about is said here, too
@@ -128,6 +134,9 @@ func (p *Parent) admissible(e *pending) error {
 // Flush has the child send what it holds without waiting for more, and returns when done has returned for every record
 // put before, or ctx is done. When the Parent has been closed, there is nothing to flush: producer.ErrClosed.
 func (p *Parent) Flush(ctx context.Context) error {
+	if p.book == nil {
+		return errZero
+	}
 	switch err := context.Cause(p.book.closed); err.(type) {
 	case nil:
 		return p.flush(ctx)
@@ -160,6 +169,9 @@ func (p *Parent) flush(ctx context.Context) error {
 // killed and what is left gets producer.ErrClosed as its result, though it may be stored; the error then says how many that
 // were. Every done has returned when Close does. To call it again is to wait for the same end.
 func (p *Parent) Close(ctx context.Context) error {
+	if p.book == nil {
+		return errZero
+	}
 	p.book.close(errClosed)
 	defer context.AfterFunc(ctx, p.kill)()
 	err := p.flush(ctx)
@@ -185,6 +197,9 @@ func (p *Parent) PID() int { return int(p.pid.Load()) }
 
 // Stats returns the counters of now.
 func (p *Parent) Stats() Stats {
+	if p.book == nil {
+		return Stats{}
+	}
 	p.book.mu.Lock()
 	defer p.book.mu.Unlock()
 	s := p.book.stats

@@ -232,10 +232,16 @@ func TestCrashLoop(t *testing.T) {
 		if b.count() != 10 || b.born[9].Sub(b.born[0]) < 10*time.Second || b.born[1] != b.born[0] {
 			b.Errorf("children: %v", b.born)
 		}
-		if again := p.Put(b.ctx, "orders", producer.Record{PartitionKey: "k"}, b.done); again != err {
+		if text := err.Error(); !strings.HasPrefix(text, `separate: stream "orders": record "k" of 1 bytes: no result, so it may be stored all the same`) ||
+			!strings.Contains(text, "start another Parent, and put it again if twice") || strings.Count(text, "separate:") != 1 {
+			b.Errorf("the result: %v", err)
+		}
+		var other *ChildError
+		again := p.Put(b.ctx, "orders", producer.Record{PartitionKey: "k"}, b.done)
+		if !errors.As(again, &other) || other != child || !strings.Contains(again.Error(), `record "k" of 0 bytes: not taken`) || strings.Contains(again.Error(), "may be stored") {
 			b.Errorf("Put: %v", again)
 		}
-		if flush := p.Flush(b.ctx); flush != err {
+		if flush := p.Flush(b.ctx); flush != child {
 			b.Errorf("Flush: %v", flush)
 		}
 		b.must(p.Close(b.ctx))
@@ -332,6 +338,34 @@ func TestExpired(t *testing.T) {
 	})
 }
 
+// TestExpiredWords: a record that expires before the crash loop has an end says what the child said, if that came after its Put.
+func TestExpiredWords(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.cfg.RecordTTL = 500 * time.Millisecond
+		p := b.started()
+		b.answer(func(s *scripted, p kplpipe.Put) {
+			if string(p.Data) == "crash" {
+				s.says("panic: out of luck\n\ngoroutine 1 [running]:\nmain.main()\n")
+				s.die("exit status 2")
+			} else if string(p.Data) == "warn" {
+				s.says("++++\n[time] [warning] no way to Kinesis\n----\n")
+			}
+		})
+		for data, want := range map[string]string{"crash": "the last thing that was heard of the child: it has ", "warn": "child: [time] [warning] no way to Kinesis; put it again", "quiet": ""} {
+			b.put(p, data)
+			time.Sleep(6 * time.Second)
+			err := b.result(data).Err
+			if !errors.Is(err, producer.ErrExpired) || !strings.Contains(err.Error(), want) || want == "" && strings.Contains(err.Error(), "heard") {
+				b.Errorf("%s: %v", data, err)
+			}
+			if data == "crash" && !strings.Contains(err.Error(), "(exit status 2): panic: out of luck; put it again") {
+				b.Errorf("%s: %v", data, err)
+			}
+		}
+		b.must(p.Close(b.ctx))
+	})
+}
+
 // TestNeverExpire: the longest time to live is long.
 func TestNeverExpire(t *testing.T) {
 	inBubble(t, func(b *bench) {
@@ -352,7 +386,9 @@ func TestNeverExpire(t *testing.T) {
 func (s *scripted) failed(id uint64, codes ...string) {
 	r := &kplpb.PutRecordResult{Success: proto.Bool(false)}
 	for _, code := range codes {
-		code = strings.ReplaceAll(code, "&", " ")
+		if code = strings.ReplaceAll(code, "&", " "); code == " " {
+			code = ""
+		}
 		r.Attempts = append(r.Attempts, &kplpb.Attempt{
 			Delay: proto.Uint32(0), Duration: proto.Uint32(0), Success: proto.Bool(false), ErrorCode: proto.String(code), ErrorMessage: proto.String("of the test"),
 		})
@@ -377,7 +413,11 @@ func TestFailures(t *testing.T) {
 			"AccessDeniedException":                  {producer.ErrRefused, "refuses all records of the stream"},
 			"KMSDisabledException":                   {producer.ErrRefused, "refuses all records of the stream"},
 			"ValidationException":                    {producer.ErrRefused, "now and always so"},
-			"InvalidRecord":                          {producer.ErrRefused, "now and always so"},
+			"InvalidRecord":                          {producer.ErrRefused, "refuses all records of the stream"}, // its keys are good: Put has looked
+			"RequestTooLarge":                        {producer.ErrRefused, "now and always so"},
+			"InvalidSignatureException":              {nil, "not stored: api error"},
+			"RequestEntityTooLargeException":         {producer.ErrRefused, "now and always so"},
+			"&":                                      {nil, "not stored: of the test; put it again"},
 			"ProvisionedThroughputExceededException": {producer.ErrThrottled, "slow down"},
 			"InternalFailure":                        {nil, "not stored: api error"},
 		} {
@@ -388,9 +428,19 @@ func TestFailures(t *testing.T) {
 				b.Errorf("%q: %v", codes, r.Err)
 			}
 			code, _, _ := strings.Cut(strings.ReplaceAll(codes, "&", " "), " Expired")
+			if code = strings.TrimSpace(code); code == "RequestTooLarge" {
+				code = "" // the service has said nothing
+			}
 			var api smithy.APIError
-			if codes != "" && codes != "Expired" && (!errors.As(r.Err, &api) || api.ErrorCode() != code || r.Attempts != 1) {
+			if coded := code != "" && code != "Expired"; errors.As(r.Err, &api) != coded || coded && api.ErrorCode() != code {
 				b.Errorf("%q: %+v", codes, r)
+			}
+			requests := 1
+			if codes == "" || codes == "Expired" || codes == "InvalidRecord" {
+				requests = 0
+			}
+			if tries := slices.Collect(r.Tries()); r.Attempts != requests || len(tries) != requests || requests > 0 && tries[0].Err == nil {
+				b.Errorf("%q: %d attempts, %+v", codes, r.Attempts, tries)
 			}
 			var refused *producer.RefusedError
 			if errors.As(r.Err, &refused) != (want.kind == producer.ErrRefused) || refused != nil && (refused.Code != code || refused.Permanent != strings.Contains(want.text, "all records")) {
@@ -404,15 +454,58 @@ func TestFailures(t *testing.T) {
 	})
 }
 
-// TestDaemonsWords: of a text of package producer's the parent takes the kind, and leaves out what it says itself.
+// TestDaemonsWords: of a text of package producer's the parent takes the kind, and leaves out what it says itself, whatever
+// the names are.
 func TestDaemonsWords(t *testing.T) {
-	const daemon = `producer: stream "orders": record "k" of 4 bytes: `
-	for kind, code := range map[error]string{
-		producer.ErrTooLarge: "InvalidRecord", producer.ErrExpired: "Expired",
-	} {
-		a := &kplpb.Attempt{ErrorCode: &code, ErrorMessage: proto.String(daemon + kind.Error() + ": 5 of 4")}
-		if err := failure([]*kplpb.Attempt{a}); !errors.Is(err, kind) || errors.Is(err, producer.ErrRefused) || err.Error() != kind.Error()+": 5 of 4" {
-			t.Errorf("%s: %v", code, err)
+	for _, name := range []string{"k", producer.ErrTooLarge.Error(), producer.ErrExpired.Error(), `a" of 4 bytes: record is too large`, "é: \\"} {
+		for _, where := range []string{"", ", shardId-000000000000"} {
+			about := fmt.Sprintf("producer: stream %q%s: record %q of 4 bytes: ", name, where, name)
+			for _, c := range []struct {
+				code, message, want string
+				kind                error
+			}{
+				{"InvalidRecord", about + producer.ErrTooLarge.Error() + ": 5 of 4", "record is too large: 5 of 4", producer.ErrTooLarge},
+				{"InvalidRecord", about + "of the test", "the service refuses all records of the stream: api error InvalidRecord: ", producer.ErrRefused},
+				{"Expired", about + producer.ErrExpired.Error() + ": 5 of 4", "not stored within the time to live: 5 of 4", producer.ErrExpired},
+				{"Expired", producer.ErrExpired.Error() + ": " + about + "Put waited", "not stored within the time to live: Put waited", producer.ErrExpired},
+				{"Expired", producer.ErrExpired.Error(), "not stored within the time to live", producer.ErrExpired},
+			} {
+				err := failure([]*kplpb.Attempt{{ErrorCode: &c.code, ErrorMessage: &c.message}})
+				if !errors.Is(err, c.kind) || c.kind != producer.ErrRefused && err.Error() != c.want || !strings.HasPrefix(err.Error(), c.want) {
+					t.Errorf("%s: %v\nwant %s", c.message, err, c.want)
+				}
+			}
+		}
+	}
+}
+
+// TestTries: a result has the child's attempts, with their times; the last one that was none is left out.
+func TestTries(t *testing.T) {
+	attempt := func(delay, took uint32, code string) *kplpb.Attempt {
+		a := &kplpb.Attempt{Delay: &delay, Duration: &took, Success: proto.Bool(code == "")}
+		if code != "" {
+			a.ErrorCode, a.ErrorMessage = &code, proto.String("of the test")
+		}
+		return a
+	}
+	for last, success := range map[string]bool{"": true, "Expired": false} {
+		r := resultOf(&kplpb.PutRecordResult{Success: &success, SequenceNumber: proto.String("1"), Attempts: []*kplpb.Attempt{
+			attempt(5, 30, "Throttling"), attempt(7, 20, "Wrong Shard"), attempt(0, 1, last),
+		}})
+		tries := slices.Collect(r.Tries())
+		if !success {
+			tries = append(tries, producer.Try{Took: time.Millisecond})
+		}
+		if len(tries) != 3 || r.Attempts != 3 && success || r.Attempts != 2 && !success || (r.Err == nil) != success {
+			t.Fatalf("%q: %+v of %+v", last, tries, r)
+		}
+		var api smithy.APIError
+		if !errors.As(tries[0].Err, &api) || api.ErrorCode() != "Throttling" || !errors.Is(tries[1].Err, producer.ErrWrongShard) {
+			t.Errorf("%+v", tries)
+		}
+		tries[0].Err, tries[1].Err = nil, nil
+		if want := []producer.Try{{Delay: 5 * time.Millisecond, Took: 30 * time.Millisecond}, {Delay: 7 * time.Millisecond, Took: 20 * time.Millisecond}, {Took: time.Millisecond}}; !slices.Equal(tries, want) {
+			t.Errorf("%+v, want %+v", tries, want)
 		}
 	}
 }
@@ -437,6 +530,38 @@ func TestGivenBack(t *testing.T) {
 	})
 }
 
+// TestZeroParent: each method of the zero value says what to do, at once.
+func TestZeroParent(t *testing.T) {
+	var p Parent
+	for method, err := range map[string]error{
+		"Put": p.Put(t.Context(), "orders", producer.Record{PartitionKey: "k"}, nil), "Flush": p.Flush(t.Context()), "Close": p.Close(t.Context()),
+	} {
+		if err == nil || !strings.Contains(err.Error(), "Start makes one") || errors.Is(err, producer.ErrClosed) {
+			t.Errorf("%s: %v", method, err)
+		}
+	}
+	if p.PID() != 0 || p.Stats() != (Stats{}) {
+		t.Errorf("PID %d, %+v", p.PID(), p.Stats())
+	}
+}
+
+// TestPutDone: with a context that is done Put takes nothing, though there is room.
+func TestPutDone(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		p := b.started()
+		ctx, cancel := context.WithCancelCause(b.ctx)
+		cancel(errors.New("the cause"))
+		err := p.Put(ctx, "orders", producer.Record{PartitionKey: "k"}, b.done)
+		if !errors.Is(err, context.Canceled) || !strings.HasPrefix(err.Error(), `separate: stream "orders": record "k" of 0 bytes: not put, since`) {
+			b.Error(err)
+		}
+		b.must(p.Close(b.ctx))
+		if s := p.Stats(); s.Puts != 0 {
+			b.Errorf("%+v", s)
+		}
+	})
+}
+
 // TestBadRecords: they are refused at once.
 func TestBadRecords(t *testing.T) {
 	inBubble(t, func(b *bench) {
@@ -446,14 +571,19 @@ func TestBadRecords(t *testing.T) {
 			record producer.Record
 			want   error
 		}{
-			"no stream":    {"", producer.Record{PartitionKey: "k"}, nil},
-			"long stream":  {strings.Repeat("s", 129), producer.Record{PartitionKey: "k"}, nil},
+			"no stream":    {"", producer.Record{PartitionKey: "k"}, producer.ErrRefused},
+			"long stream":  {strings.Repeat("s", 129), producer.Record{PartitionKey: "k"}, producer.ErrRefused},
+			"odd stream":   {"a/b", producer.Record{PartitionKey: "k"}, producer.ErrRefused},
 			"no key":       {"orders", producer.Record{}, aggregator.ErrPartitionKey},
 			"hash key":     {"orders", producer.Record{PartitionKey: "k", ExplicitHashKey: "-1"}, aggregator.ErrExplicitHashKey},
 			"more than 10": {"orders", producer.Record{PartitionKey: "k", Data: make([]byte, 10*mebibyte)}, producer.ErrTooLarge},
 		} {
 			err := p.Put(b.ctx, c.stream, c.record, b.done)
 			if err == nil || c.want != nil && !errors.Is(err, c.want) {
+				b.Errorf("%s: %v", name, err)
+			}
+			var refused *producer.RefusedError
+			if errors.As(err, &refused) && (!refused.Permanent || strings.Contains(err.Error(), "mend the record")) {
 				b.Errorf("%s: %v", name, err)
 			}
 			if !strings.HasPrefix(err.Error(), fmt.Sprintf("separate: stream %q: record %q of %d bytes: ", c.stream, c.record.PartitionKey, len(c.record.Data))) || strings.Contains(err.Error(), "aggregator") {

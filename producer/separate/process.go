@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 
 	"github.com/kplkit/kplkit/internal/kplpipe"
 	"github.com/kplkit/kplkit/internal/kplpipe/kplpb"
@@ -112,9 +114,21 @@ func closeAll(files []*os.File) {
 }
 
 // notStarted is why a child could not be started.
-func notStarted(err error) error {
-	if errors.Is(err, exec.ErrNotFound) {
-		return fmt.Errorf("%w: install it, or set Config.Command to its path", err)
+func notStarted(program string, err error) error {
+	var at *fs.PathError
+	if errors.Is(err, exec.ErrNotFound) || errors.As(err, &at) && at.Path == program {
+		return fmt.Errorf(`%w: install kplkit, or set Config.Command to {"/path/to/kplkit", "daemon"}`, err)
 	}
 	return err
+}
+
+// misnamed is the first error of a kplkit that is started as if it were the KPL's native binary.
+const misnamed = "unknown shorthand flag: 'c'"
+
+// withoutDaemon adds to why a child ended that it is kplkit, where Config.Command does not say so.
+func (c *Config) withoutDaemon(end *ChildError) error {
+	if !c.isKplkit() && strings.Contains(strings.Join(end.Words, "\n"), misnamed) {
+		return fmt.Errorf(`%w: it is kplkit, so set Config.Command to {%q, "daemon"}`, end.Err, c.Command[0])
+	}
+	return end.Err
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -203,9 +204,13 @@ func TestWrongSetting(t *testing.T) {
 		}
 	}
 	cfg := childConfig("daemon", io.Discard)
-	cfg.Command[0] = "no-such-program"
-	if _, err := Start(t.Context(), cfg); !errors.Is(err, exec.ErrNotFound) || !strings.Contains(err.Error(), "Config.Command") {
-		t.Error(err)
+	for program, want := range map[string]error{"no-such-program": exec.ErrNotFound, "/no/such/program": fs.ErrNotExist} {
+		for _, arguments := range [][]string{{"daemon"}, nil} {
+			cfg.Command = append([]string{program}, arguments...)
+			if _, err := Start(t.Context(), cfg); !errors.Is(err, want) || !strings.Contains(err.Error(), `set Config.Command to {"/path/to/kplkit", "daemon"}`) {
+				t.Error(err)
+			}
+		}
 	}
 }
 

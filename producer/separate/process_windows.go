@@ -15,5 +15,5 @@ func ownGroup() *syscall.SysProcAttr {
 func killGroup(p *os.Process) { p.Kill() }
 
 func startNative([]string, *kplpb.Credentials) (process, error) {
-	return nil, errors.New("the KPL's native binary needs FIFOs, which Windows does not have: use kplkit daemon")
+	return nil, errors.New("the KPL's native binary needs FIFOs, which Windows does not have: set Config.Command to {\"/path/to/kplkit\", \"daemon\"}")
 }

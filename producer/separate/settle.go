@@ -40,7 +40,7 @@ func (b *book) remove(e *pending, r producer.Result) {
 	if r.Err == nil {
 		b.grow(e.flow, e.cost)
 	} else {
-		r.Err = e.errorOf(r.Err)
+		r.Err = e.resulted(r.Err)
 	}
 	b.settled = append(b.settled, settlement{pending: e, result: r})
 	b.passFlushes()
@@ -86,6 +86,9 @@ func (b *book) expire(ttl time.Duration) (next time.Time) {
 		why := errUnanswered
 		if !b.first.sent {
 			why = errors.New("no child took it in this time")
+		}
+		if put := b.first.deadline.Add(-ttl); !b.heard.at.Before(put) {
+			why = fmt.Errorf("%w; the last thing that was heard of the child: %s", why, b.heard.text)
 		}
 		b.remove(b.first, producer.Result{Err: fmt.Errorf("%w, %v: %w; put it again if twice is better than never", producer.ErrExpired, ttl, why)})
 	}

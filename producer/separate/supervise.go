@@ -27,6 +27,7 @@ func (p *Parent) supervise() {
 			bad = 0
 		}
 		bad++
+		p.book.hear(end.brief())
 		if p.isOver(end, bad) {
 			p.cfg.Logger.Error("separate: the child is not started again", slog.Any("error", end))
 			p.book.fail(end)
@@ -46,14 +47,15 @@ func (p *Parent) live(first func()) (fruitful bool, end *ChildError) {
 	end = &ChildError{Command: p.cfg.Command[0]}
 	child, err := p.launch(p.book.currentCredentials())
 	if err != nil {
-		end.Err = notStarted(err)
+		end.Err = notStarted(p.cfg.Command[0], err)
 		return false, end
 	}
-	l := &life{process: child, book: p.book, words: words{log: p.cfg.Logger}, born: time.Now(), alive: first, tick: p.cfg.tick, over: make(chan struct{})}
+	l := &life{process: child, book: p.book, words: words{log: p.cfg.Logger, hear: p.book.hear}, born: time.Now(), alive: first, tick: p.cfg.tick, over: make(chan struct{})}
 	p.pid.Store(int64(l.pid()))
 	status, why := l.run(p.ending, p.killing)
 	p.pid.Store(0)
 	end.Err, end.Status, end.Words = why, status, l.words.quote()
+	end.Err = p.cfg.withoutDaemon(end)
 	return l.results.Load() > 0 || why != errHang && l.frames.Load() > 0 && time.Since(l.born) >= longLife, end
 }
 

@@ -16,7 +16,8 @@ const (
 
 // words is what a child writes to stderr: all of it goes to the logger, the last lines are kept.
 type words struct {
-	log *slog.Logger
+	log  *slog.Logger
+	hear func(text string) // of what is wrong
 
 	mu    sync.Mutex
 	crash string // the first line of a crash of Go's, which many lines follow
@@ -66,12 +67,17 @@ func readLine(in *bufio.Reader) (string, error) {
 func (w *words) keep(line string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.crash == "" && (strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ")) {
+	if w.crash == "" && isCrash(line) {
 		w.crash = line
 	}
 	if w.last = append(w.last, line); len(w.last) > lastLines {
 		w.last = w.last[1:]
 	}
+}
+
+// isCrash tells whether a line is the first of a crash of Go's.
+func isCrash(line string) bool {
+	return strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ")
 }
 
 // quote returns the last lines, after that of a crash.
@@ -93,7 +99,11 @@ func (w *words) quote() []string {
 func (w *words) say(record []string) {
 	if len(record) > 0 {
 		text := strings.Join(record, "\n")
-		w.log.Log(context.Background(), levelOf(text), text, slog.String("from", "child"))
+		level := levelOf(text)
+		w.log.Log(context.Background(), level, text, slog.String("from", "child"))
+		if level >= slog.LevelWarn {
+			w.hear(text)
+		}
 	}
 }
 

@@ -56,6 +56,12 @@ async function readProfile(name) {
 
 const profileName = (profile) => profile ?? (process.env.AWS_PROFILE || "default");
 
+/** The URL of Kinesis that the environment has for AWS's SDKs; undefined if there is none. */
+function findEndpoint() {
+  const { AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: ignore, AWS_ENDPOINT_URL_KINESIS, AWS_ENDPOINT_URL } = process.env;
+  return ignore?.toLowerCase() === "true" ? undefined : AWS_ENDPOINT_URL_KINESIS || AWS_ENDPOINT_URL || undefined;
+}
+
 /** The region of the environment or of the profile; undefined if there is none. */
 async function findRegion(profile) {
   const { AWS_REGION, AWS_DEFAULT_REGION } = process.env;
@@ -177,4 +183,4 @@ class Credentials {
   }
 }
 
-module.exports = { Credentials, findRegion };
+module.exports = { Credentials, findEndpoint, findRegion };

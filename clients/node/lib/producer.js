@@ -1,12 +1,12 @@
 "use strict";
 // What the user calls. supervisor.js keeps the child running, writer.js feeds it, window.js has the puts without a result.
-const { findRegion } = require("./credentials");
+const { findEndpoint, findRegion } = require("./credentials");
 const { ProducerError, again, putExpired, putFailed } = require("./errors");
 const { Flushes } = require("./flush");
 const { putFrame } = require("./frames");
 const { MalformedError } = require("./protobuf");
 const { checkRecord } = require("./record");
-const { checkTimeout, childArguments, parse } = require("./settings");
+const { checkTimeout, childArguments, isLocal, parse } = require("./settings");
 const { logger } = require("./log");
 const { Supervisor } = require("./supervisor");
 const { Window } = require("./window");
@@ -69,7 +69,11 @@ class Producer {
       throw new ProducerError("BAD_SETTING", "no region: give the option region, set AWS_REGION, or add a region to the profile in ~/.aws/config");
     }
     // What a file or the environment says is checked as an option is.
-    parse({ region: configuration.region });
+    if (!configuration.kinesisEndpoint) configuration.kinesisEndpoint = findEndpoint();
+    const { region, kinesisEndpoint } = configuration;
+    parse({ region, kinesisEndpoint });
+    if (kinesisEndpoint === undefined) delete configuration.kinesisEndpoint;
+    if (isLocal(kinesisEndpoint) && !configuration.cloudwatchEndpoint) configuration.metricsLevel ??= "none";
     await this.#supervisor.findCredentials(options);
     await this.#supervisor.start([...options.command, ...childArguments(configuration, options)]);
     return this;

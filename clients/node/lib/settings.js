@@ -122,6 +122,12 @@ function parse(given) {
   return { options, configuration };
 }
 
+/** Whether a URL, or a host name, leads to this machine. */
+function isLocal(endpoint = "") {
+  const { hostname } = new URL(/^https?:/.test(endpoint) ? endpoint : `https://${endpoint || "none"}`);
+  return hostname === "localhost" || hostname === "[::1]" || /^127\.[0-9.]+$/.test(hostname);
+}
+
 /** Checks the timeout of flush and close; undefined is none. Returns what setTimeout takes: a longer one would be 1 ms there. */
 function checkTimeout(timeout) {
   if (timeout === undefined) return undefined;
@@ -140,4 +146,4 @@ function childArguments(configuration, { credentials, log, maxBuffered }) {
   return words;
 }
 
-module.exports = { checkTimeout, childArguments, limits, parse };
+module.exports = { checkTimeout, childArguments, isLocal, limits, parse };

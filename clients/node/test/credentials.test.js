@@ -5,7 +5,8 @@ const fs = require("node:fs");
 const path = require("node:path");
 const { sleep, until, world } = require("../testing/world");
 
-const names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
+const names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE",
+  "AWS_ENDPOINT_URL_KINESIS", "AWS_ENDPOINT_URL", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"];
 
 /** Starts a producer with this environment and these files of ~/.aws; returns what the child got. */
 async function got(t, { env = {}, config, credentials, option, ...options } = {}) {
@@ -53,6 +54,29 @@ test("credentials and region are found where the AWS tools keep them", async (t)
     const result = await got(t, given);
     assert.deepEqual([result.region, result.keys], [region, want]);
   }
+});
+
+test("the endpoint is that of the environment, and beside a local one no metrics are sent", async (t) => {
+  const AWS_ENDPOINT_URL = "http://127.0.0.1:4567";
+  const far = "https://a.test";
+  const cases = [
+    [{}, undefined, undefined],
+    [{ env: { AWS_ENDPOINT_URL } }, AWS_ENDPOINT_URL, "none"],
+    [{ env: { AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_KINESIS: far } }, far, undefined],
+    [{ env: { AWS_ENDPOINT_URL, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: "TRUE" } }, undefined, undefined],
+    [{ env: { AWS_ENDPOINT_URL }, endpoint: far }, far, undefined],
+    [{ env: { AWS_ENDPOINT_URL }, metricsLevel: "summary" }, AWS_ENDPOINT_URL, "summary"],
+    [{ env: { AWS_ENDPOINT_URL }, cloudwatchEndpoint: "b.test" }, AWS_ENDPOINT_URL, undefined],
+    [{ kinesisEndpoint: "localhost" }, "localhost", "none"],
+    [{ endpoint: "http://[::1]:4567" }, "http://[::1]:4567", "none"],
+  ];
+  for (const [given, endpoint, level] of cases) {
+    const { words } = await got(t, { ...files, region: "us-east-1", ...given });
+    const text = Buffer.from(words[5], "hex").toString("latin1");
+    for (const one of [AWS_ENDPOINT_URL, far, "localhost", "http://[::1]:4567"]) assert.equal(text.includes(one), one === endpoint, one);
+    for (const one of ["none", "summary"]) assert.equal(text.includes(one), one === level, one);
+  }
+  await assert.rejects(got(t, { ...files, env: { AWS_ENDPOINT_URL: "ftp://a" } }), /setting kinesisEndpoint is 'ftp:/);
 });
 
 test("what is missing is said, with what to do", async (t) => {

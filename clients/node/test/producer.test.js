@@ -32,7 +32,7 @@ test("a put has its result; settings and credentials reach the child", async (t)
   const words = w.starts()[0].arguments;
   assert.deepEqual(words.slice(0, 4), ["-i", "-", "-o", "-"]);
   assert.deepEqual(decode("Message", Buffer.from(words[5], "hex")).configuration, {
-    aggregationMaxCount: 7, kinesisEndpoint: "http://127.0.0.1:1", region: "us-east-1",
+    aggregationMaxCount: 7, kinesisEndpoint: "http://127.0.0.1:1", metricsLevel: "none", region: "us-east-1",
   });
   assert.ok(!words.join().includes("placeholder"), "a secret is among the arguments");
   const sent = w.lines("credentials").map((line) => JSON.parse(line));

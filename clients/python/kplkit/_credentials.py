@@ -84,6 +84,14 @@ def find_region(environ: Optional[Mapping[str, str]] = None) -> str:
     return env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or read_profile(env).get("region", "")
 
 
+def find_endpoint(environ: Optional[Mapping[str, str]] = None) -> str:
+    """Returns the URL of Kinesis that the environment has for AWS's SDKs, "" if there is none."""
+    env = os.environ if environ is None else environ
+    if env.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        return ""
+    return env.get("AWS_ENDPOINT_URL_KINESIS") or env.get("AWS_ENDPOINT_URL", "")
+
+
 def profile_name(env: Mapping[str, str]) -> str:
     return env.get("AWS_PROFILE") or env.get("AWS_DEFAULT_PROFILE") or "default"
 

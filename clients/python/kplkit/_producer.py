@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, Sequence, Set, Tuple, Type
 
 from . import _child, _messages, _settings
-from ._credentials import Credentials, CredentialsSource, ask, find_credentials, find_region, search
+from ._credentials import Credentials, CredentialsSource, ask, find_credentials, find_endpoint, find_region, search
 from ._errors import ProducerClosed, Result, SettingError
 from ._supervisor import Supervisor
 from ._window import Window
@@ -43,7 +43,8 @@ class Producer:
     """Puts records into Kinesis streams, in the KPL's format, by a child process that may crash.
 
     command: the child and its first arguments; region and endpoint: "" or None are those of AWS's environment variables
-    and AWS itself; credentials: as find_credentials finds them unless given; max_buffered: the bytes of all puts
+    (AWS_REGION, AWS_ENDPOINT_URL_KINESIS or AWS_ENDPOINT_URL), the endpoint AWS's own where they have none. Beside a Kinesis
+    on this machine no metrics go to CloudWatch, unless metrics_level or cloudwatch_endpoint is given; credentials: as find_credentials finds them unless given; max_buffered: the bytes of all puts
     that have no result yet, each counted with 2 KiB for what Python keeps beside it; the rest: the KPL's settings by their
     names in docs/separate-process.md, times in milliseconds.
 
@@ -65,8 +66,12 @@ class Producer:
             raise SettingError("max_buffered", max_buffered, "a number of bytes, 2 MiB to 250 MiB")
         if endpoint and "kinesis_endpoint" in kpl_settings:
             raise SettingError("endpoint", endpoint, "one of endpoint and kinesis_endpoint, not both")
+        if "kinesis_endpoint" not in kpl_settings:
+            endpoint = endpoint or find_endpoint()
         if endpoint:
             kpl_settings["kinesis_endpoint"] = endpoint
+        if "cloudwatch_endpoint" not in kpl_settings and _settings.is_local(kpl_settings.get("kinesis_endpoint")):
+            kpl_settings.setdefault("metrics_level", "none")
         fields = _settings.configuration({**kpl_settings, "region": region or find_region()})
         arguments = _arguments(fields, max_buffered)
         ttl = fields.get("record_ttl", 30_000) / 1000

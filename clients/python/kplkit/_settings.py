@@ -133,6 +133,15 @@ def _is_url(value: str) -> bool:
     return url.scheme in ("http", "https") and bool(url.netloc)
 
 
+def is_local(endpoint: Any) -> bool:
+    """Whether a URL, or a host name, leads to this machine."""
+    try:
+        host = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}").hostname or ""
+    except (TypeError, ValueError):
+        return False
+    return host in ("localhost", "::1") or re.match(r"127\.[0-9.]+\Z", host) is not None
+
+
 def _dimensions(name: str, value: Any, limit: Dimensions) -> Any:
     fields = []
     for item in value:

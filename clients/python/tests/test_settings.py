@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 from kplkit import Credentials, CredentialsError, KplkitError, Producer, SettingError, find_credentials
 from kplkit import _producer, _settings, _supervisor
-from kplkit._credentials import find_region, search
+from kplkit._credentials import find_endpoint, find_region, search
 
 from .fake import KEYS, FakeTest
 
@@ -116,6 +116,12 @@ class Files(unittest.TestCase):
         with self.assertRaisesRegex(CredentialsError, "the profile default has aws_access_key_id but no aws_secret"):
             self.find()
 
+    def test_endpoint(self):
+        one, all_ = {"AWS_ENDPOINT_URL_KINESIS": "http://a:1"}, {"AWS_ENDPOINT_URL": "http://b:2"}
+        for env, want in [({}, ""), (one, "http://a:1"), (all_, "http://b:2"), ({**one, **all_}, "http://a:1")]:
+            self.assertEqual(find_endpoint(env), want)
+            self.assertEqual(find_endpoint({**env, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "True"}), "")
+
     def test_nothing_is_found(self):
         self.assertIsNone(search(self.env))
         self.write("config", "[default]\nsso_session = x\n")
@@ -170,6 +176,25 @@ class Renewal(FakeTest):
         for answer, what in ((("a", "b"), "tuple"), (Credentials("a", "b", None, datetime(2026, 1, 1)), "time zone")):
             with self.assertRaisesRegex(CredentialsError, what):
                 self.producer({}, credentials=lambda: answer)
+
+    def test_endpoint_of_the_environment(self):
+        local, none, far = "http://127.0.0.1:4567", "none", "https://a.test"
+        for env, settings, endpoint, level in (
+            ("", {}, "", ""),
+            (far, {}, far, ""),
+            (local, {}, local, none),
+            (far, {"endpoint": local}, local, none),
+            (far, {"kinesis_endpoint": "localhost"}, "localhost", none),
+            (local, {"metrics_level": "summary"}, local, "summary"),
+            (local, {"cloudwatch_endpoint": "b.test"}, local, ""),
+        ):
+            self.patch(_producer, find_endpoint=lambda: env)
+            with self.subTest(env=env, settings=settings), self.producer({}, **settings) as p:
+                words = bytes.fromhex(p._supervisor._command[p._supervisor._command.index("-c") + 1])
+                for want in (local, far, "localhost"):
+                    self.assertEqual(want.encode() in words, want == endpoint)
+                for want in (none, "summary"):
+                    self.assertEqual(want.encode() in words, want == level)
 
     def test_without_keys_the_child_looks_itself(self):
         self.patch(_producer, search=lambda: None)

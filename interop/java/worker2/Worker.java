@@ -29,16 +29,19 @@ import software.amazon.kinesis.processor.RecordProcessorCheckpointer;
 import software.amazon.kinesis.processor.ShardRecordProcessor;
 import software.amazon.kinesis.processor.SingleStreamTracker;
 import software.amazon.kinesis.retrieval.KinesisClientRecord;
+import software.amazon.kinesis.retrieval.RetrievalConfig;
 import software.amazon.kinesis.retrieval.polling.PollingConfig;
 
-/** A worker of KCL 2.x and 3.x, which polls. */
+/** A worker of KCL 2.x and 3.x, which polls, or has enhanced fan-out where ROW_FAN_OUT is set. */
 final class Worker {
+    private static final boolean FAN_OUT = System.getenv("ROW_FAN_OUT") != null;
+
     private Worker() {}
 
     public static void main(String[] arguments) {
         Contract.endWithParent();
         KinesisAsyncClient kinesis = local(KinesisAsyncClient.builder(), Contract.KINESIS)
-                .httpClientBuilder(NettyNioAsyncHttpClient.builder().protocol(Protocol.HTTP1_1))
+                .httpClientBuilder(NettyNioAsyncHttpClient.builder().protocol(FAN_OUT ? Protocol.HTTP2 : Protocol.HTTP1_1))
                 .build();
         DynamoDbAsyncClient dynamodb = local(DynamoDbAsyncClient.builder(), Contract.DYNAMODB).build();
         CloudWatchAsyncClient nowhere = local(CloudWatchAsyncClient.builder(), "http://127.0.0.1:1").build();
@@ -47,6 +50,11 @@ final class Worker {
                 InitialPositionInStreamExtended.newInitialPosition(InitialPositionInStream.valueOf(Contract.POSITION)));
         ConfigsBuilder c = new ConfigsBuilder(
                 stream, Contract.APPLICATION, kinesis, dynamodb, nowhere, Contract.WORKER, Processor::new);
+        RetrievalConfig retrieval = c.retrievalConfig(); // fan-out is its default
+        if (!FAN_OUT) {
+            retrieval.retrievalSpecificConfig(
+                    new PollingConfig(Contract.STREAM, kinesis).maxRecords(Contract.MAX).idleTimeBetweenReadsInMillis(200));
+        }
         new Scheduler(
                         c.checkpointConfig(),
                         coordinator(c),
@@ -54,8 +62,7 @@ final class Worker {
                         c.lifecycleConfig().taskBackoffTimeMillis(300),
                         c.metricsConfig().metricsFactory(new NullMetricsFactory()),
                         c.processorConfig(),
-                        c.retrievalConfig().retrievalSpecificConfig(new PollingConfig(Contract.STREAM, kinesis)
-                                .maxRecords(Contract.MAX).idleTimeBetweenReadsInMillis(200)))
+                        retrieval)
                 .run();
         Contract.refused(new IllegalStateException("the worker has ended"));
     }
