@@ -1,18 +1,23 @@
 #!/usr/bin/env bash
 # Runs the real KCL, peers and emulators against kplkit, installed at pinned versions into interop/.cache.
 #
-#   interop/run.sh [--evidence] [part…]
+#   interop/run.sh [--evidence] [--compare] [part…]
 #
 # Without a part: the quick ones. rows: all the rows of the usage matrix, which run beside each other. --evidence writes
-# what was found to interop/evidence, and what the rows found to matrix/evidence.
+# what was found to interop/evidence, and what the rows found to matrix/evidence. --compare fails where what the rows find
+# differs from matrix/evidence. mutations: runs with something changed that the rows have to notice.
 #
 # Exit code: 0 all parts ran and agree, 1 one differs, 2 no such part, 3 one was not run: what to install is named.
 set -uo pipefail
 cd "$(dirname "$0")" || exit 2
 cache=$PWD/.cache
+mkdir -p "$cache"
 ferrokinesis=0.7.0
 
-quick='decoders aggregatorutil dynamodb kinesis daemon-quick'
+# What they download stays here, too.
+export npm_config_cache=$cache/npm PIP_CACHE_DIR=$cache/pip
+
+quick='mutations decoders aggregatorutil dynamodb kinesis daemon-quick'
 rows='kcl-1.3.0 kcl-1.4.0 kcl-1.14.10 kcl-2.7.2 kcl-3.5.1 hand-over reshard reshard-ages reshard-daemon row-1'
 rows+=' multilang-1.3.0 multilang-1.4.0 multilang-1.14.10 multilang-2.7.2 multilang-3.1.3'
 rows+=' sdk-java sdk-python sdk-node sdk-go sdk-go-kplkit vmware vmware-kplkit harlow harlow-kplkit'
@@ -24,6 +29,7 @@ java_row='java javac mvn node npm'
 part() {
 	[[ " $all " = *" $1 "* ]] || return
 	case $1 in
+	mutations) tools='' installs='' test=TestHarness ;;
 	decoders) tools='java javac mvn node npm python3' installs='kcl1 kcl2 python node awslabs' test=TestDecoders ;;
 	aggregatorutil) tools='java javac mvn' installs='kcl1 kcl2 kcl3' test=TestAggregatorUtil ;;
 	dynamodb) tools='node npm' installs='dynalite' test=TestDynamoDB ;;
@@ -82,7 +88,7 @@ install() {
 }
 
 # jars NAME: those that its pom names.
-jars() { mvn -q -B -f "java/$1/pom.xml" dependency:copy-dependencies -DoutputDirectory="$cache/$1/lib"; }
+jars() { mvn -q -B -Dmaven.repo.local="$cache/maven" -f "java/$1/pom.xml" dependency:copy-dependencies -DoutputDirectory="$cache/$1/lib"; }
 
 # java_program NAME SOURCE…: its jars and its program, from files and folders.
 java_program() {
@@ -168,13 +174,16 @@ agrees() {
 # passed TEST: it has run and passed. A name that matches no test, or a skip, is no pass.
 passed() { grep -qF -- "--- PASS: $1 (" "$cache/log"; }
 
-evidence='' row_evidence=''
-[ "${1:-}" = --evidence ] && { evidence='-evidence=evidence' row_evidence='-evidence=../../matrix/evidence'; shift; }
-parts=''
-for name in ${*:-$quick}; do
-	[ "$name" = rows ] && name=$rows
-	parts+=" $name"
+evidence='' row_evidence='' named=''
+for name in "$@"; do
+	case $name in
+	--evidence) evidence='-evidence=evidence' row_evidence+=' -evidence=../../matrix/evidence' ;;
+	--compare) row_evidence+=' -compare=../../matrix/evidence' ;;
+	rows) named+=" $rows" ;;
+	*) named+=" $name" ;;
+	esac
 done
+parts=${named:-" $quick"}
 for name in $parts; do
 	part "$name" || { echo "interop/run.sh: no part $name; there are: $all, and rows for all the rows" >&2; exit 2; }
 done
@@ -187,6 +196,8 @@ for name in $parts; do
 		not_run+=" $name"
 	elif [[ $test = TestRows/* ]]; then
 		chosen+=" $name"
+	elif [ "$name" = mutations ]; then
+		if agrees "^($test|TestCommitted)\$" ./rows && passed "$test" && passed TestCommitted; then ran+=" $name"; else differ+=" $name"; fi
 	elif agrees "^$test\$" . $evidence && passed "$test"; then
 		ran+=" $name"
 	else

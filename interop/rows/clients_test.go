@@ -18,6 +18,7 @@ func (c client) put(t *testing.T, stream string, plain bool, users []string) (st
 	requireClients(t)
 	p := c.start(t, builtKplkit, c.world.kinesisURL)
 	p.wake(t, stream) // by records that are not counted
+	uncounted(stream)
 	return p.put(t, stream, plain, users)
 }
 

@@ -30,18 +30,21 @@ import (
 type program struct {
 	command []string
 	env     []string
-	index   bool // its lease table has to be there, with an index: dynalite can't add one, as KCL 3 would
+	reader  string    // the kind of program: its library, or what its checkpoint is
+	jar     [2]string // the installation that its version is in, and the jar there
+	index   bool      // its lease table has to be there, with an index: dynalite can't add one, as KCL 3 would
 }
 
 // event is a line. Which member is set tells which kind it is.
 type event struct {
 	Record            []byte `json:"record"` // data as it was handed to user code
+	PartitionKey      string `json:"partition_key,omitempty"`
 	SequenceNumber    string `json:"sequence_number"`
 	SubSequenceNumber int64  `json:"sub_sequence_number"`
 
-	Checkpoint *string `json:"checkpoint"` // what was passed
-	Stopped    string  `json:"stopped"`    // why: the last line
-	Error      string  `json:"error"`      // of a checkpoint, or of a worker that did not start
+	Checkpoint *string `json:"checkpoint,omitempty"` // what was passed
+	Stopped    string  `json:"stopped,omitempty"`    // why: the last line
+	Error      string  `json:"error,omitempty"`      // of a checkpoint, or of a worker that did not start
 }
 
 // outcome is what a worker did.
@@ -53,6 +56,8 @@ type outcome struct {
 // worker is a consumer under way.
 type worker struct {
 	name    string
+	stream  string
+	told    workerRecording // without what it did
 	cmd     *exec.Cmd
 	log     *tail
 	cancel  context.CancelFunc
@@ -63,7 +68,11 @@ type worker struct {
 // start starts a worker. When it has stopped its process is killed, in whatever state that is then.
 func (p program) start(t *testing.T, settings map[string]string) *worker {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	w := &worker{name: settings["ROW_WORKER"], log: new(tail), cancel: cancel, handed: make(chan struct{}, 1), stopped: make(chan outcome, 1)}
+	w := &worker{name: settings["ROW_WORKER"], stream: settings["ROW_STREAM"], log: new(tail), cancel: cancel, handed: make(chan struct{}, 1), stopped: make(chan outcome, 1)}
+	w.told = workerRecording{Reader: p.reader, At: settings["ROW_AT"], Checkpoint: settings["ROW_CHECKPOINT"], When: settings["ROW_WHEN"], Self: settings["ROW_SELF"] == "1"}
+	if p.jar[0] != "" {
+		w.told.Version = installedVersion(t, p.jar[0], p.jar[1])
+	}
 	w.cmd = exec.CommandContext(ctx, p.command[0], p.command[1:]...)
 	w.cmd.Env = append(append(os.Environ(), anyone...), p.env...)
 	for name, value := range settings {
@@ -103,7 +112,7 @@ func (w *worker) read(out *bufio.Reader) {
 			continue
 		}
 		if o.refused == "" {
-			o.refused = e.Error
+			o.refused = tidy(e.Error)
 		}
 		if e.Record != nil {
 			o.records = append(o.records, e)
@@ -124,6 +133,9 @@ func (w *worker) read(out *bufio.Reader) {
 	}
 	w.stopped <- o
 }
+
+// tidy undoes what Go's protobuf does to its errors, that nobody may rely on them: its blank is now one, now the other.
+func tidy(message string) string { return strings.ReplaceAll(message, "\u00a0", " ") }
 
 func (w *worker) wait(t *testing.T) outcome {
 	o := <-w.stopped

@@ -45,12 +45,17 @@ func (w *world) putDamaged(t *testing.T, stream string, d damage) (readable []st
 		sum[0] ^= 1
 	}
 	data := slices.Concat([]byte("\xF3\x89\x9A\xC2"), body, sum[:])
-	_, err = w.client.PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: &stream, PartitionKey: aws.String("a"), Data: data})
+	out, err := w.client.PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: &stream, PartitionKey: aws.String("a"), Data: data})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if d == badIndex {
+		planned(stream, users...)
+		for _, user := range users {
+			resultOf(stream, putResult{Text: user, Shard: *out.ShardId, SequenceNumber: *out.SequenceNumber})
+		}
 		return users
 	}
+	beside(stream, textOf(data))
 	return nil
 }

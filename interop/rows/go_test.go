@@ -18,9 +18,9 @@ func vmware() part {
 		crash("sequence-number/inside", "checkpoint at the 5th of 10 user records of an aggregate, then stopped hard", "sequence-number", "at", inside, 0, restLost),
 		crash("sequence-number/last", "checkpoint at an aggregate's last user record, then stopped hard", "sequence-number", "at", atLast, 0, exact),
 		plainRecords(),
-		broken("damaged", badIndex, true, fromBatchLost),
-		broken("damaged/md5", badMD5, false, exact),
-		broken("damaged/protobuf", badProtobuf, false, damagedBatchLost),
+		broken("damaged", badIndex, diesOfIndex, fromBatchLost),
+		broken("damaged/md5", badMD5, "", exact),
+		broken("damaged/protobuf", badProtobuf, "", damagedBatchLost),
 	}}
 }
 
@@ -31,9 +31,9 @@ func harlow() part {
 		{id: "deaggregated", what: "read to the end, WithAggregation", want: exact},
 		crash("sequence-number/inside", "WithAggregation; the checkpoint behind the 5th of 10 user records of an aggregate is written, then stopped hard", "sequence-number", "at", inside, 0, restLost),
 		crash("sequence-number/last", "WithAggregation; the checkpoint behind an aggregate's last user record is written, then stopped hard", "sequence-number", "at", atLast, 0, exact),
-		broken("damaged", badIndex, true, fromBatchLostAgain),
-		broken("damaged/md5", badMD5, false, exact),
-		broken("damaged/protobuf", badProtobuf, true, fromBatchLost),
+		broken("damaged", badIndex, diesOfIndex, fromBatchLostAgain),
+		broken("damaged/md5", badMD5, "", exact),
+		broken("damaged/protobuf", badProtobuf, diesOfProtobuf, fromBatchLost),
 	})
 	return part{name: "harlow", kpl: "1.0.7", consumer: rowProgram("harlow"), tells: true, scenarios: append(scenarios, raw(), plainRecords())}
 }
@@ -45,9 +45,9 @@ func onKplkit(name, consumer string) part {
 		crash("inside", "checkpoint at the 5th of 10 user records of an aggregate, then stopped hard", "record", "at", inside, 0, exact),
 		crash("last", "checkpoint at an aggregate's last user record, then stopped hard", "record", "at", atLast, 0, exact),
 		plainRecords(),
-		broken("damaged", badIndex, false, exact),
-		broken("damaged/md5", badMD5, false, exact),
-		broken("damaged/protobuf", badProtobuf, false, exact),
+		broken("damaged", badIndex, "", exact),
+		broken("damaged/md5", badMD5, "", exact),
+		broken("damaged/protobuf", badProtobuf, "", exact),
 	}}
 }
 

@@ -19,7 +19,7 @@ func handOver() part {
 			handed("extended", exact, "2.7.2", "1.14.10"),
 			handed("extended", exact, "2.7.2", "1.4.0"),
 			handed("extended", exact, "2.7.2", "3.5.1"),
-			refusing(handed("extended", behindLost, "3.5.1", "2.7.2")),
+			refusing(handed("extended", behindLost, "3.5.1", "2.7.2"), `^java\.lang\.NullPointerException: leaseCounter is marked non-null but is null$`),
 			stale("stale", "and checkpoints a finished aggregate", atLast, staleTwice),
 			stale("stale-inside", "and checkpoints inside a later aggregate", place{user: 1}, staleLost),
 		},
@@ -49,8 +49,8 @@ func settingsOf(version string) map[string]string {
 	return nil
 }
 
-func refusing(s scenario) scenario {
-	s.refuses = true
+func refusing(s scenario, says string) scenario {
+	s.refuses = says
 	s.what += ", which does not start"
 	return s
 }

@@ -7,6 +7,7 @@ func kcl(version string, more ...string) program {
 	command := append([]string{"java"}, javaFlags()...)
 	return program{
 		command: append(command, "-cp", classPath("kcl-"+version, more...), "Worker"), index: strings.HasPrefix(version, "3."),
+		reader: "KCL", jar: [2]string{"kcl-" + version, kclJar},
 	}
 }
 
@@ -65,7 +66,7 @@ func newKCL(record want) []scenario {
 // oldKCL is KCL 1.3.0, which hands over aggregates: applications take them apart.
 func oldKCL() []scenario {
 	runs := []scenario{
-		{id: "raw", what: "read to the end; the application does not de-aggregate", want: aggregatesLost},
+		{id: "raw", what: "read to the end; the application does not de-aggregate", raw: true, want: aggregatesLost},
 		crash("none/after-batch", afterBatch, "none", "batch", inside, 3, exact),
 		crash("none/later-batch", laterBatch, "none", "later", farther, 3, batchTwice),
 		crash("none/inside-batch", insideBatch, "none", "at", inside, 0, restOfBatchLost),

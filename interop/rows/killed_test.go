@@ -34,6 +34,7 @@ func (k killed) put(t *testing.T, stream string, _ bool, users []string) (stored
 	t.Cleanup(service.Close)
 	p := k.start(t, launcher, service.URL)
 	p.wake(t, stream)
+	uncounted(stream)
 	for i := range kills {
 		some := users[i*usersPerKill:][:usersPerKill]
 		results := p.begin(t, stream, false, some)

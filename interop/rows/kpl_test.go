@@ -31,6 +31,7 @@ func anybody(context.Context) (aws.Credentials, error) {
 // at once.
 type process struct {
 	name    string
+	version string // of the KPL, as its jar says
 	mu      sync.Mutex
 	in      io.Writer
 	waiting map[string]chan result // by stream and data
@@ -45,7 +46,9 @@ type result struct{ shard, sequenceNumber, attempts, err string }
 // startKPL starts a KPL, which ends with the test. Its native process is its own, or executable.
 func startKPL(t *testing.T, version, port, executable string) *process {
 	name := "kpl-" + version
-	return startProcess(t, "KPL "+version, append(append([]string{"java"}, javaFlags()...), "-cp", classPath(name), "Put"), "ROW_KPL_PORT="+port, "ROW_KPL_EXECUTABLE="+executable)
+	p := startProcess(t, "KPL "+version, append(append([]string{"java"}, javaFlags()...), "-cp", classPath(name), "Put"), "ROW_KPL_PORT="+port, "ROW_KPL_EXECUTABLE="+executable)
+	p.version = installedVersion(t, name, kplJar)
+	return p
 }
 
 // startProcess starts a process that puts, which ends with the test.
@@ -86,6 +89,7 @@ func (p *process) read(out io.Reader) {
 		p.mu.Lock()
 		done := p.waiting[f[1]+"\t"+f[3]]
 		p.mu.Unlock()
+		resultOf(f[1], putResult{f[3], f[4], f[5], f[7]})
 		done <- result{f[4], f[5], f[6], f[7]}
 	}
 }
@@ -133,6 +137,10 @@ func (p *process) begin(t *testing.T, stream string, plain bool, users []string)
 		kind = "plain"
 	}
 	results := make([]chan result, len(users))
+	planned(stream, users...)
+	if p.version != "" {
+		write(stream, func(b *book) { b.Producer = p.version })
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, user := range users {

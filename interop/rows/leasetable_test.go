@@ -1,9 +1,13 @@
 package rows
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -24,21 +28,59 @@ const leaseTable = `{
 
 // createLeaseTable makes the table as KCL 3.x does.
 func (w *world) createLeaseTable(t *testing.T, name string) {
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.dynamodbURL, strings.NewReader(fmt.Sprintf(leaseTable, name)))
+	if answer, ok := w.dynamodb(t, "CreateTable", fmt.Sprintf(leaseTable, name)); !ok {
+		t.Fatalf("create %s: %s", name, answer)
+	}
+}
+
+// dynamodb asks the part's DynamoDB, and tells whether it did what it was asked for.
+func (w *world) dynamodb(t *testing.T, operation, body string) (answer []byte, ok bool) {
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.dynamodbURL, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/x-amz-json-1.0")
-	request.Header.Set("X-Amz-Target", "DynamoDB_20120810.CreateTable")
+	request.Header.Set("X-Amz-Target", "DynamoDB_20120810."+operation)
 	request.Header.Set("X-Amz-Date", "20150601T000000Z")
 	// Nobody checks the signature.
 	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=a/20150601/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
-	answer, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close()
-	if body, _ := io.ReadAll(answer.Body); answer.StatusCode != http.StatusOK {
-		t.Fatalf("create %s: %s\n%s", name, answer.Status, body)
+	defer response.Body.Close()
+	if answer, err = io.ReadAll(response.Body); err != nil {
+		t.Fatal(err)
 	}
+	return answer, response.StatusCode == http.StatusOK
+}
+
+// lease is what the checkpoint of a stage is now: SEQUENCE, SEQUENCE:SUB or a sentinel, or nothing where nothing is stored
+// or more than one shard has one.
+func (st *stage) lease(t *testing.T) string {
+	if text, err := os.ReadFile(filepath.Join(st.files, "checkpoint")); st.files != "" && err == nil {
+		return string(text)
+	}
+	answer, ok := st.dynamodb(t, "Scan", fmt.Sprintf(`{"TableName": %q, "ConsistentRead": true}`, st.table()))
+	var table struct {
+		Items []map[string]struct{ S, N string }
+	}
+	if !ok || json.Unmarshal(answer, &table) != nil {
+		return "" // there is no table yet
+	}
+	var leases []string
+	for _, item := range table.Items {
+		number := cmp.Or(item["checkpoint"].S, item["Checkpoint"].S, item["sequence_number"].S) // KCL, vmware-go-kcl-v2, harlow
+		if number == "" {
+			continue // what KCL 3.x keeps beside its leases
+		}
+		if sub := item["checkpointSubSequenceNumber"].N; sub != "" && number[0] <= '9' { // a sentinel has none that counts
+			number += ":" + sub
+		}
+		leases = append(leases, number)
+	}
+	if len(leases) != 1 {
+		return ""
+	}
+	return leases[0]
 }

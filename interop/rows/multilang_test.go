@@ -12,6 +12,7 @@ import (
 func multilang(version string) program {
 	name := "multilang-" + version
 	command := append([]string{"java"}, javaFlags()...)
+	jar := [2]string{"kcl-" + version, kclJar}
 	switch version {
 	case "1.3.0", "1.4.0":
 		command = append(command, "-cp", classPath(name, "kcl-"+version), "Launcher")
@@ -19,10 +20,11 @@ func multilang(version string) program {
 		command = append(command, "-cp", classPath(name, "kcl-"+version), "Launcher",
 			"com.amazonaws.services.kinesis.multilang.MultiLangDaemon", "DefaultAWSCredentialsProviderChain", filepath.Join(cache, name))
 	default:
+		jar = [2]string{name, multilangJar}
 		command = append(command, "-cp", classPath(name), "Launcher",
 			"software.amazon.kinesis.multilang.MultiLangDaemon", "DefaultCredentialsProvider", filepath.Join(cache, name))
 	}
-	return program{command: command, env: []string{"ROW_CHILD=python3 ../python/multilang_child.py"}, index: strings.HasPrefix(version, "3.")}
+	return program{command: command, env: []string{"ROW_CHILD=python3 ../python/multilang_child.py"}, index: strings.HasPrefix(version, "3."), reader: "MultiLangDaemon", jar: jar}
 }
 
 func multilangParts() []part {
@@ -55,7 +57,7 @@ func multilangScenarios(version string) []scenario {
 	if version == "1.3.0" || version == "1.4.0" {
 		// They know no checkpoint message with these keys, and pass over it. Nothing is stored.
 		extended.what += "; no answer comes"
-		extended.refuses, extended.want = true, allTwice
+		extended.refuses, extended.want = `^no answer to the checkpoint message in 15s$`, allTwice
 	}
 	if version != "1.3.0" {
 		return []scenario{decoded, afterBatch, insideBatch, number, extended, plain}
@@ -66,7 +68,7 @@ func multilangScenarios(version string) []scenario {
 	for i := range scenarios {
 		selfDeaggregating(&scenarios[i])
 	}
-	return append(scenarios, scenario{id: "raw", what: "read to the end; the application does not de-aggregate", want: aggregatesLost})
+	return append(scenarios, scenario{id: "raw", what: "read to the end; the application does not de-aggregate", raw: true, want: aggregatesLost})
 }
 
 // allTwice: no checkpoint was stored, so that all comes again.

@@ -30,15 +30,25 @@ func (o *ours) put(t *testing.T, stream string, _ bool, users []string) (stored 
 		}
 		o.producers[stream] = p
 		awake(t, p)
+		beside(stream, "awake")
 		o.world.test.Cleanup(func() { p.Close(context.Background()) })
 	}
 	var mu sync.Mutex
 	aggregated := 0
+	planned(stream, users...)
 	for _, user := range users {
 		r := producer.Record{PartitionKey: "key-" + user, Data: []byte(user)}
 		err := p.Put(t.Context(), r, func(r producer.Record, result producer.Result) {
 			mu.Lock()
 			defer mu.Unlock()
+			said := putResult{Text: string(r.Data), Shard: result.ShardID}
+			if n, ok := result.Position.Number(); ok {
+				said.SequenceNumber = n.String()
+			}
+			if result.Err != nil {
+				said.Error = result.Err.Error()
+			}
+			resultOf(stream, said)
 			if result.Err == nil {
 				stored = append(stored, string(r.Data))
 				if !result.Position.Whole() {

@@ -1,15 +1,17 @@
 package rows
 
 import (
+	"cmp"
+	"fmt"
+	"slices"
 	"testing"
-
-	"github.com/kplkit/kplkit/deagg"
 )
 
 // place is a user record of an aggregate: where a worker is stopped.
 type place struct {
-	after int // how many aggregates after the middle one
-	user  int // of the aggregate, from 0; last is its last
+	after int    // how many aggregates after the middle one
+	text  string // or its data, where the place is chosen before anything is put
+	user  int    // of the aggregate, from 0; last is its last
 }
 
 // last is the last user record of an aggregate.
@@ -18,6 +20,8 @@ const last = -1
 // userRecord is one in the order of the stream.
 type userRecord struct {
 	text     string
+	key      string
+	whole    bool   // it is a damaged aggregate as it is
 	stored   int    // the index of its stored record in the stream
 	sub, of  int    // its index in its stored record, and how many that has
 	position string // its sequence number
@@ -26,49 +30,64 @@ type userRecord struct {
 // plan is what was put, as it is stored, and where workers stop.
 type plan struct {
 	users   []userRecord
-	stored  int   // how many stored records there are
-	damaged int   // the index of the damaged one; -1 if there is none
+	damaged int   // the index of the damaged stored record; -1 if there is none
 	stops   []int // indexes into users, one for each stop
 	max     int   // stored records in a batch
 }
 
-// newPlan looks at a stream and chooses.
-func newPlan(t *testing.T, stream []deagg.StoredRecord, s scenario) *plan {
-	p := &plan{damaged: -1, stored: len(stream), max: s.max}
-	if p.max == 0 {
-		p.max = all
-	}
+// newPlan looks at a stream of one shard and chooses.
+func newPlan(stream []storedRecord, s scenario) (*plan, error) {
+	p := &plan{damaged: -1, max: cmp.Or(s.max, all)}
 	var aggregates []int // where each starts, in users
 	for i, r := range stream {
 		first := len(p.users)
-		var d deagg.Decoder
-		for u := range d.UserRecords(r) {
-			p.users = append(p.users, userRecord{text: string(u.Data), stored: i, sub: len(p.users) - first, position: u.SequenceNumber})
-		}
-		for j := first; j < len(p.users); j++ {
-			p.users[j].of = len(p.users) - first
+		for sub, u := range r.Users {
+			p.users = append(p.users, userRecord{
+				text: u.Text, key: u.Key, whole: r.Damaged && len(r.Users) == 1, stored: i, sub: sub, of: len(r.Users), position: r.SequenceNumber,
+			})
 		}
 		switch {
-		case d.Stats().Malformed > 0:
+		case r.Damaged:
 			p.damaged = i
-		case len(p.users)-first == perAggregate, s.plain:
+		case len(r.Users) == perAggregate, s.plain:
 			aggregates = append(aggregates, first)
 		}
 	}
 	if len(aggregates) < 9 {
-		t.Fatalf("%d full aggregates in %d stored records; want 9 or more", len(aggregates), len(stream))
+		return nil, fmt.Errorf("%d full aggregates in %d stored records; want 9 or more", len(aggregates), len(stream))
 	}
 	for _, stop := range s.stops {
 		at := aggregates[len(aggregates)/2+stop.at.after]
-		if stop.at.user == last {
+		if stop.at.text != "" {
+			at = slices.IndexFunc(p.users, func(u userRecord) bool { return u.text == stop.at.text })
+		} else if stop.at.user == last {
 			at += p.users[at].of - 1
 		} else if !s.plain {
 			at += stop.at.user
 		}
+		if at < 0 {
+			return nil, fmt.Errorf("%s is not stored", stop.at.text)
+		}
 		p.stops = append(p.stops, at)
+	}
+	return p, nil
+}
+
+// choose makes the plan of a stream that holds all user records.
+func (st *stage) choose(t *testing.T) *plan {
+	p, err := newPlan(withoutMarks(st.stored(t, st.stream)), st.scenario)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return p
 }
+
+// withoutMarks leaves out what only ends or wakes workers.
+func withoutMarks(stored []storedRecord) []storedRecord {
+	return slices.DeleteFunc(slices.Clone(stored), func(r storedRecord) bool { return isMark(r.Users[0].Text) })
+}
+
+func isMark(text string) bool { return text == end || text == witness || text == "awake" }
 
 // at is where the last stop is.
 func (p *plan) at() userRecord { return p.users[p.stops[len(p.stops)-1]] }
@@ -125,7 +144,7 @@ func aggregatesLost(p *plan) (lost, twice int) {
 }
 
 // readable tells user records from a damaged aggregate that is handed over as it is.
-func readable(u userRecord) bool { return !deagg.HasMagic([]byte(u.text)) }
+func readable(u userRecord) bool { return !u.whole }
 
 // damagedRestLost: of the damaged aggregate, what is before the bad index is delivered.
 func damagedRestLost(*plan) (lost, twice int) { return 2, 0 }

@@ -64,7 +64,7 @@ func (s *agedStream) run(t *testing.T, st *stage) {
 	parents := len(st.openShards(t, stream))
 	for _, r := range s.readers {
 		r.stage = st.reader(stream, r.program())
-		r.stage.application = streamName(s.name() + "/" + r.name())
+		r.stage.application, r.stage.recorder = streamName(s.name()+"/"+r.name()), new(recorder)
 	}
 	s.start(t, parents, restarted)
 	s.start(t, parents+s.children(), old, young)
@@ -174,7 +174,7 @@ func (s *agedStream) checkAges(t *testing.T) {
 // wait returns when the workers of ages have stopped.
 func (s *agedStream) wait(t *testing.T, ages ...string) {
 	for r := range s.aged(ages...) {
-		o := r.worker.wait(t)
+		o := r.stage.end(t, r.worker)
 		r.outcome.records = append(r.outcome.records, o.records...)
 		r.outcome.refused = cmp.Or(r.outcome.refused, o.refused)
 		r.done = true

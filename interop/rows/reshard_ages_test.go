@@ -78,7 +78,7 @@ func (all *agedStreams) scenario(s *agedStream, r *agedReader) scenario {
 		versions["KPL"] = s.kpl
 	}
 	return scenario{
-		id: s.name() + "/" + r.name(), what: s.what(r), versions: versions, check: s.expects(r),
+		id: s.name() + "/" + r.name(), what: s.what(r), versions: versions, users: reshardRecords, check: s.expects(r), keeps: s.keeps(r),
 		play: func(st *stage, t *testing.T) ledger {
 			all.once.Do(func() {
 				var streams sync.WaitGroup
@@ -94,6 +94,7 @@ func (all *agedStreams) scenario(s *agedStream, r *agedReader) scenario {
 			if !r.done {
 				t.Fatal("the stream was not read")
 			}
+			*st.recorder = *r.stage.recorder
 			return newLedger(s.stored, r.outcome.records, r.outcome.refused)
 		},
 	}
@@ -113,6 +114,15 @@ func (s *agedStream) expects(r *agedReader) func(ledger) bool {
 		return exactly
 	}
 	return repeatsAny // KPL 0.14.13 stores again what fits, too
+}
+
+// keeps tells which user records it delivers, each as often as it is there. Where the KPL puts whole aggregates again while a
+// worker's list changes, nobody can say.
+func (s *agedStream) keeps(r *agedReader) func(storedRecord) bool {
+	if s.change == "split" && s.kpl != "0.14.13" && r.age != young && (r.kcl != "1.14.10" || r.age != fresh) {
+		return noneMixed
+	}
+	return nil
 }
 
 // Of the 330 user records that are put in waves, 60 are many.

@@ -2,6 +2,7 @@ package rows
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -13,7 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
-	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/internal/kinesisfake"
 	"github.com/kplkit/kplkit/interop/servers"
 )
@@ -30,6 +30,7 @@ type world struct {
 	dynamodbURL string
 	client      *kinesis.Client // on the same Kinesis, without sockets
 	iterators   iterators
+	agents      agents
 
 	start    sync.Once
 	producer *process
@@ -47,7 +48,8 @@ func newWorld(t *testing.T, p part) *world {
 	plain.Start()
 	t.Cleanup(plain.CloseClientConnections)
 	w.kinesisURL = plain.URL
-	secure := httptest.NewTLSServer(fake)
+	w.agents.next = fake
+	secure := httptest.NewTLSServer(&w.agents)
 	t.Cleanup(secure.CloseClientConnections)
 	w.kplPort = secure.URL[strings.LastIndexByte(secure.URL, ':')+1:]
 	w.client = kinesis.New(kinesis.Options{
@@ -76,6 +78,7 @@ func (w *world) createStream(t *testing.T, name string, shards int32) {
 // putPlain puts one stored record, as it is.
 func (w *world) putPlain(t *testing.T, stream, data string) {
 	in := &kinesis.PutRecordInput{StreamName: &stream, PartitionKey: aws.String("plain"), Data: []byte(data)}
+	beside(stream, data)
 	if _, err := w.client.PutRecord(t.Context(), in); err != nil {
 		t.Fatal(err)
 	}
@@ -87,34 +90,6 @@ func (w *world) shards(t *testing.T, stream string) []types.Shard {
 		t.Fatal(err)
 	}
 	return out.Shards
-}
-
-// readBack returns the stored records of a stream of one shard.
-func (w *world) readBack(t *testing.T, stream string) []deagg.StoredRecord {
-	return w.readShard(t, stream, *w.shards(t, stream)[0].ShardId)
-}
-
-func (w *world) readShard(t *testing.T, stream, shard string) (stored []deagg.StoredRecord) {
-	from, err := w.client.GetShardIterator(t.Context(), &kinesis.GetShardIteratorInput{
-		StreamName: &stream, ShardId: &shard, ShardIteratorType: types.ShardIteratorTypeTrimHorizon,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for iterator := from.ShardIterator; iterator != nil; {
-		out, err := w.client.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: iterator})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, r := range out.Records {
-			stored = append(stored, deagg.StoredRecord{SequenceNumber: *r.SequenceNumber, PartitionKey: *r.PartitionKey, Data: r.Data})
-		}
-		if len(out.Records) == 0 {
-			break
-		}
-		iterator = out.NextShardIterator
-	}
-	return stored
 }
 
 // iterators counts the shard iterators that were given out: who has one at LATEST sees what is put from then on.
@@ -152,4 +127,37 @@ func (i *iterators) of(stream string) int {
 		}
 	}
 	return n
+}
+
+// agents keeps what the programs that put say that they are.
+type agents struct {
+	next http.Handler
+
+	mu   sync.Mutex
+	seen map[string]string // by stream
+}
+
+func (a *agents) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	var put struct{ StreamName string }
+	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".PutRecords") && json.Unmarshal(body, &put) == nil {
+		a.mu.Lock()
+		if a.seen == nil {
+			a.seen = map[string]string{}
+		}
+		a.seen[put.StreamName] = r.UserAgent()
+		a.mu.Unlock()
+	}
+	a.next.ServeHTTP(w, r)
+}
+
+// of is what put last into a stream.
+func (a *agents) of(stream string) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.seen[stream]
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -54,7 +55,7 @@ func runHarlow(s settings, options ...func(*kinesis.Options)) error {
 	})
 }
 
-// createTable creates the table of harlow's documentation, unless it is there.
+// createTable creates the table of harlow's documentation, unless it is there, and waits until it can be used.
 func createTable(ctx context.Context, client *dynamodb.Client, name string) error {
 	_, err := client.CreateTable(ctx, &dynamodb.CreateTableInput{
 		TableName: &name, BillingMode: types.BillingModePayPerRequest,
@@ -67,8 +68,9 @@ func createTable(ctx context.Context, client *dynamodb.Client, name string) erro
 			{AttributeName: aws.String("shard_id"), KeyType: types.KeyTypeRange},
 		},
 	})
-	if existing := (*types.ResourceInUseException)(nil); errors.As(err, &existing) {
-		return nil
+	if existing := (*types.ResourceInUseException)(nil); err != nil && !errors.As(err, &existing) {
+		return err
 	}
-	return err
+	active := dynamodb.NewTableExistsWaiter(client, func(o *dynamodb.TableExistsWaiterOptions) { o.MinDelay = 100 * time.Millisecond })
+	return active.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &name}, time.Minute)
 }

@@ -34,6 +34,8 @@ final class Contract {
     interface Kcl<R> {
         ByteBuffer data(R record);
 
+        String partitionKey(R record);
+
         String sequenceNumber(R record);
 
         long subSequenceNumber(R record);
@@ -50,7 +52,7 @@ final class Contract {
             List<byte[]> users = SELF ? Aggregate.users(stored) : List.of(stored);
             for (int i = 0; i < users.size(); i++) {
                 byte[] data = users.get(i);
-                handOver(data, kcl.sequenceNumber(record), SELF ? i : kcl.subSequenceNumber(record));
+                handOver(data, SELF ? "" : kcl.partitionKey(record), kcl.sequenceNumber(record), SELF ? i : kcl.subSequenceNumber(record));
                 ends += is(data, "END") ? 1 : 0;
                 if (AT.isEmpty() || !is(data, AT)) {
                     continue;
@@ -86,8 +88,8 @@ final class Contract {
         }
     }
 
-    private static void handOver(byte[] data, String sequenceNumber, long subSequenceNumber) {
-        OUT.println("{\"record\":\"" + Base64.getEncoder().encodeToString(data) + "\",\"sequence_number\":\"" + sequenceNumber
+    private static void handOver(byte[] data, String partitionKey, String sequenceNumber, long subSequenceNumber) {
+        OUT.println("{\"record\":\"" + Base64.getEncoder().encodeToString(data) + "\",\"partition_key\":" + quoted(partitionKey) + ",\"sequence_number\":\"" + sequenceNumber
                 + "\",\"sub_sequence_number\":" + subSequenceNumber + "}");
         OUT.flush();
     }

@@ -84,6 +84,11 @@ final class Worker {
         }
 
         @Override
+        public String partitionKey(Record record) {
+            return record.getPartitionKey();
+        }
+
+        @Override
         public String sequenceNumber(Record record) {
             return record.getSequenceNumber();
         }

@@ -154,6 +154,11 @@ final class Worker {
         }
 
         @Override
+        public String partitionKey(KinesisClientRecord record) {
+            return record.partitionKey();
+        }
+
+        @Override
         public String sequenceNumber(KinesisClientRecord record) {
             return record.sequenceNumber();
         }
