@@ -345,17 +345,15 @@ func TestPermissions(t *testing.T) {
 	for what, ways := range uses {
 		all.Go(func() {
 			called := map[string]bool{}
-			for _, use := range ways {
-				a := newAccount(t, "", time.Minute)
-				if err := use(a); err != nil {
-					t.Errorf("%s: %v", what, err)
-				}
-				a.mu.Lock() // a worker may call something to its end
-				now := maps.Clone(a.called)
-				a.mu.Unlock()
-				maps.Copy(called, now)
-				for action := range now {
-					all.Go(func() { checkDenied(t, use, what, action, needed[what][action]) })
+			for try := 0; try < mostTries && len(called) < len(needed[what]); try++ {
+				for _, use := range ways {
+					for action := range callsOf(t, use, what) {
+						if called[action] && try > 0 {
+							continue
+						}
+						called[action] = true
+						all.Go(func() { checkDenied(t, use, what, action, needed[what][action]) })
+					}
 				}
 			}
 			if got, want := slices.Sorted(maps.Keys(needed[what])), slices.Sorted(maps.Keys(called)); !slices.Equal(got, want) {
@@ -366,6 +364,21 @@ func TestPermissions(t *testing.T) {
 	all.Wait()
 }
 
+// mostTries is how often a use is tried whose call has not come: where the machine is busy a producer may have put, and end,
+// before it has asked for the shards.
+const mostTries = 20
+
+// callsOf returns what a use calls, where nothing is denied.
+func callsOf(t *testing.T, use func(*account) error, what string) map[string]bool {
+	a := newAccount(t, "", time.Minute)
+	if err := use(a); err != nil {
+		t.Errorf("%s: %v", what, err)
+	}
+	a.mu.Lock() // a worker may call something to its end
+	defer a.mu.Unlock()
+	return maps.Clone(a.called)
+}
+
 // checkDenied tries a use without the permission for an action.
 func checkDenied(t *testing.T, use func(*account) error, what, action, needed string) {
 	patience := time.Minute
@@ -373,7 +386,11 @@ func checkDenied(t *testing.T, use func(*account) error, what, action, needed st
 		patience = 2 * time.Second // nothing comes, however long it is waited for
 	}
 	a := newAccount(t, action, patience)
-	switch err := use(a); {
+	err := use(a)
+	for try := 1; try < mostTries && !a.hasCalled(action); try++ {
+		err = use(a)
+	}
+	switch {
 	case !a.hasCalled(action):
 		t.Errorf("%s without %s: it is not called", what, action)
 	case (err == nil) != (needed == "no"):

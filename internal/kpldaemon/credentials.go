@@ -57,12 +57,23 @@ func (o orElse) Retrieve(ctx context.Context) (aws.Credentials, error) {
 
 var errNoCredentials = errors.New("no credentials have come: send set_credentials, or give --kinesis-credentials")
 
-// Retrieve waits for the first credentials.
-func (c *credentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
+// await waits for the first credentials. Where they are there it waits for nothing, and also with a context that has ended.
+func (c *credentials) await(ctx context.Context) error {
+	if c.isKnown() {
+		return nil
+	}
 	select {
 	case <-c.known:
+		return nil
 	case <-ctx.Done():
-		return aws.Credentials{}, fmt.Errorf("%w: %w", errNoCredentials, ctx.Err())
+		return fmt.Errorf("%w: %w", errNoCredentials, ctx.Err())
+	}
+}
+
+// Retrieve waits for the first credentials.
+func (c *credentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	if err := c.await(ctx); err != nil {
+		return aws.Credentials{}, err
 	}
 	c.mu.Lock()
 	p := c.current

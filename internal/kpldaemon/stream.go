@@ -127,10 +127,8 @@ func (s *stream) next() *put {
 
 // open returns the stream's producer. It waits for credentials.
 func (s *stream) open(ctx context.Context) (*producer.Producer, error) {
-	select {
-	case <-s.d.keys.known:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: %w", errNoCredentials, ctx.Err())
+	if err := s.d.keys.await(ctx); err != nil {
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
