@@ -74,6 +74,7 @@ func TestCheckpointsAfterTheLease(t *testing.T) {
 		}
 		app.run(w.T, host, newConfig("one"))
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		for _, err := range []error{inBatch, app.err} {
 			if !errors.Is(err, kclcompat.ErrLeaseLost) || !errors.Is(err, context.Canceled) {
 				w.T.Errorf("%v: %v", app.reason, err)
