@@ -18,6 +18,7 @@ import (
 	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/deagg/hashkey"
 	"github.com/kplkit/kplkit/internal/kinesisfake"
+	"github.com/kplkit/kplkit/interop/servers"
 )
 
 // daemonWorld is the Kinesis of a run, over TLS for the KPL.
@@ -32,7 +33,7 @@ type daemonWorld struct {
 func newDaemonWorld(t *testing.T, late time.Duration) *daemonWorld {
 	server := kinesisfake.New(kinesisfake.Options{})
 	secure := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		server.ServeHTTP(lateAnswer{w, late}, r)
+		server.ServeHTTP(servers.Late(w, late), r)
 	}))
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // a child that is killed breaks its connections
 	ca, certificate := newCA(t)
@@ -48,17 +49,6 @@ func newDaemonWorld(t *testing.T, late time.Duration) *daemonWorld {
 		HTTPClient: &http.Client{Transport: server.Transport()},
 	})
 	return &daemonWorld{server, secure.URL[strings.LastIndexByte(secure.URL, ':')+1:], ca, client}
-}
-
-// lateAnswer is the answer to a request, whose first byte waits.
-type lateAnswer struct {
-	http.ResponseWriter
-	late time.Duration
-}
-
-func (a lateAnswer) WriteHeader(status int) {
-	time.Sleep(a.late)
-	a.ResponseWriter.WriteHeader(status)
 }
 
 func (w *daemonWorld) create(t *testing.T, stream string, shards int32) {

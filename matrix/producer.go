@@ -86,12 +86,14 @@ var producerKinds = []producerKind{
 	{"boto3", classPlain, "", nil},
 }
 
+const oneKeyNote = "Where all user records of an aggregate have the same key, none is a stray."
+
 // strayNotes say when an aggregator's user records are strays, and when not.
 var strayNotes = map[string]string{
-	"python-aggregator": "Where all user records of an aggregate have the same key, none is a stray.",
-	"node-aggregator":   "Where all user records of an aggregate have the same key, none is a stray.",
-	"java-aggregator":   "Where all user records of an aggregate have the same key, none is a stray.",
-	"ruby":              "Where all user records of an aggregate have the same key, none is a stray.",
+	"python-aggregator": oneKeyNote,
+	"node-aggregator":   oneKeyNote,
+	"java-aggregator":   oneKeyNote,
+	"ruby":              oneKeyNote,
 	"fluent-bit":        "Without partition_key the plugin gives all user records of an aggregate one key, and none is a stray; with it they have several, and the plugin mixes them up.",
 	"async-kinesis":     "It puts one key inside, and another outside: what is not of the shard of the inner one is dropped.",
 }

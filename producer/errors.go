@@ -31,9 +31,9 @@ type RefusedError struct {
 
 func (e *RefusedError) Error() string {
 	if e.Permanent {
-		return fmt.Sprintf("the service refuses all records of the stream: %v; mend that before you put more", e.Err)
+		return fmt.Sprintf("the service refuses all records of the stream: %v; fix that before you put more", e.Err)
 	}
-	return fmt.Sprintf("%v: %v; mend the record, or leave it out", ErrRefused, e.Err)
+	return fmt.Sprintf("%v: %v; fix the record, or leave it out", ErrRefused, e.Err)
 }
 
 // Is reports whether target is ErrRefused.

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/kplkit/kplkit/interop/servers"
 )
 
 const (
@@ -29,7 +31,7 @@ func (k killed) put(t *testing.T, stream string, _ bool, users []string) (stored
 	requireClients(t)
 	launcher, started := newLauncher(t)
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		k.world.iterators.ServeHTTP(lateAnswer{w, answerTime}, r)
+		k.world.iterators.ServeHTTP(servers.Late(w, answerTime), r)
 	}))
 	t.Cleanup(service.Close)
 	p := k.start(t, launcher, service.URL)
@@ -57,17 +59,6 @@ func (k killed) put(t *testing.T, stream string, _ bool, users []string) (stored
 		}
 	}
 	return stored
-}
-
-// lateAnswer is an answer of Kinesis that comes a while after the records are stored, so that something may come between.
-type lateAnswer struct {
-	http.ResponseWriter
-	by time.Duration
-}
-
-func (a lateAnswer) WriteHeader(status int) {
-	time.Sleep(a.by)
-	a.ResponseWriter.WriteHeader(status)
 }
 
 // newLauncher writes a script that notes its process and becomes kplkit. started returns the processes so far.

@@ -14,6 +14,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+
+	"github.com/kplkit/kplkit/interop/servers"
 )
 
 // What is put while shards change. A KPL loses nothing unless several of its calls are under way then: the first answer
@@ -91,7 +93,7 @@ func (r *agedReader) program() program {
 func (s *agedStream) producer(t *testing.T, st *stage) putter {
 	service := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".PutRecords") {
-			w = lateAnswer{w, lateBy}
+			w = servers.Late(w, lateBy)
 		}
 		st.iterators.ServeHTTP(w, r)
 	}))

@@ -127,7 +127,7 @@ func (lt *leaseTable) standing(shard *par.ShardStatus, h *holding) error {
 // checkItem returns an error for a lease whose checkpoint can't be read.
 func (lt *leaseTable) checkItem(shardID string, it item) error {
 	if err := it.check(); err != nil {
-		return fmt.Errorf("vmwarekcl: shard %s: checkpoint: %w; mend the lease, or set its Checkpoint to TRIM_HORIZON to read the shard from its start", shardID, err)
+		return fmt.Errorf("vmwarekcl: shard %s: checkpoint: %w; fix the lease, or set its Checkpoint to TRIM_HORIZON to read the shard from its start", shardID, err)
 	}
 	return nil
 }

@@ -583,7 +583,7 @@ func TestBadRecords(t *testing.T) {
 				b.Errorf("%s: %v", name, err)
 			}
 			var refused *producer.RefusedError
-			if errors.As(err, &refused) && (!refused.Permanent || strings.Contains(err.Error(), "mend the record")) {
+			if errors.As(err, &refused) && (!refused.Permanent || strings.Contains(err.Error(), "fix the record")) {
 				b.Errorf("%s: %v", name, err)
 			}
 			if !strings.HasPrefix(err.Error(), fmt.Sprintf("separate: stream %q: record %q of %d bytes: ", c.stream, c.record.PartitionKey, len(c.record.Data))) || strings.Contains(err.Error(), "aggregator") {

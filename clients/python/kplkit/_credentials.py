@@ -119,5 +119,5 @@ def _section(path: str, name: str) -> Dict[str, str]:
         # Only the kind of the error: its text may quote a line with a secret.
         line = getattr(error, "lineno", None) or (getattr(error, "errors", None) or [(None,)])[0][0]
         where = f", line {line}" if line else ""
-        raise CredentialsError(f"{path}{where} can't be read ({type(error).__name__}): mend or remove it") from None
+        raise CredentialsError(f"{path}{where} can't be read ({type(error).__name__}): fix or remove it") from None
     return dict(parser[name]) if parser.has_section(name) else {}
