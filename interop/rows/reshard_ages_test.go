@@ -10,8 +10,11 @@ import (
 // oldAge is how long an old worker has read before shards change: KCL 1.14 keeps its list of the shards for 30 s.
 const oldAge = 45 * time.Second
 
-// youngAge is how long a young worker may have read.
-const youngAge = 20 * time.Second
+// youngAge is how long a young worker may have read when shards change, and ageAttempts how often that is tried.
+const (
+	youngAge    = 8 * time.Second
+	ageAttempts = 3
+)
 
 // The ages of a worker's list of the shards.
 const (
@@ -28,8 +31,8 @@ var ageWords = map[string]string{
 	old:       fmt.Sprintf("a worker that started %.0f s before or more", oldAge.Seconds()),
 }
 
-// reshardAges is what a KCL delivers after a reshard, by how old its worker's list of the shards is. The young have a
-// stream for each version, which changes as soon as they read: versions take different times to start.
+// reshardAges is what a KCL delivers after a reshard, by how old its worker's list of the shards is. Each of the young
+// has a stream, which changes as soon as it reads: they take different times to start.
 func reshardAges() part {
 	p := part{name: "reshard-ages", versions: map[string]string{"Java": javaVersion()}}
 	all := &agedStreams{lanes: make(chan struct{}, agedLanes)}
@@ -49,11 +52,10 @@ func reshardAges() part {
 		for _, kpl := range []string{"0.14.13", ""} {
 			add("split", kpl, aged(false, some, young)...)
 		}
-		readers := aged(false, some, young)
+		add("split", "1.0.7", aged(false, some, young)...)
 		if version != kcls[0] {
-			readers = append(readers, aged(true, some, young)...)
+			add("split", "1.0.7", aged(true, some, young)...)
 		}
-		add("split", "1.0.7", readers...)
 	}
 	return p
 }
