@@ -42,7 +42,8 @@ class Reporter:
 class Daemon:
     """The other end of standard input and output."""
 
-    def __init__(self):
+    def __init__(self, reporter):
+        self.reporter = reporter
         self.knows_pairs = False  # a position is a sequence number and a sub-sequence number, in keys of these names
 
     def read(self):
@@ -61,8 +62,14 @@ class Daemon:
             return f"no answer to the checkpoint message in {PATIENCE}s"
         answer = self.read()
         if answer["action"] != "checkpoint":  # such as shutdown, where the lease was lost meanwhile
+            self.lost_lease(answer)
             return f"{answer['action']} in place of an answer to the checkpoint message"
         return answer.get("error") or ""
+
+    def lost_lease(self, message):
+        """Says so where a message does. Nobody but a busy machine can be the reason."""
+        if message["action"] == "leaseLost" or message.get("reason") == "ZOMBIE":
+            self.reporter.tell(lease_lost=True)
 
     def checkpoint_all(self):
         """Asks for a checkpoint behind all that has been handed over."""
@@ -86,6 +93,8 @@ class Processor:
                 self.process(message["records"])
             elif action == "shardEnded" or action == "shutdown" and message["reason"] == "TERMINATE":
                 self.daemon.checkpoint_all()  # the shard is finished, and its children may start
+            else:
+                self.daemon.lost_lease(message)
             self.daemon.write(action="status", responseFor=action)
 
     def process(self, records):
@@ -160,4 +169,5 @@ def fields(message):
         yield tag >> 3, value
 
 
-Processor(Daemon(), Reporter(int(sys.argv[1]))).run()
+reporter = Reporter(int(sys.argv[1]))
+Processor(Daemon(reporter), reporter).run()

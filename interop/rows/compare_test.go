@@ -34,7 +34,7 @@ func differences(s scenario, run, was evidenceRun) (wrong, notes []string) {
 			wrong = append(wrong, fmt.Sprintf("%s: %v; it was %v", what, now, then))
 		}
 	}
-	differs("outcome", run.class(), was.class())
+	differs("outcome", s.class(run.ledger), s.class(was.ledger))
 	differs("refused", run.Refused, was.Refused)
 	for _, library := range []string{"KCL", "KPL", "MultiLangDaemon"} { // others are the machine's own
 		differs(library, run.Versions[library], was.Versions[library])
@@ -60,6 +60,18 @@ func differences(s scenario, run, was evidenceRun) (wrong, notes []string) {
 	}
 	slices.Sort(notes)
 	return wrong, notes
+}
+
+// class is how a run of s ended, without figures. Where the numbers are not fixed, whether a few came twice hangs on the
+// producer's timing, and lost or twice may hang on the reader's; the judge has bounded them.
+func (s scenario) class(l ledger) string {
+	if s.check != nil {
+		l.Twice = 0
+	}
+	if s.or != nil {
+		l.Lost = 0
+	}
+	return l.class()
 }
 
 // class is how a run ended, without figures.

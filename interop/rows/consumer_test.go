@@ -45,12 +45,15 @@ type event struct {
 	Checkpoint *string `json:"checkpoint,omitempty"` // what was passed
 	Stopped    string  `json:"stopped,omitempty"`    // why: the last line
 	Error      string  `json:"error,omitempty"`      // of a checkpoint, or of a worker that did not start
+	LeaseLost  bool    `json:"lease_lost,omitempty"`
 }
 
 // outcome is what a worker did.
 type outcome struct {
 	records []event
 	refused string // the first error of a checkpoint, or of a worker that did not start
+	// leaseLost: while it ran alone. It was not renewed in time, since the machine is busy, and what comes then says nothing.
+	leaseLost bool
 }
 
 // worker is a consumer under way.
@@ -121,6 +124,7 @@ func (w *worker) read(out *bufio.Reader) {
 			default:
 			}
 		}
+		o.leaseLost = o.leaseLost || e.LeaseLost
 		stopped = e.Stopped != ""
 	}
 	w.cancel()

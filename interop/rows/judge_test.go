@@ -21,6 +21,7 @@ func judge(s scenario, r recording) []string {
 		v.puts(stream)
 		v.deliveries(stream)
 		v.copies(stream)
+		v.leases(stream)
 	}
 	if s.want != nil {
 		v.planned()
@@ -71,6 +72,15 @@ func (v *verdict) counts() {
 	}
 	if v.scenario.check != nil && !v.scenario.check(l) {
 		v.say("%+v is not what was expected", l)
+	}
+}
+
+// leases: nobody has lost one. Each worker is alone with its application.
+func (v *verdict) leases(s *streamRecording) {
+	for i, w := range s.Workers {
+		if w.LeaseLost {
+			v.say("%s: worker %d lost its lease: the machine is too busy", s.Name, i+1)
+		}
 	}
 }
 
@@ -203,11 +213,15 @@ func (v *verdict) copies(s *streamRecording) {
 	default:
 		return
 	}
-	want, got := copiesOf(s.Stored, keeps), map[string]int{}
+	got := map[string]int{}
 	for _, w := range s.Workers {
 		for _, e := range w.Events {
 			got[textOf(e.Record)]++
 		}
+	}
+	want := copiesOf(s.Stored, keeps)
+	if v.scenario.or != nil && v.delivered(s, got, copiesOf(s.Stored, v.scenario.or)) {
+		return
 	}
 	for _, r := range s.Stored {
 		for _, u := range r.Users {
@@ -216,6 +230,16 @@ func (v *verdict) copies(s *streamRecording) {
 			}
 		}
 	}
+}
+
+// delivered reports whether what a stream's recording counts is just that.
+func (v *verdict) delivered(s *streamRecording, got, want map[string]int) bool {
+	for _, r := range s.Stored {
+		if slices.ContainsFunc(r.Users, func(u storedUser) bool { return got[u.Text] != want[u.Text] }) {
+			return false
+		}
+	}
+	return true
 }
 
 // agentIs: the native process's own name is that of a version; kplkit daemon in its place has another.

@@ -2,6 +2,7 @@ package rows
 
 import (
 	"archive/zip"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -43,7 +44,7 @@ func TestHarness(t *testing.T) {
 			tell(m.name+", "+id, len(wrong) > 0, why)
 		}
 	}
-	for _, m := range slices.Concat(jarMutations(t), forgeries(t), comparisons(t)) {
+	for _, m := range slices.Concat(eitherMutations(t), jarMutations(t), forgeries(t), comparisons(t)) {
 		tell(m.name, m.err != nil, fmt.Sprintf(": %.150v", m.err))
 	}
 	if missed > 0 {
@@ -132,6 +133,7 @@ func consumerMutations() []mutation {
 			}
 			r.recount()
 		}, []string{inside140, first140, "kcl-1.4.0/extended/last", "kcl-1.4.0/record/inside", "kcl-1.4.0/record/last", "kcl-1.4.0/none/after-batch", "kcl-1.4.0/unaggregated/sequence-number"}},
+		{"a worker loses its lease", func(r *recording) { r.worker(0).LeaseLost = true }, []string{inside140}},
 		{"the first worker checkpoints nothing", func(r *recording) { r.worker(0).Lease = "TRIM_HORIZON" }, []string{first140, stale140}},
 		{"the checkpoint is one user record farther", func(r *recording) {
 			number, sub, _ := strings.Cut(r.worker(0).Lease, ":")
@@ -305,6 +307,44 @@ func (r *recording) recount() {
 	for _, s := range r.Streams {
 		r.Ledger.add(s.count())
 	}
+}
+
+// eitherMutations are of a reader that may drop all mixed aggregates of a stream, or none.
+func eitherMutations(t *testing.T) []checked {
+	const id = "reshard/kpl-1.0.7/kcl-2.7.2"
+	s, _ := scenarioOf(id)
+	judged := func(keeps func(storedRecord) bool) error {
+		_, r := recordedRun(t, split140) // the same streams; who reads does not matter here
+		for _, stream := range r.Streams {
+			w := &stream.Workers[0]
+			w.Events = nil
+			for _, stored := range stream.Stored {
+				for _, u := range stored.Users {
+					if keeps(stored) {
+						w.Events = append(w.Events, event{Record: []byte(u.Text)})
+					}
+				}
+			}
+		}
+		v := &verdict{scenario: s, recording: r}
+		for _, stream := range r.Streams {
+			v.copies(stream)
+		}
+		if len(v.wrong) > 0 {
+			return errors.New(v.wrong[0])
+		}
+		return nil
+	}
+	if err := errors.Join(judged(noneMixed), judged(everyOne)); err != nil {
+		t.Errorf("%s, unchanged: %v", id, err)
+	}
+	some := 0
+	return []checked{{"a worker drops every other mixed aggregate, " + id, judged(func(r storedRecord) bool {
+		if !noneMixed(r) {
+			some++
+		}
+		return noneMixed(r) || some%2 == 0
+	})}}
 }
 
 // checked is a mutation that is not of a recording: err is what gave it away.

@@ -57,6 +57,7 @@ type workerRecording struct {
 	Self       bool    `json:"self,omitempty"` // it takes aggregates apart by itself
 	Events     []event `json:"events"`
 	Refused    string  `json:"refused,omitempty"`
+	LeaseLost  bool    `json:"lease_lost,omitempty"`
 	Lease      string  `json:"lease,omitempty"` // what its checkpoint was when it had stopped: SEQUENCE or SEQUENCE:SUB, a sentinel, or nothing
 }
 
@@ -107,6 +108,16 @@ func (r *recorder) note(stream string, w workerRecording) {
 		r.names = append(r.names, stream)
 	}
 	r.workers[stream] = append(r.workers[stream], w)
+}
+
+// leaseLost reports whether a worker has lost its lease.
+func (r *recorder) leaseLost() bool {
+	for _, workers := range r.workers {
+		if slices.ContainsFunc(workers, func(w workerRecording) bool { return w.LeaseLost }) {
+			return true
+		}
+	}
+	return false
 }
 
 // recording returns what the run has seen, when it has been played.

@@ -63,10 +63,10 @@ func (s *agedStream) run(t *testing.T, st *stage) {
 			return
 		}
 	}
-	t.Error("the machine is too busy: no worker was young")
+	t.Error("the machine is too busy: no worker was young, or one lost its lease")
 }
 
-// attempt reports whether all were as old as they have to be. Each reads an END of each shard that is there while it reads.
+// attempt reports whether all were as old as they have to be, and kept their leases. Each reads an END of each shard that is there while it reads.
 func (s *agedStream) attempt(t *testing.T, st *stage, attempt string) bool {
 	stream := streamName("ages/" + s.name() + "/" + s.readers[0].name() + "/" + attempt)
 	st.createStream(t, stream, 2)
@@ -80,7 +80,7 @@ func (s *agedStream) attempt(t *testing.T, st *stage, attempt string) bool {
 	}
 	s.start(t, parents, restarted)
 	s.start(t, parents+s.children(), old, young)
-	s.wait(t, restarted)
+	kept := s.wait(t, restarted)
 	s.awake(t)
 	s.reshard(t, st.world, stream)
 	if !s.agesHold(t) {
@@ -91,8 +91,7 @@ func (s *agedStream) attempt(t *testing.T, st *stage, attempt string) bool {
 	st.endShards(t, stream)
 	s.start(t, s.children(), restarted)
 	s.start(t, parents+s.children(), fresh)
-	s.wait(t, fresh, restarted, young, old)
-	return true
+	return s.wait(t, fresh, restarted, young, old) && kept
 }
 
 func (r *agedReader) program() program {
@@ -195,14 +194,17 @@ func (s *agedStream) kill(ages ...string) {
 	}
 }
 
-// wait returns when the workers of ages have stopped.
-func (s *agedStream) wait(t *testing.T, ages ...string) {
+// wait returns when the workers of ages have stopped, and whether each has kept its leases.
+func (s *agedStream) wait(t *testing.T, ages ...string) bool {
+	kept := true
 	for r := range s.aged(ages...) {
 		o := r.stage.end(t, r.worker)
 		r.outcome.records = append(r.outcome.records, o.records...)
 		r.outcome.refused = cmp.Or(r.outcome.refused, o.refused)
+		kept = kept && !o.leaseLost
 		r.done = true
 	}
+	return kept
 }
 
 func (s *agedStream) aged(ages ...string) iter.Seq[*agedReader] {

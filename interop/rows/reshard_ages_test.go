@@ -80,7 +80,7 @@ func (all *agedStreams) scenario(s *agedStream, r *agedReader) scenario {
 		versions["KPL"] = s.kpl
 	}
 	return scenario{
-		id: s.name() + "/" + r.name(), what: s.what(r), versions: versions, users: reshardRecords, check: s.expects(r), keeps: s.keeps(r),
+		id: s.name() + "/" + r.name(), what: s.what(r), versions: versions, users: reshardRecords, check: s.expects(r), keeps: s.keeps(r), or: s.or(r),
 		play: func(st *stage, t *testing.T) ledger {
 			all.once.Do(func() {
 				var streams sync.WaitGroup
@@ -110,8 +110,12 @@ func (s *agedStream) expects(r *agedReader) func(ledger) bool {
 		return repeatsAny
 	case !knows:
 		return repeatsMany
+	case s.kpl == "1.0.7" && r.age == fresh:
+		return func(l ledger) bool { return losesMany(l) || repeatsMany(l) }
 	case s.kpl == "1.0.7":
 		return losesMany
+	case s.kpl == "" && r.age == fresh: // to the record, as keeps and or have it
+		return repeatsAny
 	case s.kpl == "":
 		return exactly
 	}
@@ -125,6 +129,14 @@ func (s *agedStream) keeps(r *agedReader) func(storedRecord) bool {
 		return noneMixed
 	}
 	return nil
+}
+
+// or tells what a fresh worker of KCL 2 and 3 delivers where it is slow to learn of the new shards.
+func (s *agedStream) or(r *agedReader) func(storedRecord) bool {
+	if s.keeps(r) == nil || r.age != fresh {
+		return nil
+	}
+	return everyOne
 }
 
 // Of the 330 user records that are put in waves, 60 are many.

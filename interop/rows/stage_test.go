@@ -113,7 +113,7 @@ func (st *stage) work(t *testing.T, by program, settings map[string]string) outc
 func (st *stage) end(t *testing.T, w *worker) outcome {
 	o := w.wait(t)
 	r := w.told
-	r.Events, r.Refused, r.Lease = o.records, o.refused, st.lease(t)
+	r.Events, r.Refused, r.LeaseLost, r.Lease = o.records, o.refused, o.leaseLost, st.lease(t)
 	st.recorder.note(w.stream, r)
 	return o
 }

@@ -111,6 +111,12 @@ final class Contract {
         Runtime.getRuntime().halt(0);
     }
 
+    /** The worker has lost a lease, for which nobody but a busy machine can be the reason. */
+    static void leaseLost() {
+        OUT.println("{\"lease_lost\":true}");
+        OUT.flush();
+    }
+
     /** Ends the process with the test that started it, which holds its standard input open. */
     static void endWithParent() {
         Thread watch = new Thread(() -> {

@@ -66,6 +66,8 @@ final class Worker {
                 } catch (Exception refused) {
                     throw new IllegalStateException(refused);
                 }
+            } else if (reason == ShutdownReason.ZOMBIE) {
+                Contract.leaseLost();
             }
         }
     }

@@ -126,7 +126,9 @@ final class Worker {
         }
 
         @Override
-        public void leaseLost(LeaseLostInput input) {}
+        public void leaseLost(LeaseLostInput input) {
+            Contract.leaseLost();
+        }
 
         @Override
         public void shardEnded(ShardEndedInput input) {
