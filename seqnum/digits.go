@@ -49,19 +49,28 @@ func (e Extended) Digits() (string, bool) {
 // ParseDigits reads what Digits returns, and nothing else: exactly 65 decimal digits, of which the first 56 are a
 // version-2 sequence number. ParseExtended reads this form, too. The result shares memory with s.
 func ParseDigits(s string) (Extended, error) {
+	e, ok := parseDigits(s)
 	switch {
+	case ok:
+		return e, nil
 	case len(s) != numberDigits+subDigits:
 		return Extended{}, syntaxError(s, fmt.Sprintf("is not a position as digits: it has %d characters, and not 65", len(s)))
 	case !allDigits(s):
 		return Extended{}, syntaxError(s, "has a character that is not a decimal digit")
-	case !isDigits(s):
-		return Extended{}, syntaxError(s, "is not a position as digits: its first 56 are not a sequence number of version 2")
+	}
+	return Extended{}, syntaxError(s, "is not a position as digits: its first 56 are not a sequence number of version 2")
+}
+
+// parseDigits is ParseDigits without the cost of an error.
+func parseDigits(s string) (Extended, bool) {
+	if len(s) != numberDigits+subDigits || !allDigits(s) || !isDigits(s) {
+		return Extended{}, false
 	}
 	sub, _ := strconv.ParseInt(s[numberDigits:], 10, 64)
 	if sub == wholeSub {
 		sub = math.MaxInt64
 	}
-	return At(Number{s[:numberDigits]}, sub), nil
+	return At(Number{s[:numberDigits]}, sub), true
 }
 
 func allDigits(s string) bool {

@@ -70,11 +70,11 @@ func ParseExtended(text string) (Extended, error) {
 	if e, ok := sentinel(text); ok {
 		return e, nil
 	}
-	if e, err := ParseDigits(text); err == nil {
+	if e, ok := parseDigits(text); ok {
 		return e, nil
 	}
 	digits, subText, composite := strings.Cut(text, ":")
-	if _, err := ParseDigits(digits); err == nil {
+	if _, ok := parseDigits(digits); ok {
 		return Extended{}, syntaxError(text, "has two sub-sequence numbers: nine of its 65 digits, and what is after the colon")
 	}
 	n, err := Parse(digits)
@@ -99,7 +99,7 @@ func FromCheckpoint(checkpoint string, sub int64) (Extended, error) {
 	if e, ok := sentinel(checkpoint); ok {
 		return e, nil
 	}
-	if e, err := ParseDigits(checkpoint); err == nil {
+	if e, ok := parseDigits(checkpoint); ok {
 		if sub != 0 {
 			return Extended{}, syntaxError(checkpoint, "has a sub-sequence number in its digits, and another one beside it")
 		}
