@@ -69,9 +69,9 @@ func (s start) inside(e seqnum.Extended) start {
 	n, _ := e.Number()
 	sub := e.SubSequenceNumber()
 	switch {
-	case !strings.Contains(*s.number, ":"):
-		return s // a bare number
-	case e.Whole() && s.kind == types.ShardIteratorTypeAfterSequenceNumber:
+	case isBare(*s.number):
+		return s
+	case e.Whole():
 		return start{kind: s.kind, number: aws.String(n.String())}
 	}
 	if s.kind == types.ShardIteratorTypeAtSequenceNumber {
@@ -82,6 +82,12 @@ func (s start) inside(e seqnum.Extended) start {
 		number: aws.String(n.String()),
 		after:  seqnum.At(n, sub), // invalid, so nothing, for "at user record 0"
 	}
+}
+
+// isBare reports whether a position is a sequence number alone.
+func isBare(position string) bool {
+	_, err := seqnum.Parse(position)
+	return err == nil
 }
 
 // passed reports whether the position after, or anything after it, is among the records of a batch: what comes later
@@ -107,13 +113,12 @@ func beyond(after seqnum.Extended, batch []types.Record) string {
 		return ""
 	}
 	for i := range batch {
-		switch rest, same := strings.CutPrefix(aws.ToString(batch[i].SequenceNumber), n.String()); {
-		case !same:
+		e, err := seqnum.ParseExtended(aws.ToString(batch[i].SequenceNumber))
+		switch own, ok := e.Number(); {
+		case err != nil || !ok || own != n:
 			continue
-		case strings.HasPrefix(rest, ":"):
+		case !e.Whole():
 			return "" // taken apart before
-		case rest != "":
-			continue
 		}
 		a, err := deagg.Parse(storedRecord(&batch[i]))
 		switch {
