@@ -1,7 +1,9 @@
 package deaggaws_test
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
 	"math/big"
 	"regexp"
 	"slices"
@@ -39,7 +41,9 @@ func checkDigits(t *testing.T, rs []types.Record) {
 func TestDigitsResume(t *testing.T) {
 	server, raw := newStream(t, 1)
 	want := fill(t, raw)
-	digits, text := newClient(server, deaggaws.WithDeaggregation(deaggaws.WithDigitPositions())), newClient(server, deaggaws.WithDeaggregation())
+	var log bytes.Buffer
+	logger := deaggaws.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))
+	digits, text := newClient(server, deaggaws.WithDeaggregation(deaggaws.WithDigitPositions(), logger)), newClient(server, deaggaws.WithDeaggregation(logger))
 	plain := read(t, mustIterator(t, text, types.ShardIteratorTypeTrimHorizon, ""), 9, text)
 	for limit := int32(1); limit <= 9; limit += 2 {
 		all := read(t, mustIterator(t, digits, types.ShardIteratorTypeTrimHorizon, ""), limit, digits)
@@ -71,6 +75,9 @@ func TestDigitsResume(t *testing.T) {
 				t.Errorf("limit %d, after %s: %q, want %q", limit, *plain[i].SequenceNumber, got, want[i+1:])
 			}
 		}
+	}
+	if log.Len() > 0 {
+		t.Errorf("logged, though no position is odd: %s", &log)
 	}
 }
 
@@ -223,6 +230,7 @@ func TestDigitsAddUp(t *testing.T) {
 	}
 	checkDigits(t, perCall.Records)
 	checkDigits(t, read(t, from, 9, kinesis.New(client.Options(), option)))
+	checkDigits(t, read(t, from, 9, kinesis.New(newClient(server, option).Options(), deaggaws.WithDeaggregation())))
 	if got := read(t, from, 9, client); *got[0].SequenceNumber != number+":0" || *got[1].SequenceNumber != number {
 		t.Errorf("the client itself: %q", numbered(got))
 	}

@@ -68,10 +68,7 @@ func atTimestamp(ms string) (start, error) {
 func (s start) inside(e seqnum.Extended) start {
 	n, _ := e.Number()
 	sub := e.SubSequenceNumber()
-	switch {
-	case isBare(*s.number):
-		return s
-	case e.Whole():
+	if e.Whole() { // a bare number, or digits
 		return start{kind: s.kind, number: aws.String(n.String())}
 	}
 	if s.kind == types.ShardIteratorTypeAtSequenceNumber {
@@ -82,12 +79,6 @@ func (s start) inside(e seqnum.Extended) start {
 		number: aws.String(n.String()),
 		after:  seqnum.At(n, sub), // invalid, so nothing, for "at user record 0"
 	}
-}
-
-// isBare reports whether a position is a sequence number alone.
-func isBare(position string) bool {
-	_, err := seqnum.Parse(position)
-	return err == nil
 }
 
 // passed reports whether the position after, or anything after it, is among the records of a batch: what comes later
