@@ -18,6 +18,7 @@ type database struct {
 	schema        string   // of harlow's README
 	numeric, text string   // types of its column of positions: as it is there, and after toText
 	toText        string   // the statement that changes it
+	toBare        string   // the statement that makes a sequence number alone of digits that are all of a stored record
 	client        []string // runs a statement, the last argument
 	server        []string // prints its version
 	source        func(sqlMode string) string
@@ -56,6 +57,7 @@ func startPostgres(t *testing.T) *database {
 	CONSTRAINT kinesis_consumer_pk PRIMARY KEY (namespace, shard_id)
 );`,
 		toText: "ALTER TABLE kinesis_consumer ALTER COLUMN sequence_number TYPE text",
+		toBare: "UPDATE kinesis_consumer SET sequence_number = left(sequence_number::text, 56)::numeric WHERE sequence_number % 1000000000 = 999999999",
 		client: []string{"psql", "-X", "-q", "-A", "-t", "-h", folder, "-U", "kplkit", "-d", "postgres", "-v", "ON_ERROR_STOP=1", "-c"},
 		server: []string{"postgres", "--version"},
 		source: func(string) string { return "host=" + folder + " user=kplkit dbname=postgres sslmode=disable" },
@@ -80,6 +82,7 @@ func startMariaDB(t *testing.T) *database {
 	CONSTRAINT kinesis_consumer_pk PRIMARY KEY (namespace, shard_id)
 );`,
 		toText: "ALTER TABLE kinesis_consumer MODIFY sequence_number varchar(128) NOT NULL",
+		toBare: "UPDATE kinesis_consumer SET sequence_number = LEFT(sequence_number, 56) WHERE sequence_number % 1000000000 = 999999999",
 		client: []string{"mariadb", "--no-defaults", "--socket=" + socket, "--user=root", "--batch", "--skip-column-names", "mysql", "-e"},
 		server: []string{"mariadbd", "--version"},
 		source: func(sqlMode string) string {
