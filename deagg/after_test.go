@@ -118,7 +118,7 @@ type item struct {
 	first    bool            // nothing of its stored record comes before it
 }
 
-// version2 with two digits behind it is a number that has a form of digits.
+// version2 with two digits after it is a number that has a form of digits.
 const version2 = "496805233045362975137482438881855005361146449172019281"
 
 // drawInput draws stored records as AWS has them or as other layers hand them on, perhaps from the middle of an

@@ -121,7 +121,7 @@ func finished(r StoredRecord) (u UserRecord, ok bool) {
 	return u, true
 }
 
-// asDigits reads a position as digits, without the cost of an error for a number that is none.
+// asDigits reads a position as digits, without the cost of an error for a number that is not one.
 func asDigits(number string) (seqnum.Extended, bool) {
 	const length = 65
 	if len(number) != length {

@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// A position as digits alone is a sequence number and, behind it, nine digits of sub-sequence number; nine nines are all
+// A position as digits alone is a sequence number and, after it, nine digits of sub-sequence number; nine nines are all
 // of the stored record. Only version-2 numbers have that form: they lie from 2^185 up to 3·2^184, so all of them have 56
 // digits. A text of 65 digits that begins with one is therefore read in one way alone: as a sequence number of its own it
 // would be far beyond the 188 bits that have a version, and Kinesis has never given one out.

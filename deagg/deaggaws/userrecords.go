@@ -31,7 +31,7 @@ func AppendUserRecords(dst []deagg.UserRecord, batch []types.Record, after seqnu
 
 // userRecord returns the user record that r is. before is the user record before it, or where reading began.
 func userRecord(r deagg.StoredRecord, before, after seqnum.Extended) (u deagg.UserRecord, next seqnum.Extended) {
-	position, _ := seqnum.ParseExtended(r.SequenceNumber) // the zero one, and so no number, of a text that is none
+	position, _ := seqnum.ParseExtended(r.SequenceNumber) // the zero one of a text that is not a position
 	own, isPosition := position.Number()
 	if isPosition {
 		r.SequenceNumber = own.String()

@@ -74,11 +74,11 @@ func readsDigits(w *sim.World, stop int, beside bool) {
 	if _, texts, _ := app.counts(); !slices.Equal(texts, all[stop+1:]) {
 		w.T.Errorf("%q, want %q", texts, all[stop+1:])
 	}
-	written, err := seqnum.Parse(first) // digits are none
+	written, err := seqnum.Parse(first) // digits are not a number
 	if err != nil {
 		w.T.Errorf("Checkpoint is %q after the first user record", first)
 	}
 	if n, _ := positions[stop].Number(); positions[stop].Whole() && written != n {
-		w.T.Errorf("Checkpoint is %v after the first user record behind %v", first, n)
+		w.T.Errorf("Checkpoint is %v after the first user record after %v", first, n)
 	}
 }

@@ -1,6 +1,6 @@
 // Command stores is harlow/kinesis-consumer with its Postgres or MySQL store, as its README has them, on kplkit's client or
 // alone. It reads a shard, and asks for its checkpoint to be stored after each user record. At the user record -stop it is
-// killed, once that record's checkpoint was stored or refused; at the user record END, too. What it does it tells as JSON
+// killed, once that record's checkpoint was stored or refused; at the user record END, too. It prints what it does as JSON
 // lines.
 package main
 
