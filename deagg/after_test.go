@@ -118,11 +118,14 @@ type item struct {
 	first    bool            // nothing of its stored record comes before it
 }
 
+// version2 with two digits after it is a number that has a form of digits.
+const version2 = "496805233045362975137482438881855005361146449172019281"
+
 // drawInput draws stored records as AWS has them or as other layers hand them on, perhaps from the middle of an
 // aggregate on, and what is in them.
 func drawInput(outer *testing.T, t *rapid.T) (rs []deagg.StoredRecord, items []item) {
 	for i := range rapid.IntRange(1, 6).Draw(t, "stored") {
-		n, size := seqnum.MustParse(fmt.Sprint(20+i)), rapid.IntRange(1, 4).Draw(t, "size")
+		n, size := seqnum.MustParse(fmt.Sprint(version2, 20+i)), rapid.IntRange(1, 4).Draw(t, "size")
 		var of []item
 		for k := range size {
 			of = append(of, item{text: fmt.Sprintf("%d.%d", i, k), position: seqnum.At(n, int64(k)), first: k == 0})
@@ -139,14 +142,19 @@ func drawInput(outer *testing.T, t *rapid.T) (rs []deagg.StoredRecord, items []i
 			rs = append(rs, deagg.StoredRecord{SequenceNumber: n.String(), Data: []byte(of[0].text)})
 		default: // taken apart, or plain
 			of[size-1].bare = true
+			asDigits := rapid.Bool().Draw(t, "digits")
 			if i == 0 {
 				of = of[rapid.IntRange(0, size-1).Draw(t, "from"):]
 				of[0].first = true
 			}
 			for _, it := range of {
-				number := it.position.String()
+				position := it.position
 				if it.bare {
-					number = n.String()
+					position = seqnum.After(n)
+				}
+				number := position.String()
+				if asDigits {
+					number, _ = position.Digits()
 				}
 				rs = append(rs, deagg.StoredRecord{SequenceNumber: number, Data: []byte(it.text)})
 			}

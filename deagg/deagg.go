@@ -34,7 +34,7 @@ import (
 
 // StoredRecord is a record as Kinesis stores it: one user record, or an aggregate of them.
 type StoredRecord struct {
-	SequenceNumber string // decimal; SEQUENCE:SUB marks a user record that was taken out of its aggregate before
+	SequenceNumber string // decimal; SEQUENCE:SUB, or that as 65 digits, marks a user record that was taken out of its aggregate before
 	PartitionKey   string // "" where there is none, as on service-managed streams
 	Data           []byte
 	ArrivalTime    time.Time // approximate, as Kinesis gives it
@@ -57,8 +57,11 @@ type UserRecord struct {
 }
 
 // Position returns the extended sequence number that means: this user record and all before it are done. It is an error
-// if SequenceNumber is not one.
+// if SequenceNumber is not one. Where that is a position as digits (seqnum.ParseDigits), it is this position.
 func (u UserRecord) Position() (seqnum.Extended, error) {
+	if e, ok := asDigits(u.SequenceNumber); ok {
+		return e, nil
+	}
 	n, err := seqnum.Parse(u.SequenceNumber)
 	if err != nil {
 		return seqnum.Extended{}, fmt.Errorf("deagg: position of a user record: %w", err)
@@ -97,19 +100,33 @@ func plain(r StoredRecord) UserRecord {
 }
 
 // finished returns the user record that r is, if r was taken out of its aggregate before: its sequence number
-// then reads SEQUENCE:SUB. Whether more of its stored record follows is not known, so it is not Last.
-func finished(r StoredRecord) (UserRecord, bool) {
-	colon := strings.IndexByte(r.SequenceNumber, ':')
-	if colon < 0 {
-		return UserRecord{}, false
+// then reads SEQUENCE:SUB, or is that as digits. Whether more of its stored record follows is not known, so it is not Last.
+func finished(r StoredRecord) (u UserRecord, ok bool) {
+	var number string
+	position, ok := asDigits(r.SequenceNumber)
+	if n, _ := position.Number(); ok {
+		number = n.String()
+	} else {
+		if number, _, ok = strings.Cut(r.SequenceNumber, ":"); !ok {
+			return u, false
+		}
+		var err error
+		if position, err = seqnum.ParseExtended(r.SequenceNumber); err != nil {
+			return u, false
+		}
 	}
-	position, err := seqnum.ParseExtended(r.SequenceNumber)
-	if err != nil {
-		return UserRecord{}, false
-	}
-	u := plain(r)
-	u.SequenceNumber = r.SequenceNumber[:colon]
-	u.SubSequenceNumber = position.SubSequenceNumber()
+	u = plain(r)
+	u.SequenceNumber, u.SubSequenceNumber = number, position.SubSequenceNumber()
 	u.Aggregated, u.Last = true, false
 	return u, true
+}
+
+// asDigits reads a position as digits, without the cost of an error for a number that is not one.
+func asDigits(number string) (seqnum.Extended, bool) {
+	const length = 65
+	if len(number) != length {
+		return seqnum.Extended{}, false
+	}
+	e, err := seqnum.ParseDigits(number)
+	return e, err == nil
 }

@@ -35,7 +35,8 @@ const (
 // stored records or with the next ones. What comes in order is all delivered once the position has passed.
 //
 // Where stored records are another kplkit layer's output (those of a client with deaggaws, or its records written to a
-// file), the last user record of an aggregate has a bare sequence number, as a plain stored record has. With After at
+// file), the last user record of an aggregate has a bare sequence number, or as digits that of all of the stored record, as
+// a plain stored record has. With After at
 // (SEQ, k), a bare SEQ that is not an aggregate
 //
 //   - is skipped if After is all of SEQ, and delivered if k is 1 or more: it comes after user record k;
@@ -125,7 +126,10 @@ func (d *Decoder) run(rs []StoredRecord, at *int, yield func(UserRecord) bool) {
 // stored delivers the user records of one stored record. It returns false if yield did.
 func (d *Decoder) stored(r StoredRecord, sum verdict, yield func(UserRecord) bool) bool {
 	d.stats.Stored++
-	if u, ok := finished(r); ok {
+	if e, ok := asDigits(r.SequenceNumber); ok && e.Whole() {
+		n, _ := e.Number()
+		r.SequenceNumber = n.String() // all of it as digits is its bare number
+	} else if u, ok := finished(r); ok {
 		d.note(u.SequenceNumber)
 		return d.deliver(&u, d.doneOf(u.SequenceNumber), yield)
 	}

@@ -14,6 +14,9 @@ cache=$PWD/.cache
 mkdir -p "$cache"
 ferrokinesis=0.7.0
 
+# Where Debian keeps the servers that no user starts.
+export PATH=$PATH:/usr/sbin:$(printf '%s:' /usr/lib/postgresql/*/bin)
+
 # What they download stays here, too.
 export npm_config_cache=$cache/npm PIP_CACHE_DIR=$cache/pip
 
@@ -21,7 +24,7 @@ quick='mutations decoders aggregatorutil dynamodb kinesis daemon-quick'
 rows='kcl-1.3.0 kcl-1.4.0 kcl-1.14.10 kcl-2.7.2 kcl-3.5.1 hand-over reshard reshard-ages reshard-daemon row-1'
 rows+=' multilang-1.3.0 multilang-1.4.0 multilang-1.14.10 multilang-2.7.2 multilang-3.1.3'
 rows+=' sdk-java sdk-python sdk-node sdk-go sdk-go-kplkit vmware vmware-kplkit harlow harlow-kplkit'
-all="$quick kinesis-all daemon kills $rows"
+all="$quick kinesis-all daemon kills stores $rows"
 
 java_row='java javac mvn node npm'
 
@@ -37,6 +40,7 @@ part() {
 	daemon-quick) tools='java javac mvn' installs='kpl-1.0.7 kcl2' test=TestDaemonQuick ;;
 	daemon) tools='java javac mvn' installs='kpl-1.0.7 kpl-0.14.13 kcl2' test=TestDaemon ;;
 	kills) tools='java javac mvn python3 node' installs='kpl-1.0.7 kpl-0.14.13 kcl2' test=TestKills ;;
+	stores) tools='initdb postgres psql mariadbd mariadb-install-db mariadb' installs='stores' test=TestStores ;;
 	kcl-[23].*) tools="$java_row" installs="dynalite kpl-1.0.7 jaxb $1" test=TestRows/$1 ;;
 	kcl-1.*) tools="$java_row" installs="dynalite kpl-0.14.13 $1" test=TestRows/$1 ;;
 	multilang-1.*) tools="$java_row python3" installs="dynalite kpl-0.14.13 kcl-${1#*-} $1" test=TestRows/$1 ;;
@@ -61,6 +65,8 @@ remedy() {
 	mvn) echo 'Maven 3' ;;
 	node | npm) echo 'Node.js 18 or newer with npm' ;;
 	python3) echo 'Python 3.9 or newer with venv' ;;
+	initdb | postgres | psql) echo "PostgreSQL (Debian's package postgresql)" ;;
+	mariadbd | mariadb-install-db | mariadb) echo "MariaDB (Debian's package mariadb-server)" ;;
 	cargo) echo 'Rust with cargo, 1.85 or newer' ;;
 	go) echo 'Go 1.26' ;;
 	esac
@@ -79,7 +85,7 @@ install() {
 	multilang-*) java_program "$1" java/worker java/multilang ;;
 	sdk-java) java_program "$1" java/"$1" ;;
 	jaxb) jars "$1" ;;
-	row) (cd consumers && go build -o "$cache/row/" ./row) ;;
+	row | stores) (cd consumers && go build -o "$cache/$1/" "./$1") ;;
 	python) python_peer ;;
 	node | dynalite | kinesis-mock) npm_peer "$1" ;;
 	ferrokinesis) cargo install ferrokinesis --version "$ferrokinesis" --locked --root "$cache/ferrokinesis" ;;
@@ -127,7 +133,7 @@ source_of() {
 	multilang-1.*) cat java/worker/* java/multilang/* ;;
 	multilang-*) cat java/"$1"/* java/worker/* java/multilang/* ;;
 	jaxb | sdk-java) cat java/"$1"/* ;;
-	row) echo "$RANDOM" ;; # kplkit is in it, too: go build knows what is new
+	row | stores) echo "$RANDOM" ;; # kplkit is in it, too: go build knows what is new
 	awslabs) cat go.mod go.sum awslabs/* ;;
 	*) cat "$1"/* ;;
 	esac

@@ -119,15 +119,16 @@ func orBy(readers []Reader) string {
 // user record up to which all are processed. One at or before what is done already changes nothing, as after a resume
 // that repeats. One without a readable sequence number makes Checkpoint fail until the next one is Done, and so does one that
 // is not Aggregated, which counts as a plain stored record, where user records of that stored record are done (package
-// documentation, Positions).
+// documentation, Positions). A sequence number that is a position as digits says itself whether it lies inside an aggregate.
 func (c *Checkpointer) Done(u deagg.UserRecord) {
 	position, err := u.Position()
-	last := u.Last || !u.Aggregated
+	inside := err == nil && !u.Aggregated && !position.Whole() // which only a number as digits says by itself
+	last := (u.Last || !u.Aggregated) && !inside
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n, _ := position.Number()
 	before, started := c.done.Number()
-	if !u.Aggregated && u.Malformed == nil && err == nil {
+	if !u.Aggregated && !inside && u.Malformed == nil && err == nil {
 		position = seqnum.At(n, 0) // as Java writes a plain record
 		if started && before == n && c.done.SubSequenceNumber() > 0 && !c.done.Whole() {
 			err = fmt.Errorf("%s is done, and %s comes as a plain record: pass what a client with deaggaws delivers through AppendUserRecords",

@@ -64,13 +64,19 @@ func sentinel(text string) (Extended, bool) {
 	return Extended{}, false
 }
 
-// ParseExtended reads a text form: SEQ:SUB is At, a bare SEQ is After, sentinels go by their names.
-// A sub-sequence number is a decimal number of 0…2^63−1.
+// ParseExtended reads a text form: SEQ:SUB is At, a bare SEQ is After, sentinels go by their names, and what Digits
+// returns is what it was of. A sub-sequence number is a decimal number of 0…2^63−1.
 func ParseExtended(text string) (Extended, error) {
 	if e, ok := sentinel(text); ok {
 		return e, nil
 	}
+	if e, ok := parseDigits(text); ok {
+		return e, nil
+	}
 	digits, subText, composite := strings.Cut(text, ":")
+	if _, ok := parseDigits(digits); ok {
+		return Extended{}, syntaxError(text, "has two sub-sequence numbers: nine of its 65 digits, and what is after the colon")
+	}
 	n, err := Parse(digits)
 	if err != nil {
 		return Extended{}, syntaxError(text, "is neither SEQUENCE, SEQUENCE:SUB nor a sentinel (TRIM_HORIZON, LATEST, AT_TIMESTAMP, SHARD_END)")
@@ -87,9 +93,16 @@ func ParseExtended(text string) (Extended, error) {
 
 // FromCheckpoint reads the two lease attributes of the Java KCL, checkpoint and checkpointSubSequenceNumber.
 // Where the second is absent pass 0, as Java does: to Java a bare number means "up to user record 0",
-// not "all of it" as in a text form. A sentinel's sub-sequence number says nothing and is not kept.
+// not "all of it" as in a text form. A sentinel's sub-sequence number says nothing and is not kept. A checkpoint of digits
+// alone, as Digits returns them, has its sub-sequence number in it, so that sub has to be 0.
 func FromCheckpoint(checkpoint string, sub int64) (Extended, error) {
 	if e, ok := sentinel(checkpoint); ok {
+		return e, nil
+	}
+	if e, ok := parseDigits(checkpoint); ok {
+		if sub != 0 {
+			return Extended{}, syntaxError(checkpoint, "has a sub-sequence number in its digits, and another one beside it")
+		}
 		return e, nil
 	}
 	n, err := Parse(checkpoint)

@@ -14,7 +14,11 @@
 //
 //	SEQ:SUB       done up to and including user record SUB of stored record SEQ
 //	SEQ           done with all of stored record SEQ
+//	65 digits     the same two as digits alone: SEQ and nine digits of SUB, 999999999 for all of SEQ
 //	TRIM_HORIZON  and the other sentinels, by name
+//
+// Digits alone are for stores of numbers (Extended.Digits, ParseDigits). Only sequence numbers of version 2, which is what
+// Kinesis gives out, have that form. They have 56 digits, so that nothing else is 65 digits that begin with one.
 //
 // JSON has them as strings. An extended sequence number also has a binary form, whose bytes compare as positions do.
 //
@@ -42,13 +46,11 @@ type Number struct {
 	digits string // decimal without leading zeros; "" is invalid
 }
 
-// Parse reads a sequence number: 1 to 129 decimal digits and nothing else, leading zeros not counted.
-// The result shares memory with s.
+// Parse reads a sequence number: 1 to 129 decimal digits and nothing else, leading zeros not counted. A position as digits
+// (Extended.Digits) is an error: ParseExtended and ParseDigits read it. The result shares memory with s.
 func Parse(s string) (Number, error) {
-	for i := 0; i < len(s); i++ {
-		if s[i]-'0' > 9 {
-			return Number{}, syntaxError(s, "has a character that is not a decimal digit")
-		}
+	if !allDigits(s) {
+		return Number{}, syntaxError(s, "has a character that is not a decimal digit")
 	}
 	digits := s
 	for len(digits) > 1 && digits[0] == '0' {
@@ -59,6 +61,8 @@ func Parse(s string) (Number, error) {
 		return Number{}, syntaxError(s, "is empty")
 	case len(digits) > MaxDigits:
 		return Number{}, syntaxError(s, "has more than 129 digits")
+	case isDigits(digits):
+		return Number{}, syntaxError(s, "is a position as digits, a sequence number with nine digits of sub-sequence number: ParseExtended reads it")
 	}
 	return Number{digits}, nil
 }

@@ -13,8 +13,11 @@
 // SEQUENCE:SUB, where SUB is the sub-sequence number. Stored records that are plain, or damaged and so handed on
 // whole, keep their bare number.
 //
-// AFTER_SEQUENCE_NUMBER and AT_SEQUENCE_NUMBER take SEQUENCE:SUB as well, in GetShardIterator and SubscribeToShard:
-// delivery goes on inside the aggregate. Bare numbers go through untouched. AFTER_SEQUENCE_NUMBER with the name of a
+// For a store of numbers, WithDigitPositions has all of them as 65 digits.
+//
+// AFTER_SEQUENCE_NUMBER and AT_SEQUENCE_NUMBER take SEQUENCE:SUB and digits as well, in GetShardIterator and SubscribeToShard:
+// delivery goes on inside the aggregate. AT all of a stored record (digits that end with 999999999) starts at the stored record, as AT
+// its bare number does. Bare numbers go through untouched. AFTER_SEQUENCE_NUMBER with the name of a
 // sentinel (TRIM_HORIZON, LATEST, or AT_TIMESTAMP:MILLISECONDS) becomes that iterator type, since checkpoints of the
 // KCL and its kin hold such names.
 //
@@ -24,7 +27,8 @@
 // # Comparing positions
 //
 // SEQUENCE:SUB is not an integer. Parse positions with seqnum.ParseExtended and compare those, never the texts: as text,
-// "9" comes after "10", and a bare number, which means all of a stored record, before its SEQUENCE:SUB.
+// "9" comes after "10", and a bare number, which means all of a stored record, before its SEQUENCE:SUB. Digits alone compare as
+// integers.
 //
 // # What types.Record can't carry
 //
@@ -57,7 +61,7 @@ import (
 )
 
 // ErrPosition is wrapped by the error of GetShardIterator and SubscribeToShard for a starting position that names no
-// place to start from: neither a sequence number, SEQUENCE:SUB nor a sentinel that has one.
+// place to start from: neither a sequence number, SEQUENCE:SUB, that as digits, nor a sentinel that has one.
 var ErrPosition = errors.New("no position to start from")
 
 // ErrIterator is wrapped by the error of GetRecords for a shard iterator whose front is damaged.
@@ -85,7 +89,7 @@ func WithHashRanges() Option { return func(d *deaggregation) { d.hashRanges = tr
 // harlow/kinesis-consumer may. Data that starts as an aggregate does, a damaged one handed on whole or a user's own,
 // would be torn or refused there: it is wrapped in a valid aggregate of one record, which comes out unchanged.
 // Never use it in front of deagg.Decoder or of a consumer that does not de-aggregate.
-func WithSecondPass() Option { return func(d *deaggregation) { d.secondPass = true } }
+func WithSecondPass() Option { return func(d *deaggregation) { d.form.secondPass = true } }
 
 // WithStats calls f with the counts of each batch that GetRecords or SubscribeToShard delivered, before the caller
 // sees the batch. f may be called from several goroutines. shardID may be "" for an iterator that comes from a client
@@ -153,5 +157,5 @@ func storedRecord(r *types.Record) deagg.StoredRecord {
 // read as the package says.
 func DeaggregateRecords(batch []types.Record) ([]types.Record, error) {
 	var decoder deagg.Decoder
-	return expand(&decoder, batch, false), nil
+	return expand(&decoder, batch, form{})
 }

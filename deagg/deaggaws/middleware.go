@@ -20,7 +20,7 @@ import (
 // deaggregation is the middleware of a call. That of an option is never changed once it is made: clients share it.
 type deaggregation struct {
 	hashRanges bool
-	secondPass bool
+	form       form
 	stats      []*func(string, deagg.Stats)
 	logger     *slog.Logger // nil for the default
 	clients    clients      // if hashRanges
@@ -65,7 +65,8 @@ func (d *deaggregation) install(stack *middleware.Stack, home *kinesis.Options) 
 			return err
 		}
 	}
-	all.hashRanges, all.secondPass = all.hashRanges || d.hashRanges, all.secondPass || d.secondPass
+	all.hashRanges = all.hashRanges || d.hashRanges
+	all.form = form{all.form.secondPass || d.form.secondPass, all.form.digits || d.form.digits}
 	all.logger = cmp.Or(d.logger, all.logger)
 	for _, f := range d.stats {
 		all.addStats(f)
@@ -127,7 +128,10 @@ func (d *deaggregation) getRecords(ctx context.Context, p kinesis.GetRecordsInpu
 	p.ShardIterator = iterator
 	out, metadata, err := next.HandleInitialize(ctx, middleware.InitializeInput{Parameters: &p})
 	if r, ok := out.Result.(*kinesis.GetRecordsOutput); ok && err == nil {
-		if f.after = d.expand(ctx, &r.Records, f); !f.after.IsValid() && f.stream == "" && !d.named() {
+		if f.after, err = d.expand(ctx, &r.Records, f); err != nil {
+			return middleware.InitializeOutput{}, metadata, fmt.Errorf("deaggaws: %w", err)
+		}
+		if !f.after.IsValid() && f.stream == "" && !d.named() {
 			f.shard = "" // it was for a warning
 		}
 		r.NextShardIterator = f.join(r.NextShardIterator)
@@ -136,10 +140,10 @@ func (d *deaggregation) getRecords(ctx context.Context, p kinesis.GetRecordsInpu
 }
 
 // expand replaces a batch by its user records behind f.after. It returns what later batches have to skip: nothing once
-// the position has passed.
-func (d *deaggregation) expand(ctx context.Context, batch *[]types.Record, f front) seqnum.Extended {
+// the position has passed. It fails only for digits that there are not.
+func (d *deaggregation) expand(ctx context.Context, batch *[]types.Record, f front) (seqnum.Extended, error) {
 	if len(*batch) == 0 {
-		return f.after
+		return f.after, nil
 	}
 	decoder, after := deagg.Decoder{After: f.after}, f.after
 	if passed(f.after, *batch) {
@@ -153,11 +157,15 @@ func (d *deaggregation) expand(ctx context.Context, batch *[]types.Record, f fro
 		l := d.lineages.of(ctx, d.log(), f.stream, f.shard)
 		decoder.HashRange, decoder.Ancestors = l.own, l.ancestors
 	}
-	*batch = expand(&decoder, *batch, d.secondPass)
+	users, err := expand(&decoder, *batch, d.form)
+	if err != nil {
+		return f.after, err
+	}
+	*batch = users
 	for _, count := range d.stats {
 		(*count)(f.shard, decoder.Stats())
 	}
-	return after
+	return after, nil
 }
 
 func (d *deaggregation) subscribeToShard(ctx context.Context, p kinesis.SubscribeToShardInput, next middleware.InitializeHandler) (

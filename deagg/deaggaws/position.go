@@ -68,10 +68,7 @@ func atTimestamp(ms string) (start, error) {
 func (s start) inside(e seqnum.Extended) start {
 	n, _ := e.Number()
 	sub := e.SubSequenceNumber()
-	switch {
-	case !strings.Contains(*s.number, ":"):
-		return s // a bare number
-	case e.Whole() && s.kind == types.ShardIteratorTypeAfterSequenceNumber:
+	if e.Whole() { // a bare number, or digits
 		return start{kind: s.kind, number: aws.String(n.String())}
 	}
 	if s.kind == types.ShardIteratorTypeAtSequenceNumber {
@@ -107,13 +104,12 @@ func beyond(after seqnum.Extended, batch []types.Record) string {
 		return ""
 	}
 	for i := range batch {
-		switch rest, same := strings.CutPrefix(aws.ToString(batch[i].SequenceNumber), n.String()); {
-		case !same:
+		e, err := seqnum.ParseExtended(aws.ToString(batch[i].SequenceNumber))
+		switch own, ok := e.Number(); {
+		case err != nil || !ok || own != n:
 			continue
-		case strings.HasPrefix(rest, ":"):
+		case !e.Whole():
 			return "" // taken apart before
-		case rest != "":
-			continue
 		}
 		a, err := deagg.Parse(storedRecord(&batch[i]))
 		switch {

@@ -118,7 +118,9 @@ func (s *subscription) next(p smithyhttp.ClientProtocol, schema *smithy.Schema, 
 ) {
 	event, err := read(p, schema, registry, from)
 	if e, ok := event.(*types.SubscribeToShardEvent); ok && err == nil {
-		s.layer.event(s.ctx, e, &s.front)
+		if err := s.layer.event(s.ctx, e, &s.front); err != nil {
+			return nil, err // and no event whose records are as they are stored
+		}
 	}
 	return event, err
 }
@@ -156,8 +158,11 @@ func (s *subscription) encode() ([]byte, error) {
 	var message bytes.Buffer
 	event, err := s.next(s.own, schemas.SubscribeToShardEventStream, kinesis.TypeRegistry, io.TeeReader(s.ReadCloser, &message))
 	e, ok := event.(*types.SubscribeToShardEvent)
-	if err != nil || !ok {
-		return message.Bytes(), err
+	switch {
+	case err != nil:
+		return nil, err
+	case !ok:
+		return message.Bytes(), nil
 	}
 	for _, r := range e.Records {
 		if !utf8.ValidString(aws.ToString(r.PartitionKey)) {
@@ -171,9 +176,14 @@ func (s *subscription) encode() ([]byte, error) {
 
 // event replaces the records of an event by user records. As long as f's position has not passed, the number to go on
 // at is that position.
-func (d *deaggregation) event(ctx context.Context, e *types.SubscribeToShardEvent, f *front) {
-	f.after = d.expand(ctx, &e.Records, *f)
-	if f.after.IsValid() && e.ContinuationSequenceNumber != nil {
-		e.ContinuationSequenceNumber = aws.String(f.after.String())
+func (d *deaggregation) event(ctx context.Context, e *types.SubscribeToShardEvent, f *front) error {
+	after, err := d.expand(ctx, &e.Records, *f)
+	if err == nil {
+		err = d.goOn(e, after)
 	}
+	if err != nil {
+		return fmt.Errorf("deaggaws: shard %s: %w", f.shard, err)
+	}
+	f.after = after
+	return nil
 }

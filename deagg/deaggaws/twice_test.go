@@ -225,8 +225,9 @@ func (r *replay) start(p *kinesis.GetShardIteratorInput) int {
 	}
 	n := seqnum.MustParse(*p.StartingSequenceNumber) // never SEQUENCE:SUB
 	i := slices.IndexFunc(r.records, func(s types.Record) bool {
-		text, _, _ := strings.Cut(*s.SequenceNumber, ":")
-		return seqnum.MustParse(text).Compare(n) >= 0
+		at, err := seqnum.ParseExtended(*s.SequenceNumber)
+		own, _ := at.Number()
+		return err == nil && own.Compare(n) >= 0
 	})
 	for p.ShardIteratorType == types.ShardIteratorTypeAfterSequenceNumber && i < len(r.records) && strings.HasPrefix(*r.records[i].SequenceNumber, n.String()) {
 		i++

@@ -2,7 +2,6 @@ package deaggaws
 
 import (
 	"math"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
@@ -32,11 +31,15 @@ func AppendUserRecords(dst []deagg.UserRecord, batch []types.Record, after seqnu
 
 // userRecord returns the user record that r is. before is the user record before it, or where reading began.
 func userRecord(r deagg.StoredRecord, before, after seqnum.Extended) (u deagg.UserRecord, next seqnum.Extended) {
+	position, _ := seqnum.ParseExtended(r.SequenceNumber) // the zero one of a text that is not a position
+	own, isPosition := position.Number()
+	if isPosition {
+		r.SequenceNumber = own.String()
+	}
 	u = deagg.UserRecord{SequenceNumber: r.SequenceNumber, PartitionKey: r.PartitionKey, Data: r.Data, ArrivalTime: r.ArrivalTime, Last: true}
 	n, isNumber := before.Number()
-	switch position, isInside := insideOf(r.SequenceNumber); {
-	case isInside:
-		u.SequenceNumber, _, _ = strings.Cut(r.SequenceNumber, ":")
+	switch {
+	case isPosition && !position.Whole(): // inside an aggregate
 		u.SubSequenceNumber, u.Aggregated, u.Last = position.SubSequenceNumber(), true, false
 		return u, position
 	case deagg.HasMagic(r.Data): // never the last of an aggregate, which would have its index then
@@ -48,13 +51,4 @@ func userRecord(r deagg.StoredRecord, before, after seqnum.Extended) (u deagg.Us
 		}
 	}
 	return u, seqnum.Extended{}
-}
-
-// insideOf reads SEQUENCE:SUB.
-func insideOf(number string) (position seqnum.Extended, ok bool) {
-	if !strings.Contains(number, ":") {
-		return position, false
-	}
-	position, err := seqnum.ParseExtended(number)
-	return position, err == nil
 }

@@ -70,7 +70,7 @@ Exit code 3 tells that aggregates were malformed.`,
 	f.StringVar(&o.hashRange, "range", "", "hash key range `START-END` of the shard, for records that do not bring theirs")
 	f.StringArrayVar(&o.ancestors, "ancestor-range", nil, "range `START-END` of a shard it came from (repeatable), likewise")
 	f.BoolVar(&o.noRange, "no-range", false, "ignore all ranges, those of the records too")
-	f.StringVar(&o.after, "after", "", "skip what is done: `SEQ`, SEQ:SUB or a sentinel, in every shard")
+	f.StringVar(&o.after, "after", "", "skip what is done: `SEQ`, SEQ:SUB, these as 65 digits, or a sentinel, in every shard")
 	complete(cmd, "policy", "lossless", "strict", "kcl")
 	complete(cmd, "data", "base64", "text", "raw")
 	return cmd
@@ -215,7 +215,7 @@ func (d *deaggregation) refuse(r *recordio.Record, malformed error) error {
 // finishedRecord writes a record that is a user record already, unless it is done. The Decoder judges it by its position
 // alone, and counts it.
 func (d *deaggregation) finishedRecord(r *recordio.Record) error {
-	u := r.UserRecord()
+	u := withoutDigits(r.UserRecord())
 	d.position = append(append(d.position[:0], u.SequenceNumber...), ':')
 	d.position = strconv.AppendInt(d.position, u.SubSequenceNumber, 10)
 	judged := deagg.StoredRecord{SequenceNumber: unsafe.String(unsafe.SliceData(d.position), len(d.position))}

@@ -23,6 +23,7 @@ func newSeqnum(s Streams) *cobra.Command {
 		Long: `Explains, compares and sorts sequence numbers. A value is one of
   SEQ           a sequence number: as a position, "done with all of this stored record"
   SEQ:SUB       an extended sequence number: "done up to and including user record SUB of it"
+  65 digits     one of these two for a store of numbers: SEQ and nine digits of SUB, 999999999 for all of SEQ
   TRIM_HORIZON, LATEST, AT_TIMESTAMP, SHARD_END
 
 They compare as numbers, in the order of the Java KCL:
@@ -78,6 +79,7 @@ type explanation struct {
 	Sentinel          string `json:"sentinel,omitempty"`
 	Version           int    `json:"version,omitempty"`
 	ShardID           string `json:"shard_id,omitempty"`
+	Digits            string `json:"digits,omitempty"` // the position as digits alone
 }
 
 func explain(e seqnum.Extended) explanation {
@@ -96,6 +98,7 @@ func explain(e seqnum.Extended) explanation {
 	if shard, ok := n.ShardIndex(); ok {
 		x.ShardID = fmt.Sprintf("shardId-%012d", shard)
 	}
+	x.Digits, _ = e.Digits()
 	return x
 }
 
@@ -117,6 +120,9 @@ func writeExplanation(w io.Writer, x explanation, asJSON bool) error {
 	}
 	if x.ShardID != "" {
 		fmt.Fprintf(&b, "  shard    %s\n", x.ShardID)
+	}
+	if x.Digits != "" {
+		fmt.Fprintf(&b, "  digits   %s\n", x.Digits)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

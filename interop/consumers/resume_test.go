@@ -20,10 +20,12 @@ import (
 )
 
 // TestHarlowResumesInsideAggregate stops harlow's consumer after each user record in turn, on a client with one line of
-// kplkit; another one goes on from the same store with exactly the rest. harlow's own de-aggregation is off, and on.
+// kplkit; another one goes on from the same store with exactly the rest. harlow's own de-aggregation is off, and on; positions
+// are text, and digits.
 func TestHarlowResumesInsideAggregate(t *testing.T) {
-	for _, own := range []bool{false, true} {
-		t.Run(fmt.Sprintf("WithAggregation(%t)", own), func(t *testing.T) {
+	for i := range 4 {
+		own, digits := i%2 == 1, i/2 == 1
+		t.Run(fmt.Sprintf("WithAggregation(%t), digits %t", own, digits), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := kinesisfake.New(kinesisfake.Options{})
 				defer server.Close()
@@ -31,6 +33,9 @@ func TestHarlowResumesInsideAggregate(t *testing.T) {
 				var opts []deaggaws.Option
 				if own {
 					opts = append(opts, deaggaws.WithSecondPass())
+				}
+				if digits {
+					opts = append(opts, deaggaws.WithDigitPositions())
 				}
 				client := newClient(server, deaggaws.WithDeaggregation(opts...))
 				for stop := range want {

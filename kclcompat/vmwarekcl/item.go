@@ -82,7 +82,7 @@ func (it item) position() string {
 	return checkpoint
 }
 
-// parsePosition reads a position text of the table: a sequence number, SEQUENCE:SUB, a sentinel, or
+// parsePosition reads a position text of the table: a sequence number, SEQUENCE:SUB, either as digits, a sentinel, or
 // AT_TIMESTAMP:MILLISECONDS.
 func parsePosition(text string) (seqnum.Extended, error) {
 	if ms, ok := strings.CutPrefix(text, "AT_TIMESTAMP:"); ok {

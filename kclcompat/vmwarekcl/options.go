@@ -20,7 +20,8 @@ type options struct {
 }
 
 // ClientOptions are for the Kinesis client, such as deaggaws.WithHashRanges. Its warnings go to the Logger of vmware's
-// configuration, unless deaggaws.WithLogger is among them.
+// configuration, unless deaggaws.WithLogger is among them. deaggaws.WithDigitPositions makes Start fail: the lease table keeps
+// text, and positions as digits that are in it are gone on from without that.
 func ClientOptions(opts ...deaggaws.Option) Option {
 	return func(o *options) { o.client = append(o.client, opts...) }
 }

@@ -15,6 +15,7 @@ import (
 	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/config"
 
+	"github.com/kplkit/kplkit/deagg/deaggaws"
 	"github.com/kplkit/kplkit/internal/sim"
 	"github.com/kplkit/kplkit/kclcompat"
 	"github.com/kplkit/kplkit/kclcompat/vmwarekcl"
@@ -58,6 +59,10 @@ func TestStartRefuses(t *testing.T) {
 			return newWorker(h, newConfig("one"), vmwarekcl.ClientOptions(nil))
 		}, nil,
 			[]string{"ClientOptions", "nil"}},
+		"positions as digits": {func(h *sim.Host) *vmwarekcl.Worker {
+			return newWorker(h, newConfig("one"), vmwarekcl.ClientOptions(deaggaws.WithSecondPass(), deaggaws.WithDigitPositions()))
+		}, nil,
+			[]string{"ClientOptions", "WithDigitPositions", "leave it out"}},
 		"much at once": {func(h *sim.Host) *vmwarekcl.Worker {
 			cfg := newConfig("")
 			cfg.StreamName, cfg.TableName, cfg.WorkerID, cfg.Logger = "", "", "", nil

@@ -105,6 +105,10 @@ func NewWorker(cfg *config.KinesisClientLibConfiguration, awsConfig aws.Config, 
 	if slices.ContainsFunc(o.client, func(opt deaggaws.Option) bool { return opt == nil }) {
 		w.err = errors.Join(w.err, errors.New("vmwarekcl: an option of ClientOptions is nil"))
 	}
+	if deaggaws.DigitPositions(o.client...) {
+		w.err = errors.Join(w.err, errors.New("vmwarekcl: ClientOptions has deaggaws.WithDigitPositions, which is for stores of numbers; "+
+			"the lease table keeps text: leave it out, positions as digits that are in the table are read all the same"))
+	}
 	if w.err != nil {
 		return w
 	}

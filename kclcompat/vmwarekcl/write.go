@@ -107,8 +107,9 @@ func (h *holding) baseFor(at, finished seqnum.Extended) string {
 	case isNumber:
 		return n.String()
 	}
-	if _, err := seqnum.Parse(h.base); err == nil {
-		return h.base // nothing is finished since
+	if base, err := seqnum.ParseExtended(h.base); err == nil && base.Whole() {
+		n, _ := base.Number() // as digits, another program may have written it
+		return n.String()     // nothing is finished since
 	}
 	return h.start // all of the shard comes after it
 }
