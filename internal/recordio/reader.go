@@ -16,6 +16,7 @@ import (
 // A record that can't be read is an error, and the next one follows. After JSON that does not parse it goes on
 // with the next line or, in a document over several lines, with the next element or document.
 type reader struct {
+	src   *Source
 	tape  *tape
 	dec   jsontext.Decoder
 	base  int64 // where in the input dec began
@@ -23,6 +24,11 @@ type reader struct {
 	rec   Record
 	text  []byte // scratch of the value that is being read
 	yield func(*Record, error) bool
+	told  uint32   // the fields of which it was told that they are left out, by bit
+	depth int      // of arrays that are being read
+	bare  bareForm // of the data that stood alone so far
+	level int      // of documents within each other, 0 for the input itself
+	line  int      // of the document in the input, where level is more
 
 	// After an error in the middle of a document that spans lines: what follows is searched line by line for an
 	// object or array that is indented no deeper than searchIndent.
@@ -51,30 +57,42 @@ var errStop = errors.New("stop")
 // next one is asked for.
 func (s *Source) Records() iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
-		r := &reader{tape: newTape(s)}
-		r.yield = func(rec *Record, err error) bool {
-			if err != nil {
-				return yield(nil, &LineError{s.Name, r.tape.line, err})
-			}
-			rec.File = s.Name
-			return yield(rec, nil)
-		}
-		r.run()
+		newReader(s, yield).run()
 	}
+}
+
+func newReader(s *Source, yield func(*Record, error) bool) *reader {
+	r := &reader{src: s, tape: newTape(s)}
+	r.draft.need = s.Need
+	r.yield = func(rec *Record, err error) bool {
+		if err != nil {
+			return yield(nil, &LineError{s.Name, r.tape.line, err})
+		}
+		rec.File = s.Name
+		return yield(rec, nil)
+	}
+	return r
 }
 
 func (r *reader) run() {
 	r.skipByteOrderMark()
 	for r.findValue() {
 		if !r.noFast && r.fastRecord() {
+			r.tellOmissions()
 			if !r.yield(&r.rec, nil) {
+				return
+			}
+			continue
+		}
+		if r.src.Text && r.tape.blank && r.startsText() {
+			if !r.textLine() {
 				return
 			}
 			continue
 		}
 		r.base = r.tape.offset
 		r.tape.rewind()
-		r.dec.Reset(r.tape, jsontext.AllowDuplicateNames(true))
+		r.dec.Reset(r.tape, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 		err := r.value()
 		if err == nil {
 			r.tape.advanceTo(r.base + r.dec.InputOffset())
@@ -144,7 +162,11 @@ func (r *reader) recover(err error) bool {
 		return true
 	}
 	line := t.lineAt(r.base + syntax.ByteOffset)
-	if !r.yield(nil, syntaxMessage(syntax, line, line != t.line)) {
+	message := syntaxMessage(syntax, line, line != t.line)
+	if hint := formHint(t.rest()); hint != nil {
+		message = hint
+	}
+	if !r.yield(nil, message) {
 		return false
 	}
 	if line != t.line {
@@ -173,17 +195,32 @@ func (r *reader) value() error {
 		return r.object()
 	case '[':
 		return r.array()
+	case '"':
+		return r.bareString()
 	}
-	if err := r.dec.SkipValue(); err != nil {
+	token, err := r.dec.ReadToken()
+	if err != nil {
 		return err
 	}
-	return r.deliver(errNoRecord)
+	return r.deliver(fmt.Errorf("%.40q where a record was expected: %w", token.String(), errExpected))
 }
+
+// errExpected says what a record looks like.
+var errExpected = errors.New("an object with data in base64, or a document of them, as get-records output and Lambda's events are")
 
 func (r *reader) array() error {
 	if _, err := r.dec.ReadToken(); err != nil {
 		return err
 	}
+	if r.dec.PeekKind() == '0' { // a list of bytes: one record
+		r.draft.reset()
+		if err := r.bytes(); err != nil {
+			return err
+		}
+		return r.deliver(r.draft.finish(&r.rec))
+	}
+	r.depth++
+	defer func() { r.depth-- }()
 	for {
 		switch r.dec.PeekKind() {
 		case ']', 0: // 0 is an error, which ReadToken returns
@@ -211,8 +248,11 @@ func (r *reader) object() error {
 	}
 	r.draft.reset()
 	document, err := r.fields(false)
-	if err != nil || document {
+	switch {
+	case err != nil || document:
 		return err
+	case r.draft.isEnvelope():
+		return r.open(bytes.Clone(r.draft.texts[envelopeField]))
 	}
 	return r.deliver(r.draft.finish(&r.rec))
 }
@@ -223,6 +263,8 @@ func (r *reader) deliver(err error) error {
 	rec := &r.rec
 	if err != nil {
 		rec = nil
+	} else {
+		r.tellOmissions()
 	}
 	if !r.yield(rec, err) {
 		return errStop
@@ -242,9 +284,7 @@ func (r *reader) fields(nested bool) (document bool, err error) {
 		if err != nil {
 			return document, err
 		}
-		if r.text, err = jsontext.AppendUnquote(r.text[:0], name); err != nil {
-			return document, err
-		}
+		r.text, _ = jsontext.AppendUnquote(r.text[:0], name) // no field has a name that is no UTF-8
 		f := fieldOf(r.text)
 		if f == recordsField && !nested && r.dec.PeekKind() == '[' {
 			document = true
@@ -261,9 +301,10 @@ func (r *reader) fields(nested bool) (document bool, err error) {
 // field reads the value of a field into the draft.
 func (r *reader) field(f field) error {
 	kind := r.dec.PeekKind()
+	holder := kind == '{' || kind == '['
 	switch {
-	case kind == '{' && (f == nestedField || f == metadataField):
-		r.draft.milliseconds = r.draft.milliseconds || f == metadataField
+	case kind == '{' && (f == nestedField || f == batchField):
+		r.draft.batch = r.draft.batch || f == batchField
 		if _, err := r.dec.ReadToken(); err != nil {
 			return err
 		}
@@ -271,10 +312,11 @@ func (r *reader) field(f field) error {
 		return err
 	case kind == '[' && f == ancestorsField:
 		return r.ancestors()
-	case f == otherField || f >= recordsField || f == malformedField && (kind == '{' || kind == '['):
-		return r.dec.SkipValue()
-	case kind == '{' || kind == '[':
-		r.draft.fail("%s is not a string", fieldNames[f])
+	case holder && f == dataField:
+		return r.dataValue()
+	case holder && f == arrivalField:
+		return r.arrivalObject()
+	case f == otherField || f >= recordsField || f == malformedField && holder:
 		return r.dec.SkipValue()
 	}
 	v, err := r.dec.ReadValue()
@@ -284,15 +326,28 @@ func (r *reader) field(f field) error {
 	r.text = append(r.text[:0], v...)
 	if kind == '"' {
 		if r.text, err = jsontext.AppendUnquote(r.text[:0], v); err != nil {
-			return err
+			r.notUTF8(f)
+			return nil
 		}
 	}
 	text := r.text
 	if f != dataField {
 		text = bytes.Clone(text)
 	}
+	if holder && f == envelopeField {
+		kind = '"'
+	}
 	r.draft.set(f, byte(kind), text)
 	return nil
+}
+
+// notUTF8 is for a text in which bytes are lost: no other text stands for it.
+func (r *reader) notUTF8(f field) {
+	if f == dataField {
+		r.draft.fail(errors.New("data: not base64: bytes that are no UTF-8; encode the bytes of the record as standard base64"))
+		return
+	}
+	r.draft.leaveOut(f, nil, "is not UTF-8")
 }
 
 func (r *reader) ancestors() error {
@@ -312,7 +367,7 @@ func (r *reader) ancestors() error {
 			}
 			r.draft.addAncestor(token.String())
 		default:
-			r.draft.fail("ancestor_ranges holds something else than texts START-END")
+			r.draft.leaveOut(ancestorsField, nil, "has an element that is not a text START-END")
 			if err := r.dec.SkipValue(); err != nil {
 				return err
 			}
