@@ -112,7 +112,7 @@ func (i *inspection) source(ctx context.Context, src *recordio.Source) error {
 }
 
 func (i *inspection) records(ctx context.Context, src *recordio.Source) (result error) {
-	src.Text = true
+	src.Text, src.Prints = true, true
 	src.Tell = func(err error) { fmt.Fprintf(i.s.Err, "kplkit: %v\n", err) }
 	for r, err := range src.Records() {
 		if ctx.Err() != nil {

@@ -7,9 +7,12 @@ import (
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/kplkit/kplkit/deagg"
 )
 
-// Data comes as base64. What else programs make of bytes when they write JSON is read as well where nothing is lost:
+// Data comes as base64. What else programs make of bytes when they write JSON is read as well where nothing is lost, and
+// where the object is a record for sure:
 //
 //	[243, 137, 154, 194]                      Python, Java and Rust, a list; Java's bytes go from -128 to 127
 //	{"type": "Buffer", "data": [243, 137]}    Node's Buffer
@@ -32,7 +35,7 @@ func (r *reader) dataValue() error {
 
 // bytes reads the rest of an array of bytes as the data.
 func (r *reader) bytes() error {
-	r.draft.hasData, r.draft.data = true, r.draft.data[:0]
+	r.draft.hasData, r.draft.doubtful, r.draft.data = true, true, r.draft.data[:0]
 	for {
 		switch r.dec.PeekKind() {
 		case ']', 0:
@@ -85,7 +88,7 @@ func (r *reader) byteObject() error {
 			err = r.bytes()
 		case kind == '0' && name == strconv.Itoa(n):
 			n++
-			r.draft.hasData = true
+			r.draft.hasData, r.draft.doubtful = true, true
 			err = r.byteValue()
 		default:
 			err = r.dec.SkipValue()
@@ -105,10 +108,21 @@ func decodeData(dst, text []byte) ([]byte, error) {
 	if err == nil {
 		return dst, nil
 	}
-	if data, form, printed := parsePrinted(text); form != "" {
-		return append(dst[:0], data...), printed
+	switch data, form, printed := parsePrinted(text); {
+	case printed != nil:
+		return dst, printed
+	case isCertain(form):
+		return append(dst[:0], data...), nil
 	}
 	return dst, err
+}
+
+// checkDoubt refuses a list of numbers that may be anything: it is neither an aggregate nor in a record with a key or a
+// sequence number.
+func (d *draft) checkDoubt() {
+	if d.doubtful && !d.prints && !deagg.HasMagic(d.data) && d.texts[partitionKeyField] == nil && d.texts[sequenceNumberField] == nil {
+		d.fail(errors.New("numbers that may be bytes, but without a sequence number or a partition key: write them as {\"data\":…} in base64, or see 'kplkit inspect'"))
+	}
 }
 
 // bareString reads a JSON string that stands alone, or in a list of its own, as the data of a record.

@@ -18,9 +18,11 @@ import (
 // what the Source Needs.
 type draft struct {
 	need         Need
+	prints       bool                 // of the Source
 	texts        [recordsField][]byte // by field; nil where absent
 	data         []byte
 	hasData      bool
+	doubtful     bool // the data may be something else
 	batch        bool // it has Lambda's KinesisBatchInfo
 	notAggregate bool // "aggregated": false
 	last         bool
@@ -56,7 +58,7 @@ type rangeCache struct {
 
 func (d *draft) reset() {
 	d.texts = [recordsField][]byte{}
-	d.hasData, d.batch, d.notAggregate, d.last = false, false, false, false
+	d.hasData, d.doubtful, d.batch, d.notAggregate, d.last = false, false, false, false, false
 	d.ancestors, d.hasAncestors, d.left, d.err = d.ancestors[:0], false, d.left[:0], nil
 }
 
@@ -119,6 +121,7 @@ func (d *draft) finish(r *Record) error {
 	if d.err == nil && !d.hasData {
 		d.err = d.noData()
 	}
+	d.checkDoubt()
 	*r = Record{
 		StoredRecord: deagg.StoredRecord{
 			SequenceNumber: d.text(sequenceNumberField),

@@ -26,7 +26,7 @@ func (r *reader) open(document []byte) error {
 	}
 	stopped := false
 	inside := &reader{src: r.src, told: r.told, level: r.level + 1}
-	inside.draft.need = r.draft.need
+	inside.draft.need, inside.draft.prints = r.draft.need, r.draft.prints
 	inside.tape = &tape{r: bytes.NewReader(nil), buf: document, line: 1, blank: true, err: io.EOF}
 	inside.yield = func(rec *Record, err error) bool {
 		if err != nil {

@@ -27,18 +27,23 @@ func parsePrinted(text []byte) (data []byte, form string, err error) {
 	return nil, "", nil
 }
 
+// isCertain reports whether a form can't be taken for something else: the others may be a payload, or part of a log.
+func isCertain(form string) bool { return form == nodeBuffer || form == pythonBytes }
+
+const nodeBuffer, pythonBytes, hexDumpForm = "Node's print of a Buffer", "Python's print of bytes", "a hex dump"
+
 // prints are the forms, each with how it starts.
 var prints = [...]struct {
 	form   string
 	starts *regexp.Regexp
 	parse  func(text []byte) ([]byte, error)
 }{
-	{"Node's print of a Buffer", regexp.MustCompile(`^<Buffer\b`), parseNodeBuffer},
+	{nodeBuffer, regexp.MustCompile(`^<Buffer\b`), parseNodeBuffer},
 	{"Node's print of bytes", regexp.MustCompile(`^(Uint8Array|Buffer)\(\d+\) \[`), parseNumbers},
-	{"Python's print of bytes", regexp.MustCompile(`^(bytearray\()?b['"]`), parseQuoted},
+	{pythonBytes, regexp.MustCompile(`^(bytearray\()?b['"]`), parseQuoted},
 	{"a string with escapes", regexp.MustCompile(`^(\$?'|\$?"|b"|)\\x[0-9a-fA-F]{2}`), parseQuoted},
 	{"a list of numbers", regexp.MustCompile(`^[\w.!:\[\] ]*[\[({]\s*-?(0x[0-9a-fA-F]+|\d+)\s*[ ,]`), parseNumbers},
-	{"a hex dump", hexDump, parseHexDump},
+	{hexDumpForm, hexDump, parseHexDump},
 	{"Java's print of bytes", regexp.MustCompile(`bytes=0x[0-9a-fA-F]`), parseSdkBytes},
 	{"Java's print of a buffer or an array", regexp.MustCompile(`java\.nio\.\w*ByteBuffer|^\[B@|ByteBuffer\[pos=`),
 		lacking("Base64.getEncoder().encodeToString(bytes)")},
@@ -47,7 +52,7 @@ var prints = [...]struct {
 	{"JavaScript's print of an object", regexp.MustCompile(`^\[object \w+\]`), lacking("Buffer.from(record.Data).toString('base64')")},
 	{"Python's print of a dict", regexp.MustCompile(`^[\[(]*\{'`), lacking("json.dumps(response, default=lambda x: base64.b64encode(x).decode() if isinstance(x, bytes) else str(x))")},
 	{"Ruby's print of a record", regexp.MustCompile(`^#<struct|^\{:\w+=>`), lacking("Base64.strict_encode64(record.data)")},
-	{"Node's print of an object", regexp.MustCompile(`^\{ ?\s*(Records: \[|Data: |SequenceNumber: |records: \[|kinesis: )`), lacking("JSON.stringify(response)")},
+	{"Node's print of an object", regexp.MustCompile(`^[\[\s]*\{\s*(Records|records|Data|data|SequenceNumber|sequenceNumber|kinesis|MillisBehindLatest|'\$metadata'): `), lacking("JSON.stringify(response)")},
 }
 
 // lacking is for what does not have the bytes, or hides them among other things: it names the expression that has them.
@@ -76,14 +81,15 @@ const goListLength = len("[10000000]uint8")
 
 // isDecimalList reports whether a text is a list of numbers in decimal, without brackets: what might be hex is none.
 func isDecimalList(text []byte) bool {
-	decimal := false
-	for i, number := range bytes.FieldsFunc(text, isSeparator) {
-		if _, ok := byteOf(string(number)); !ok || i == 0 && len(number) == len(bytes.TrimSpace(text)) {
+	n, decimal := 0, false
+	for number := range bytes.FieldsFuncSeq(text, isSeparator) {
+		if _, ok := byteOf(alias(number)); !ok || number[len(number)-1] > '9' || bytes.ContainsAny(number, "xX") {
 			return false
 		}
+		n++
 		decimal = decimal || len(number) == 3 || number[0] == '-'
 	}
-	return decimal && !bytes.ContainsAny(text, "xX")
+	return decimal && n > 1
 }
 
 func isSeparator(c rune) bool { return c == ',' || c <= ' ' }
@@ -125,8 +131,8 @@ func parseNumbers(text []byte) ([]byte, error) {
 		text = text[i+1 : i+end]
 	}
 	var data []byte
-	for _, number := range strings.FieldsFunc(string(text), isSeparator) {
-		b, ok := byteOf(number)
+	for number := range bytes.FieldsFuncSeq(text, isSeparator) {
+		b, ok := byteOf(alias(number))
 		if !ok {
 			return nil, fmt.Errorf("%.40q is not a byte", number)
 		}

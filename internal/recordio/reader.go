@@ -26,6 +26,7 @@ type reader struct {
 	yield func(*Record, error) bool
 	told  uint32   // the fields of which it was told that they are left out, by bit
 	depth int      // of arrays that are being read
+	begun bool     // a value has been read
 	bare  bareForm // of the data that stood alone so far
 	level int      // of documents within each other, 0 for the input itself
 	line  int      // of the document in the input, where level is more
@@ -63,7 +64,7 @@ func (s *Source) Records() iter.Seq2[*Record, error] {
 
 func newReader(s *Source, yield func(*Record, error) bool) *reader {
 	r := &reader{src: s, tape: newTape(s)}
-	r.draft.need = s.Need
+	r.draft.need, r.draft.prints = s.Need, s.Prints
 	r.yield = func(rec *Record, err error) bool {
 		if err != nil {
 			return yield(nil, &LineError{s.Name, r.tape.line, err})
@@ -76,7 +77,7 @@ func newReader(s *Source, yield func(*Record, error) bool) *reader {
 
 func (r *reader) run() {
 	r.skipByteOrderMark()
-	for r.findValue() {
+	for ; r.findValue(); r.begun = true {
 		if !r.noFast && r.fastRecord() {
 			r.tellOmissions()
 			if !r.yield(&r.rec, nil) {
@@ -129,7 +130,7 @@ func (r *reader) findValue() bool {
 			return false
 		case c == ' ' || c == '\t' || c == '\r' || c == '\n':
 			t.advance(len(t.rest()) - len(bytes.TrimLeft(t.rest(), " \t\r\n")))
-		case r.broken && (c == ',' || c == ']' || c == '}'):
+		case r.broken && (c == ']' || c == '}'), (r.broken || r.begun) && c == ',': // a comma is what an excerpt of a list has
 			t.advance(1)
 		case !r.searching || !t.blank:
 			return true

@@ -2,6 +2,8 @@ package recordio
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"runtime"
@@ -26,7 +28,7 @@ func read(input io.Reader) []string {
 
 // sourceOf returns a Source that reads all there is, and tells what it leaves out.
 func sourceOf(input io.Reader, told *[]string) *Source {
-	return &Source{Reader: input, Name: "f", Text: true, Tell: func(err error) {
+	return &Source{Reader: input, Name: "f", Text: true, Prints: true, Tell: func(err error) {
 		*told = append(*told, strings.TrimSuffix(err.Error(), ": left out, here and wherever it is so in this file"))
 	}}
 }
@@ -132,6 +134,10 @@ want 1:  ""="hi" @1507217624.302`},
 {"v":1,"sequence_number":"1","sub_sequence_number":0,"aggregated":false,"last":true,"explicit_hash_key":null,"data":"aGk="}
 want 1: 1:2 ""="hi" ehk=7 last
 want 2: 1 ""="hi" last`},
+		{"an excerpt of a list", "{\"data\":\"aGk=\"},\n{\"data\":\"aG8=\"},\n{\n \"data\": \"aGE=\"\n},\n" + `
+want 1:  ""="hi"
+want 2:  ""="ho"
+want 3:  ""="ha"`},
 		{"the last of equal keys", `{"data":"aGk=","data":"aG8="}
 want 1:  ""="ho"`},
 		{"byte order mark, CRLF", "\ufeff{\"data\":\"aGk=\"}\r\n{\"data\":\"aG8=\"}\r\nwant 1:  \"\"=\"hi\"\nwant 2:  \"\"=\"ho\""},
@@ -307,6 +313,11 @@ want 5:  ""="\xfb\xff"
 want 6:  ""="\xfb\xff"
 want 7:  ""="i\xb7\x1d"`},
 		{"hex alone", "F3899AC2\nabcd\nwant 1:  \"\"=\"\\xf3\\x89\\x9a\\xc2\"\nwant 2:  \"\"=\"\\xab\\xcd\""},
+		{"wrapped", wrap(pastedAggregate, 36) + "aGk=\n" + wrap(pastedAggregate, 40) + wrap(pastedAggregate, 50) + "\n" + wrap(hexAggregate, 60) + wrap(hexAggregate[:92], 46) +
+			fmt.Sprintf("want 1:  \"\"=%[1]q\nwant 3:  \"\"=\"hi\"\nwant 4:  \"\"=%[1]q\nwant 6:  \"\"=%[1]q\nwant 9:  \"\"=%[1]q\n", aggregateBytes) +
+			fmt.Sprintf("want 11:  \"\"=%q\nwant 12:  \"\"=%q", aggregateBytes[:23], aggregateBytes[23:46])},
+		{"a hex dump", "00000000  f3 89 9a c2 0a 01 61 1a  05 08 00 1a 01 62 7c 1a\n" +
+			"want f:1: neither JSON nor a record as text: a hex dump, which goes over lines: 'kplkit inspect' reads it"},
 		{"neither hex nor base64 for sure", `abcd
 49590338271490256608559692538361571095921575989136588898
 [["49590338271490256608559692538361571095921575989136588898","aGk="]]
@@ -344,6 +355,46 @@ want f:6: Node's print of an object: that can't be read back: print JSON.stringi
 				t.Errorf("-want +got\n%s", diff)
 			}
 		})
+	}
+}
+
+var (
+	aggregateBytes, _ = base64.StdEncoding.DecodeString(pastedAggregate)
+	hexAggregate      = hex.EncodeToString(aggregateBytes)
+)
+
+// wrap breaks a text into lines of a width.
+func wrap(text string, width int) (lines string) {
+	for len(text) > width {
+		lines, text = lines+text[:width]+"\n", text[width:]
+	}
+	return lines + text + "\n"
+}
+
+// TestDoubt: what may be bytes, and may be anything else, is a record only where it is known to be one.
+func TestDoubt(t *testing.T) {
+	for text, wanted := range map[string]bool{
+		`[1, 2]`:                                       false,
+		`{"data":[1,2]}`:                               false,
+		`{"data":"[1, 2]"}`:                            false,
+		`{"data":"[1, 2]","SequenceNumber":"5"}`:       false, // a payload that should have been base64
+		`{"data":"bytes=0xf3","SequenceNumber":"5"}`:   false,
+		`sent bytes=0xf3`:                              false,
+		`[1 2]`:                                        false,
+		`\xf3\x89`:                                     false,
+		`[243, 137, 154, 194, 10]`:                     true,
+		`[243 137 154 194 10]`:                         true,
+		`Data=SdkBytes(bytes=0xf3899ac20a)`:            true,
+		`{"type":"Buffer","data":[-13,-119,-102,-62]}`: true,
+		`{"Data":[1,2],"PartitionKey":"k"}`:            true,
+		`<Buffer 68 69>`:                               true,
+		`b'hi'`:                                        true,
+	} {
+		for r, err := range (&Source{Reader: strings.NewReader(text), Text: true}).Records() {
+			if (err == nil) != wanted {
+				t.Errorf("%s: %v, %v", text, r, err)
+			}
+		}
 	}
 }
 
@@ -416,7 +467,7 @@ func TestConstantMemory(t *testing.T) {
 }
 
 func TestTooLong(t *testing.T) {
-	for name, open := range map[string]string{"plain": `{"data":"`, "escaped": `{"data":"\n`, "document": `{"Records":[{"Data":"`} {
+	for name, open := range map[string]string{"plain": `{"data":"`, "escaped": `{"data":"\n`, "document": `{"Records":[{"Data":"`, "text": `A`} {
 		t.Run(name, func(t *testing.T) {
 			long := io.MultiReader(strings.NewReader("{\"data\":\"aGk=\"}\n"+open), &endless{text: strings.Repeat("A", 1<<20), n: 70},
 				strings.NewReader("\"}\n{\"data\":\"aG8=\"}\n"))

@@ -7,14 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/kplkit/kplkit/deagg"
 )
 
 // What a Source with Text reads besides JSON, line by line:
 //
 //	84mawgoBYRoF…                                  data alone, in base64; several in a line have tabs between them
-//	f3899ac20a0161…                                the same in hex
+//	f3899ac20a0161…                                the same in hex; an aggregate may be wrapped
 //	RECORDS	1588670713.454	84mawg…	KEY	4960…      aws kinesis get-records --output text
-//	<Buffer f3 89 9a c2>                           what programs print, if one line has it all (see printed.go)
+//	<Buffer f3 89 9a c2>                           what programs print, if one line has it all (see printed.go); with
+//	                                               Prints also where it may be something else
 
 // bareForm is in which form data stood alone so far.
 type bareForm uint8
@@ -42,30 +45,79 @@ func (r *reader) startsText() bool {
 
 // textLine reads the line at the mark. It returns false if nothing more is wanted.
 func (r *reader) textLine() bool {
-	line, err := r.tape.wholeLine()
+	line, err := r.tape.wholeLine(0)
 	if err != nil {
 		return r.recover(err)
 	}
-	wanted := r.textRecords(bytes.TrimRight(line, "\t\r ")) == nil
-	r.tape.advance(len(line))
+	end := len(line)
+	text, wrappedEnd := r.unwrap(bytes.TrimRight(line, "\t\r "), end)
+	if text == nil {
+		line, _ = r.tape.wholeLine(0) // the tape may have moved it
+		text = bytes.TrimRight(line, "\t\r ")
+	} else {
+		end = wrappedEnd
+	}
+	wanted := r.textRecords(text) == nil
+	r.tape.advance(end)
 	return wanted
 }
 
-// wholeLine returns the line at the mark without its end.
-func (t *tape) wholeLine() ([]byte, error) {
-	for searched := 0; ; {
+// wholeLine returns the line at an offset from the mark, without its end.
+func (t *tape) wholeLine(from int) ([]byte, error) {
+	for searched := from; ; {
 		if i := bytes.IndexByte(t.rest()[searched:], '\n'); i >= 0 {
-			return t.rest()[:searched+i], nil
+			return t.rest()[from : searched+i], nil
 		}
 		searched = len(t.rest())
 		switch err := t.fill(); err {
 		case nil:
 		case io.EOF:
-			return t.rest(), nil
+			return t.rest()[from:], nil
 		default:
 			return nil, err
 		}
 	}
+}
+
+// unwrap joins an aggregate that base64 or xxd -p has wrapped, given its first line and where that ends. It returns nil
+// if there is none, or if no whole one comes out.
+func (r *reader) unwrap(first []byte, end int) (whole []byte, wholeEnd int) {
+	if len(first) < 32 || !startsMagic(first) || r.isWhole(first) {
+		return nil, 0
+	}
+	width, whole := len(first), bytes.Clone(first)
+	for end < len(r.tape.rest()) {
+		line, err := r.tape.wholeLine(end + 1)
+		if err != nil {
+			return nil, 0
+		}
+		text := bytes.TrimSpace(line)
+		if len(text) == 0 || len(text) > width || startsMagic(text) || len(text) < width && r.isWhole(whole) {
+			break
+		}
+		end += 1 + len(line)
+		if whole = append(whole, text...); len(text) < width || text[width-1] == '=' {
+			break
+		}
+	}
+	if !r.isWhole(whole) {
+		return nil, 0
+	}
+	return whole, end
+}
+
+// startsMagic reports whether a text is the start of an aggregate in base64 or hex.
+func startsMagic(text []byte) bool {
+	return bytes.HasPrefix(text, []byte("84maw")) || bytes.EqualFold(text[:min(len(text), 8)], []byte("f3899ac2"))
+}
+
+func (r *reader) isWhole(text []byte) bool {
+	r.draft.reset()
+	if r.bareData(text) != nil {
+		return false
+	}
+	_, err := deagg.Parse(deagg.StoredRecord{Data: r.draft.data})
+	return err == nil
 }
 
 // textRecords delivers the records of a line.
@@ -144,12 +196,16 @@ func (r *reader) bareData(text []byte) error {
 	if isSequenceNumber(text) {
 		return errors.New("digits alone, a sequence number and no data?")
 	}
-	if data, form, err := parsePrinted(text); form != "" {
-		d.data = append(d.data[:0], data...)
+	switch data, form, err := parsePrinted(text); form {
+	case "":
+	case hexDumpForm:
+		return errors.New("a hex dump, which goes over lines: 'kplkit inspect' reads it")
+	default:
+		d.data, d.doubtful = append(d.data[:0], data...), !isCertain(form)
 		return err
 	}
 	if data, err := hex.AppendDecode(d.data[:0], text); err == nil && len(data) > 0 {
-		certain := len(text) >= 32 || bytes.HasPrefix(bytes.ToLower(text), []byte("f3899ac2"))
+		certain := len(text) >= 32 || startsMagic(text)
 		switch {
 		case certain || r.bare == bareHex:
 			d.data, r.bare = data, bareHex
