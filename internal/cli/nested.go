@@ -5,8 +5,8 @@ import (
 	"encoding/base64"
 	"fmt"
 
-	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/internal/recordio"
+	"github.com/kplkit/kplkit/internal/wire"
 )
 
 // nesting points out stored records among what should be user records: what is packed again is an aggregate within an
@@ -23,7 +23,7 @@ const strictUsage = "stop at a stored record instead of warning of it (see 'kplk
 // check looks at a record that is put or packed. Under strict what it finds is an error; else it is told once a file.
 func (n *nesting) check(r *recordio.Record) error {
 	switch {
-	case isAggregate(r.Data):
+	case wire.IsAggregate(r.Data):
 		return n.found(place{file: r.File, line: r.Line}, "its data is an aggregate")
 	case r.SequenceNumber != "" && !r.UserLine:
 		return n.found(place{file: r.File, line: r.Line}, "it has a sequence number")
@@ -36,7 +36,7 @@ func (n *nesting) checkLine(at place, line []byte) error {
 	if !bytes.HasPrefix(line, []byte("84maw")) {
 		return nil
 	}
-	if data, err := base64.StdEncoding.AppendDecode(nil, line); err != nil || !isAggregate(data) {
+	if data, err := base64.StdEncoding.AppendDecode(nil, line); err != nil || !wire.IsAggregate(data) {
 		return nil
 	}
 	return n.found(at, "the line is an aggregate in base64")
@@ -56,13 +56,4 @@ func (n *nesting) found(at place, why string) error {
 		n.tell(&recordio.LineError{File: at.file, Line: at.line, Err: fmt.Errorf("warning, once a file: %w", err)})
 	}
 	return nil
-}
-
-// isAggregate reports whether data is an aggregate, by its magic and its MD5: what is damaged passes as it is anyway.
-func isAggregate(data []byte) bool {
-	if !deagg.HasMagic(data) {
-		return false
-	}
-	_, err := deagg.Parse(deagg.StoredRecord{Data: data})
-	return err == nil
 }
