@@ -26,7 +26,7 @@ func (r *reader) dataValue() error {
 	if _, err := r.dec.ReadToken(); err != nil {
 		return err
 	}
-	r.draft.data = r.draft.data[:0]
+	r.draft.hasData, r.draft.data = false, r.draft.data[:0]
 	if kind == '[' {
 		return r.bytes()
 	}
@@ -70,7 +70,7 @@ func byteOf(text string) (byte, bool) {
 
 // byteObject reads the rest of an object that stands for bytes: it has a list of them, or each under its index.
 func (r *reader) byteObject() error {
-	for n := 0; ; {
+	for n, list := 0, false; ; {
 		token, err := r.dec.ReadToken()
 		if err != nil {
 			return err
@@ -85,8 +85,9 @@ func (r *reader) byteObject() error {
 		switch kind := r.dec.PeekKind(); {
 		case kind == '[' && (name == "data" || name == "bytes" || name == "inner"):
 			_, _ = r.dec.ReadToken() // it was looked at
+			list = true
 			err = r.bytes()
-		case kind == '0' && name == strconv.Itoa(n):
+		case kind == '0' && !list && name == strconv.Itoa(n):
 			n++
 			r.draft.hasData, r.draft.doubtful = true, true
 			err = r.byteValue()

@@ -85,7 +85,7 @@ func (d *draft) set(f field, kind byte, text []byte) {
 	switch {
 	case kind == 'n': // null is as good as absent
 	case f == dataField && isText:
-		d.hasData = true
+		d.hasData, d.doubtful = true, false
 		var err error
 		if d.data, err = decodeData(d.data[:0], text); err != nil {
 			d.fail(fmt.Errorf("data: %w", err))

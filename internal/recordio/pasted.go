@@ -74,6 +74,9 @@ func ParsePasted(text []byte) (data []byte, form string, err error) {
 	if deagg.HasMagic(text) {
 		return text, "bytes", nil
 	}
+	if isUTF16(text) {
+		return nil, "", errUTF16
+	}
 	if HasReplacement(text) || bytes.Contains(bytes.ToLower(text), []byte(`\ufffd`)) {
 		return nil, "", ErrReplaced
 	}

@@ -159,7 +159,7 @@ want f:1: ` + noData + `
 want 1:  ""="hi"`},
 		{"not JSON", `hello
 {"data":"aGk="}
-want f:1: neither JSON nor a record as text: not base64: it is cut off, or its padding (=) is missing or misplaced
+want f:1: neither JSON nor a record as text: "hello" may be a word and no base64
 want 2:  ""="hi"`},
 		{"a line is cut off in a string", `{"data":"aGk=","sequence_number":"1
 {"data":"aGk="}
@@ -318,13 +318,30 @@ want 7:  ""="i\xb7\x1d"`},
 			fmt.Sprintf("want 11:  \"\"=%q\nwant 12:  \"\"=%q", aggregateBytes[:23], aggregateBytes[23:46])},
 		{"a hex dump", "00000000  f3 89 9a c2 0a 01 61 1a  05 08 00 1a 01 62 7c 1a\n" +
 			"want f:1: neither JSON nor a record as text: a hex dump, which goes over lines: 'kplkit inspect' reads it"},
-		{"neither hex nor base64 for sure", `abcd
+		{"words", `null
+last
+LAST
+aGk=
+last
+null
+want f:1: neither JSON nor a record as text: "null" may be a word and no base64
+want f:2: neither JSON nor a record as text: "last" may be a word and no base64
+want f:3: neither JSON nor a record as text: "LAST" may be a word and no base64
+want 4:  ""="hi"
+want 5:  ""="\x95\xab-"
+want f:6: neither JSON nor a record as text: "null" may be a word and no base64`},
+		{"YAML", "MillisBehindLatest: 0\nRecords:\n- Data: aGk=\nwant f:1: the AWS CLI's YAML: take --output json"},
+		{"a table", "----------------------------\n|        GetRecords        |\nwant f:1: the AWS CLI's table: take --output json"},
+		{"UTF-16", "\xff\xfe{\x00\"\x00\nwant f:1: UTF-16, as Windows PowerShell writes it: write UTF-8 (Out-File -Encoding utf8, or cmd's >)"},
+		{"lists within objects", `{"Data":{"data":[104,105],"0":5},"PartitionKey":"k"}
+want 1:  "k"="hi"`},
+		{"neither hex nor base64 for sure", `ab12
 49590338271490256608559692538361571095921575989136588898
 [["49590338271490256608559692538361571095921575989136588898","aGk="]]
 [243 137 154 194]
 <Buffer f3 89 ... 412 more bytes>
 { Records: [
-want f:1: neither JSON nor a record as text: "abcd" may be base64 or hex: write it as {"data":…} in base64
+want f:1: neither JSON nor a record as text: "ab12" may be base64 or hex: write it as {"data":…} in base64
 want f:2: neither JSON nor a record as text: digits alone, a sequence number and no data?
 want f:3: "4959033827149025660855969253836157109592" where a record was expected: an object with data in base64, or a document of them, as get-records output and Lambda's events are
 want f:3: "aGk=" where a record was expected: an object with data in base64, or a document of them, as get-records output and Lambda's events are

@@ -122,6 +122,10 @@ func (r *reader) isWhole(text []byte) bool {
 
 // textRecords delivers the records of a line.
 func (r *reader) textRecords(line []byte) error {
+	if err := otherOutput(line); err != nil {
+		_ = r.deliver(err)
+		return errStop
+	}
 	columns := bytes.Split(line, []byte{'\t'})
 	if len(columns) > 1 {
 		if done, err := r.awsText(columns); done {
@@ -150,51 +154,16 @@ func (r *reader) textRecords(line []byte) error {
 	return nil
 }
 
-// awsText reads a line of the AWS CLI's text output, in which the fields have the order of their names. It reports
-// whether the line is one.
-func (r *reader) awsText(columns [][]byte) (bool, error) {
-	switch name := string(columns[0]); {
-	case name == "RECORDS":
-		columns = columns[1:]
-	case name == "CHILDSHARDS", name == "HASHKEYRANGE", name == "PARENTSHARDS":
-		return true, nil
-	case len(columns) == 2 && len(name) < 15 && isDigits(name) && (len(columns[1]) > 100 || string(columns[1]) == "None"):
-		return true, nil // MillisBehindLatest and NextShardIterator
-	case len(columns) < 4 || !isArrival(name) || !isSequenceNumber(columns[len(columns)-1]):
-		return false, nil
-	}
-	last := len(columns) - 1
-	if last < 3 || !isSequenceNumber(columns[last]) {
-		return true, r.deliver(errors.New("a record of the AWS CLI's text output that is not whole, maybe for a tab or a line end in its partition key: take --output json"))
-	}
-	key := columns[2:last]
-	if name := string(key[0]); len(key) > 1 && (name == "NONE" || name == "KMS") { // EncryptionType
-		key = key[1:]
-	}
-	d := &r.draft
-	d.reset()
-	d.set(arrivalField, '"', columns[0])
-	d.set(dataField, '"', columns[1])
-	d.set(partitionKeyField, '"', bytes.Join(key, []byte{'\t'}))
-	d.set(sequenceNumberField, '"', columns[last])
-	return true, r.deliver(d.finish(&r.rec))
-}
-
-func isArrival(text string) bool {
-	_, ok := parseArrival(text)
-	return ok
-}
-
-// isSequenceNumber reports whether a text is digits alone, and more of them than any base64 has by chance.
-func isSequenceNumber(text []byte) bool { return len(text) >= 20 && isDigits(alias(text)) }
-
 // bareData reads data that stands alone into the draft. Hex digits may be base64 as well: a text is taken for hex if it
 // starts with the magic or is too long for chance, else by the form of those before it, else for neither.
 func (r *reader) bareData(text []byte) error {
 	d := &r.draft
 	d.hasData = true
-	if isSequenceNumber(text) {
+	switch word := string(text); {
+	case isSequenceNumber(text):
 		return errors.New("digits alone, a sequence number and no data?")
+	case word == "null" || word == "true" || word == "None" || r.bare == bareUnknown && isWord(text):
+		return fmt.Errorf("%q may be a word and no base64", text)
 	}
 	switch data, form, err := parsePrinted(text); form {
 	case "":
@@ -224,4 +193,11 @@ func (r *reader) bareData(text []byte) error {
 		r.bare = bareBase64
 	}
 	return err
+}
+
+// isWord reports whether a text is letters of one case, and not too many for that to be chance.
+func isWord(text []byte) bool {
+	lower, upper := bytes.ToLower(text), bytes.ToUpper(text)
+	return len(text) < 16 && bytes.IndexFunc(text, func(c rune) bool { return c < 'A' || c > 'z' }) < 0 &&
+		(bytes.Equal(text, lower) || bytes.Equal(text, upper))
 }
