@@ -35,11 +35,11 @@ func parseArrival(text string) (time.Time, bool) {
 // units are those in which programs count since 1970, and the magnitudes at which the next finer one begins: in all of
 // them the years 1973 to 5138 have 12 digits or less, 13 and 14, 15 to 17, and more.
 var units = [...]struct {
-	below  float64
+	below  int64
 	unit   time.Duration
 	digits int // of a fraction, down to nanoseconds
 }{
-	{1e11, time.Second, 9}, {1e14, time.Millisecond, 6}, {1e17, time.Microsecond, 3}, {1e20, time.Nanosecond, 0},
+	{1e11, time.Second, 9}, {1e14, time.Millisecond, 6}, {1e17, time.Microsecond, 3}, {math.MaxInt64, time.Nanosecond, 0},
 }
 
 // parseEpoch reads a number of seconds, milliseconds, microseconds or nanoseconds exactly, to the nanosecond; one with
@@ -51,7 +51,7 @@ func parseEpoch(text string) (time.Time, bool) {
 		return parseEpochFloat(text)
 	}
 	u := units[0]
-	for i := 1; float64(n) >= u.below; i++ { // an int64 is below the last one
+	for i := 1; i < len(units) && n >= u.below; i++ {
 		u = units[i]
 	}
 	var nanos int64
@@ -71,7 +71,7 @@ func parseEpochFloat(text string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	for _, u := range units {
-		if math.Abs(f) < u.below {
+		if math.Abs(f) < float64(u.below) {
 			return time.UnixMicro(int64(math.Round(f * u.unit.Seconds() * 1e6))), true
 		}
 	}

@@ -37,6 +37,15 @@ func TestArrival(t *testing.T) {
 		`{"epochSecond":1795860000,"nano":123456000}`:        want, // Java's Instant
 		`{"seconds":1795860000,"subsecond_nanos":123456000}`: want, // Rust
 
+		// Where the units meet.
+		`99999999999`:        time.Unix(99999999999, 0),
+		`100000000000`:       time.UnixMilli(100000000000),
+		`99999999999999`:     time.UnixMilli(99999999999999),
+		`100000000000000`:    time.UnixMicro(100000000000000),
+		`99999999999999999`:  time.UnixMicro(99999999999999999),
+		`100000000000000000`: time.Unix(100000000, 0),
+		`1e17`:               time.Unix(100000000, 0),
+
 		// What can't be told is left out.
 		`"2026-11-28 10:00:00.123456"`: {}, // of no zone
 		`"yesterday"`:                  {},

@@ -313,9 +313,9 @@ want 5:  ""="\xfb\xff"
 want 6:  ""="\xfb\xff"
 want 7:  ""="i\xb7\x1d"`},
 		{"hex alone", "F3899AC2\nabcd\nwant 1:  \"\"=\"\\xf3\\x89\\x9a\\xc2\"\nwant 2:  \"\"=\"\\xab\\xcd\""},
-		{"wrapped", wrap(pastedAggregate, 36) + "aGk=\n" + wrap(pastedAggregate, 40) + wrap(pastedAggregate, 50) + "\n" + wrap(hexAggregate, 60) + wrap(hexAggregate[:92], 46) +
+		{"wrapped", wrap(pastedAggregate, 36) + "aGk=\n" + wrap(pastedAggregate, 40) + wrap(pastedAggregate, 50) + "\n" + wrap(hexAggregate, 60) + wrap(hexAggregate[:92], 46) + wrap(hexAggregate, 53) + "aGk=\n" +
 			fmt.Sprintf("want 1:  \"\"=%[1]q\nwant 3:  \"\"=\"hi\"\nwant 4:  \"\"=%[1]q\nwant 6:  \"\"=%[1]q\nwant 9:  \"\"=%[1]q\n", aggregateBytes) +
-			fmt.Sprintf("want 11:  \"\"=%q\nwant 12:  \"\"=%q", aggregateBytes[:23], aggregateBytes[23:46])},
+			fmt.Sprintf("want 11:  \"\"=%q\nwant 12:  \"\"=%q\nwant 13:  \"\"=%q\nwant 15:  \"\"=\"hi\"", aggregateBytes[:23], aggregateBytes[23:46], aggregateBytes)},
 		{"a hex dump", "00000000  f3 89 9a c2 0a 01 61 1a  05 08 00 1a 01 62 7c 1a\n" +
 			"want f:1: neither JSON nor a record as text: a hex dump, which goes over lines: 'kplkit inspect' reads it"},
 		{"words", `null
