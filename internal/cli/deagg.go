@@ -35,12 +35,13 @@ taken apart, plain ones pass.
 In: JSON lines and JSON documents, from files or stdin (-), packed by gzip or not:
   objects with sequence_number, partition_key, data (base64) and, if known, shard_id, approximate_arrival_timestamp,
   starting_hash_key, ending_hash_key, ancestor_ranges (a list of "START-END"); or with the names of the Kinesis API
-  output of 'aws kinesis get-records'
-    with --output text, too
+  output of 'aws kinesis get-records', with --output text, too
   Lambda events: Kinesis, Kinesis Data Analytics, Firehose (whose records are user records already, and pass), those of
     EventBridge Pipes, and the event in an on-failure object or in messages of SQS and SNS
   data alone, a line each: base64, or hex
-What a record is without, or what can't be read of it but its data, is left out, and told once a file.
+
+What can't be read of a record, but its data, is left out, told once a file and counted; a range so lost is unknown, and
+drops nothing. With --after a record has to have a sequence number.
 
 Out: a JSON object a line, in order, with v, sub_sequence_number, aggregated, last, data, explicit_hash_key and, where
 known, sequence_number, partition_key, approximate_arrival_timestamp, shard_id, malformed. Keys that are no UTF-8

@@ -78,7 +78,7 @@ func (i *inspection) argument(ctx context.Context, arg string) error {
 	}
 	data, form, pasted := recordio.ParsePasted([]byte(arg))
 	switch {
-	case errors.Is(pasted, recordio.ErrReplaced):
+	case errors.Is(pasted, recordio.ErrReplaced), pasted != nil && form != "" && form != "base64": // it is known what it is
 		return pasted
 	case pasted != nil:
 		return fmt.Errorf("no file (%w), and no record as text: %w", err, pasted)
