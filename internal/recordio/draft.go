@@ -1,6 +1,7 @@
 package recordio
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -70,12 +71,11 @@ func (d *draft) fail(err error) {
 
 // leaveOut drops what can't be read of a field, unless the record is of no use without it.
 func (d *draft) leaveOut(f field, text []byte, why string) {
-	o := omission{f, text, why}
 	if d.need.has(f) {
-		d.fail(o)
+		d.fail(omission{f, bytes.Clone(text), why}) // an error may be kept
 		return
 	}
-	d.left = append(d.left, o)
+	d.left = append(d.left, omission{f, text, why})
 }
 
 // set takes a field whose value is no object and no array. kind is the first character of the value; text is what

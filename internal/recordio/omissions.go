@@ -1,5 +1,7 @@
 package recordio
 
+import "bytes"
+
 // Need says what a record is of no use without, besides its data. What else of it can't be read is left out.
 type Need uint8
 
@@ -28,6 +30,7 @@ func (r *reader) tellOmissions() {
 		if told := uint32(1) << o.field; r.told&told == 0 {
 			r.told |= told
 			if r.src.Tell != nil {
+				o.text = bytes.Clone(o.text) // an error may be kept
 				r.src.Tell(&LineError{r.src.Name, r.place(), leftOut{o}})
 			}
 		}
