@@ -32,6 +32,7 @@ const maxHeld = 256 << 20
 type aggOptions struct {
 	shards, maxBytes int
 	maxCount         uint32
+	strict           bool
 }
 
 func newAgg(s Streams) *cobra.Command {
@@ -53,6 +54,9 @@ key to the put only: 'kplkit deagg' does not find it again.
 All user records of an aggregate belong to one shard. --shards N stands for a stream of N shards as it is created, with
 equal hash key ranges; on any other stream the Java KCL drops aggregates that hold user records of several shards.
 
+Stored records among them (data that is an aggregate, or a sequence number that is not of deagg's lines) are packed, with
+a warning that names the way: an aggregate in an aggregate is lost on any consumer. With --strict they are an error.
+
 A user record that does not fit an aggregate comes plain. One that a stream does not take (partition key, explicit
 hash key, or more than 1 MiB of data and partition key) is refused, the rest goes on, and the exit code is 1.`,
 		Example: `  kplkit agg user-records.jsonl
@@ -70,6 +74,7 @@ hash key, or more than 1 MiB of data and partition key) is refused, the rest goe
 	f.IntVar(&o.maxBytes, "max-bytes", aggregator.DefaultMaxBytes,
 		"bytes of an aggregate at most; more than 1 MiB says that the stream takes records of that size, key included")
 	f.Uint32Var(&o.maxCount, "max-count", aggregator.DefaultMaxCount, "user records of an aggregate at most")
+	f.BoolVar(&o.strict, "strict", false, strictUsage)
 	return cmd
 }
 
@@ -81,6 +86,7 @@ type aggregation struct {
 	encoders  []aggregator.Encoder // one per shard
 	maxRecord int
 	data      []byte // scratch of the record that is being written
+	nested    nesting
 	counts    aggCounts
 }
 
@@ -99,6 +105,7 @@ func newAggregation(o aggOptions, s Streams) (*aggregation, error) {
 		return nil, fmt.Errorf("--shards %d: want 1 to %d with --max-bytes %d", o.shards, most, o.maxBytes)
 	}
 	a := &aggregation{s: s, out: &lineWriter{w: s.Out}, maxRecord: max(usualRecord, o.maxBytes)}
+	a.nested = nesting{strict: o.strict, meant: "kplkit deagg %s | kplkit agg", tell: func(err error) { fmt.Fprintf(s.Err, "kplkit: %v\n", err) }}
 	a.ranges, a.encoders = hashkey.Whole().Split(o.shards), make([]aggregator.Encoder, o.shards)
 	for i := range a.encoders {
 		a.encoders[i].MaxBytes = min(o.maxBytes, a.maxRecord-roomForKey)
@@ -109,7 +116,7 @@ func newAggregation(o aggOptions, s Streams) (*aggregation, error) {
 
 // run packs the inputs, and what is left in the end, even if that came early: it was read.
 func (a *aggregation) run(ctx context.Context, names []string, asJSON bool) error {
-	err := readInputs(ctx, a.s, names, a.out.Flush, a.record)
+	_, err := readInputs(ctx, a.s, names, func(src *recordio.Source) { src.Need = recordio.NeedKeys }, a.out.Flush, a.record)
 	for shard := range a.encoders {
 		a.put(shard)
 	}
@@ -125,6 +132,9 @@ func (a *aggregation) run(ctx context.Context, names []string, asJSON bool) erro
 
 // record adds a user record to its shard's aggregate, or refuses it.
 func (a *aggregation) record(r *recordio.Record) error {
+	if err := a.nested.check(r); err != nil {
+		return r.At(err)
+	}
 	u := aggregator.Record{PartitionKey: r.PartitionKey, ExplicitHashKey: r.ExplicitHashKey, Data: r.Data}
 	key, err := u.HashKey()
 	if size := len(u.PartitionKey) + len(u.Data); err == nil && size > a.maxRecord {

@@ -19,7 +19,7 @@ type anatomy struct {
 	V              int          `json:"v"`
 	File           string       `json:"file,omitempty"`
 	Line           int          `json:"line,omitempty"`
-	ReadAs         string       `json:"read_as,omitempty"` // of pasted text: base64, hex or bytes
+	ReadAs         string       `json:"read_as,omitempty"` // of pasted text: base64, hex, bytes, or whose print
 	ShardID        string       `json:"shard_id,omitempty"`
 	HashKeyRange   string       `json:"hash_key_range,omitempty"`
 	SequenceNumber string       `json:"sequence_number,omitempty"`

@@ -35,8 +35,13 @@ taken apart, plain ones pass.
 In: JSON lines and JSON documents, from files or stdin (-), packed by gzip or not:
   objects with sequence_number, partition_key, data (base64) and, if known, shard_id, approximate_arrival_timestamp,
   starting_hash_key, ending_hash_key, ancestor_ranges (a list of "START-END"); or with the names of the Kinesis API
-  output of 'aws kinesis get-records'
-  Lambda events: Kinesis, Kinesis Data Analytics, Firehose (whose records are user records already, and pass)
+  output of 'aws kinesis get-records', with --output text, too
+  Lambda events: Kinesis, Kinesis Data Analytics, Firehose (whose records are user records already, and pass), those of
+    EventBridge Pipes, and the event in an on-failure object or in messages of SQS and SNS
+  data alone, a line each: base64, or hex
+
+What can't be read of a record, but its data, is left out, told once a file and counted; a range so lost is unknown, and
+drops nothing. With --after a record has to have a sequence number.
 
 Out: a JSON object a line, in order, with v, sub_sequence_number, aggregated, last, data, explicit_hash_key and, where
 known, sequence_number, partition_key, approximate_arrival_timestamp, shard_id, malformed. Keys that are no UTF-8
@@ -93,6 +98,7 @@ type deaggregation struct {
 	position  []byte // of a record that was taken out of its aggregate before
 	malformed int64  // of such records
 	refused   int64  // the malformed aggregate at which strict ended
+	leftOut   int64  // fields that could not be read
 }
 
 func newDeaggregation(o deaggOptions, out io.Writer) (*deaggregation, error) {
@@ -146,16 +152,25 @@ func (d *deaggregation) parseRanges(o deaggOptions) (err error) {
 
 // run reads the inputs, writes their user records and then the counts.
 func (d *deaggregation) run(ctx context.Context, s Streams, names []string, asJSON bool) error {
-	err := readInputs(ctx, s, names, d.out.Flush, d.record)
+	var err error
+	d.leftOut, err = readInputs(ctx, s, names, d.prepare, d.out.Flush, d.record)
 	if failed := d.out.Flush(); failed != nil {
 		err = failed // whatever else there was, it is told
 	}
 	stats := d.stats()
-	writeStats(s.Err, stats, asJSON)
+	writeStats(s.Err, stats, d.leftOut, asJSON)
 	if err == nil && stats.Malformed > 0 {
 		return errFindings
 	}
 	return err
+}
+
+// prepare says how an input is to be read.
+func (d *deaggregation) prepare(src *recordio.Source) {
+	src.Text = true
+	if _, isNumber := d.decoder.After.Number(); isNumber {
+		src.Need = recordio.NeedPosition
+	}
 }
 
 // record writes the user records of one record of an input.
@@ -185,7 +200,7 @@ func (d *deaggregation) write(u *deagg.UserRecord, shardID string) {
 
 func (d *deaggregation) setRanges(r *recordio.Record) {
 	d.decoder.HashRange, d.decoder.Ancestors = d.hashRange, d.ancestors
-	if r.HashRange.IsValid() {
+	if r.HasRange { // one that can't be read is unknown
 		d.decoder.HashRange = r.HashRange
 	}
 	if r.HasAncestors {
@@ -241,10 +256,14 @@ func (d *deaggregation) stats() deagg.Stats {
 	return s
 }
 
-func writeStats(w io.Writer, s deagg.Stats, asJSON bool) {
-	format := "stored %d, aggregated %d, user %d, strays %d, dropped %d, skipped %d, malformed %d\n"
+func writeStats(w io.Writer, s deagg.Stats, leftOut int64, asJSON bool) {
+	format, more, end := "stored %d, aggregated %d, user %d, strays %d, dropped %d, skipped %d, malformed %d", ", left out %d", "\n"
 	if asJSON {
-		format = `{"v":1,"stored":%d,"aggregated":%d,"user":%d,"strays":%d,"dropped":%d,"skipped":%d,"malformed":%d}` + "\n"
+		format, more, end = `{"v":1,"stored":%d,"aggregated":%d,"user":%d,"strays":%d,"dropped":%d,"skipped":%d,"malformed":%d`, `,"left_out":%d`, "}\n"
 	}
-	fmt.Fprintf(w, format, s.Stored, s.Aggregated, s.User, s.Strays, s.Dropped, s.Skipped, s.Malformed)
+	text := fmt.Sprintf(format, s.Stored, s.Aggregated, s.User, s.Strays, s.Dropped, s.Skipped, s.Malformed)
+	if leftOut > 0 {
+		text += fmt.Sprintf(more, leftOut)
+	}
+	io.WriteString(w, text+end)
 }

@@ -12,8 +12,9 @@ import (
 // readInputs hands each record of the named inputs to each; without names it reads stdin. What can't be read is told
 // on stderr, and makes errReported the result in the end. An error of each ends it.
 //
-// flush is called before each read that may have to wait, so that what is done can be seen meanwhile.
-func readInputs(ctx context.Context, s Streams, names []string, flush func() error, each func(*recordio.Record) error) error {
+// prepare is called with each input before it is read. flush is called before each read that may have to wait, so that
+// what is done can be seen meanwhile. leftOut counts the fields that were left out of records.
+func readInputs(ctx context.Context, s Streams, names []string, prepare func(*recordio.Source), flush func() error, each func(*recordio.Record) error) (leftOut int64, err error) {
 	p := newProgress(s)
 	defer p.clear()
 	beforeRead := func(n int64) {
@@ -21,15 +22,20 @@ func readInputs(ctx context.Context, s Streams, names []string, flush func() err
 		p.show(n)
 	}
 	unreadable := false
-	err := readSources(ctx, s, names, beforeRead, func(src *recordio.Source) (result error) {
+	err = readSources(ctx, s, names, beforeRead, func(src *recordio.Source) (result error) {
 		p.begin(src)
+		src.Tell = func(err error) {
+			p.clear()
+			fmt.Fprintf(s.Err, "kplkit: %v\n", err)
+		}
+		prepare(src)
+		defer func() { leftOut += src.LeftOut }()
 		for r, err := range src.Records() {
 			if err == nil {
 				result = each(r)
 			} else if ctx.Err() == nil {
 				unreadable = true
-				p.clear()
-				fmt.Fprintf(s.Err, "kplkit: %v\n", err)
+				src.Tell(err)
 			}
 			if result != nil || ctx.Err() != nil {
 				break
@@ -39,9 +45,9 @@ func readInputs(ctx context.Context, s Streams, names []string, flush func() err
 		return result
 	})
 	if err == nil && unreadable {
-		return errReported
+		err = errReported
 	}
-	return err
+	return leftOut, err
 }
 
 // readSources hands each of the named inputs to read, opened; without names that is stdin. One that does not open is

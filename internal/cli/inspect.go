@@ -21,7 +21,9 @@ func newInspect(s Streams) *cobra.Command {
 		Short: "Shows what is in a stored record, and what is wrong with it",
 		Long: `Shows the anatomy of stored records: checksum, key tables, user records with offsets and sizes, hash keys, and what
 is wrong and where. It takes all that 'kplkit deagg' reads, from files or stdin, and one record as people paste it, on
-the command line or on stdin: base64 (wrapped, URL-safe or unpadded, too) or hex (with blanks, colons or 0x).
+the command line or on stdin: base64 (wrapped, URL-safe or unpadded, too), hex (with blanks, colons or 0x), the output
+of hexdump -C, xxd or od -A x -t x1, and what programs print of bytes: Node's Buffer, Python's b'…', strings with \x
+escapes, lists of numbers (Go, Java, Python). Prints that do not have all bytes are refused, with the way to get them.
 
 Long data is shortened. Exit code 3 tells that something is wrong with a record.`,
 		Example: `  kplkit inspect capture.jsonl.gz
@@ -76,7 +78,7 @@ func (i *inspection) argument(ctx context.Context, arg string) error {
 	}
 	data, form, pasted := recordio.ParsePasted([]byte(arg))
 	switch {
-	case errors.Is(pasted, recordio.ErrReplaced):
+	case errors.Is(pasted, recordio.ErrReplaced), pasted != nil && form != "" && form != "base64": // it is known what it is
 		return pasted
 	case pasted != nil:
 		return fmt.Errorf("no file (%w), and no record as text: %w", err, pasted)
@@ -84,7 +86,7 @@ func (i *inspection) argument(ctx context.Context, arg string) error {
 	return i.pasted(data, form)
 }
 
-// source inspects the records of an input: JSON, or else one record as text.
+// source inspects the records of an input: JSON, or lines of text, or else one record as text.
 func (i *inspection) source(ctx context.Context, src *recordio.Source) error {
 	isJSON, err := src.StartsJSON()
 	switch {
@@ -95,7 +97,14 @@ func (i *inspection) source(ctx context.Context, src *recordio.Source) error {
 	case isJSON:
 		return i.records(ctx, src)
 	}
-	data, form, err := src.Pasted()
+	text, err := src.ReadText()
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", src.Name, err)
+	case recordio.IsLines(text):
+		return i.records(ctx, &recordio.Source{Reader: bytes.NewReader(text), Name: src.Name})
+	}
+	data, form, err := recordio.ParsePasted(text)
 	if err != nil {
 		return fmt.Errorf("%s: %w", src.Name, err)
 	}
@@ -103,6 +112,8 @@ func (i *inspection) source(ctx context.Context, src *recordio.Source) error {
 }
 
 func (i *inspection) records(ctx context.Context, src *recordio.Source) (result error) {
+	src.Text, src.Prints = true, true
+	src.Tell = func(err error) { fmt.Fprintf(i.s.Err, "kplkit: %v\n", err) }
 	for r, err := range src.Records() {
 		if ctx.Err() != nil {
 			break

@@ -25,6 +25,7 @@ type putOptions struct {
 	lines                      bool
 	partitionKey               string // "": a random one for each line
 	noAggregation, strictOrder bool
+	strict                     bool // stored records are an error
 	linger                     time.Duration
 	rateLimit                  float64
 }
@@ -45,7 +46,8 @@ finds all of it; else it is put again.
 In: JSON lines with partition_key, explicit_hash_key (null or absent for none) and data (base64), as 'kplkit deagg'
 writes them, from files or stdin (-), packed by gzip or not. With --lines each line of text is the data of a user
 record, without its line end (LF or CRLF); an empty one, too. Stored records have to go through 'kplkit deagg' first: an
-aggregate that is put as a user record may not come out as one.
+aggregate that is put as a user record may not come out as one. Where that is seen (data that is an aggregate, or a
+sequence number that is not of deagg's lines) a warning names the way; with --strict reading ends there.
 
 Out: a summary, with --json as one line {"v":1,"summary":{…}}, always the last one: put and failed together are what
 was read; unsent are those of the failed that were given up when the run was ended; retried is how often a user record
@@ -84,6 +86,7 @@ Where nobody reads stdout any more, everything is put all the same, and the exit
 	f.StringVar(&o.partitionKey, "partition-key", "", "`KEY` of all lines; a random one for each unless given")
 	f.BoolVar(&o.noAggregation, "no-aggregation", false, "put each user record as a stored record of its own")
 	f.BoolVar(&o.strictOrder, "strict-order", false, "keep the order of each partition key even when something is sent again")
+	f.BoolVar(&o.strict, "strict", false, strictUsage)
 	f.DurationVar(&o.linger, "linger", 100*time.Millisecond, "how long a user record waits for others to share a request with")
 	f.Float64Var(&o.rateLimit, "rate-limit", 1.5, "`FACTOR` of a shard's rates (1 MiB, 1,000 stored records a second) to use at most; 0: no limit")
 	return cmd

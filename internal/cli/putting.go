@@ -31,6 +31,7 @@ type putting struct {
 	asJSON   bool
 	producer *producer.Producer
 	status   *putStatus
+	nested   nesting
 	began    time.Time
 
 	mu      sync.Mutex
@@ -65,6 +66,7 @@ func (at place) String() string { return fmt.Sprintf("%s:%d", at.file, at.line) 
 func newPutting(s Streams, o putOptions, asJSON bool) *putting {
 	p := &putting{s: s, o: o, asJSON: asJSON, began: time.Now()}
 	p.status = newPutStatus(s, p.standing)
+	p.nested = nesting{strict: o.strict, tell: func(err error) { fmt.Fprintf(p.status, "kplkit: %v\n", err) }}
 	return p
 }
 
@@ -76,6 +78,7 @@ func (p *putting) run(ctx context.Context, client *kinesis.Client, stream string
 	if p.producer, err = producer.New(client, stream, options...); err != nil {
 		return err
 	}
+	p.nested.meant = "kplkit deagg %s | kplkit put " + strings.ReplaceAll(stream, "%", "%%")
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
 	p.stop = stop
@@ -130,13 +133,19 @@ func (p *putting) result(ctx context.Context, err error) error {
 // records puts the records of an input in JSON, up to the first that can't be read: what follows then might be
 // anything, and what is put stays put.
 func (p *putting) records(ctx context.Context, src *recordio.Source) error {
+	src.Need, src.Tell = recordio.NeedKeys, p.nested.tell
 	for r, err := range src.Records() {
 		if ctx.Err() != nil {
 			break
 		}
+		if err == nil {
+			if nested := p.nested.check(r); nested != nil {
+				err = r.At(nested)
+			}
+		}
 		if at := new(recordio.LineError); errors.As(err, &at) {
 			read := p.next(place{file: at.File, line: at.Line})
-			if read.n == 1 && !errors.As(err, new(*fs.PathError)) {
+			if read.n == 1 && r == nil && !errors.As(err, new(*fs.PathError)) {
 				at.Err = fmt.Errorf("%w (lines of text need --lines)", at.Err)
 			}
 			p.failed(read, endsReading(at.Err))
@@ -158,6 +167,9 @@ func (p *putting) lines(ctx context.Context, src *recordio.Source) error {
 			return nil
 		}
 		at := place{file: src.Name, line: n}
+		if err == nil {
+			err = p.nested.checkLine(at, line)
+		}
 		switch {
 		case err == errLineTooLong:
 			p.failed(p.next(at), err)

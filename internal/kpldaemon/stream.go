@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/kplkit/kplkit/internal/wire"
 	"github.com/kplkit/kplkit/producer"
 )
 
@@ -32,6 +34,7 @@ type stream struct {
 	used   time.Time    // by the last put; of the daemon's lock
 	held   atomic.Int64 // puts without a result; more come with the daemon's lock only
 	stored atomic.Bool  // one was stored
+	warned atomic.Bool  // of an aggregate
 
 	mu        sync.Mutex
 	p         *producer.Producer
@@ -53,8 +56,18 @@ func (d *Daemon) put(name string, x *put) {
 		return
 	}
 	x.stream = s
+	s.warnOfAggregate(x.record.Data)
 	d.counters.received(name, x.read)
 	s.put(x)
+}
+
+// warnOfAggregate says, once, that a stored record is put as a user record: no consumer takes an aggregate in an
+// aggregate apart. Clients may have their reasons, so it is put.
+func (s *stream) warnOfAggregate(data []byte) {
+	if !s.warned.Load() && wire.IsAggregate(data) && !s.warned.Swap(true) {
+		s.d.log.Warn("A user record is an aggregated record itself, so that it may be stored as an aggregate in an aggregate: "+
+			"put the user records in it (package deagg, or kplkit deagg). This is said once a stream", slog.String("stream", s.name))
+	}
 }
 
 func (s *stream) put(x *put) {

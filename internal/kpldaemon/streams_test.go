@@ -1,6 +1,7 @@
 package kpldaemon
 
 import (
+	"crypto/md5"
 	"fmt"
 	"strings"
 	"testing"
@@ -37,6 +38,28 @@ func TestBadNames(t *testing.T) {
 			t.Errorf("%s is refused", name)
 		}
 	}
+}
+
+// TestAggregatePut: a stored record that is put as a user record is put, with a warning once a stream.
+func TestAggregatePut(t *testing.T) {
+	inBubble(t, nil, func(b *bench) {
+		c := b.connect()
+		sum := md5.Sum([]byte("\x0a\x01k"))
+		aggregate := "\xf3\x89\x9a\xc2\x0a\x01k" + string(sum[:])
+		damaged := aggregate[:len(aggregate)-1] + "?"
+		c.putRecord(1, "b", "k", "", damaged)
+		for id := range uint64(3) {
+			c.putRecord(2+id, "a", "k", "", aggregate)
+		}
+		for id := range uint64(4) {
+			if r := c.result(1 + id); !r.GetSuccess() {
+				t.Errorf("put %d: %v", 1+id, r)
+			}
+		}
+		if n := strings.Count(b.log.String(), "an aggregate in an aggregate"); n != 1 || !strings.Contains(b.log.String(), `stream="a"`) {
+			t.Errorf("%d warnings:\n%s", n, b.log)
+		}
+	})
 }
 
 // TestPlaces: names where no stream is give their places up, and so do streams that are idle for long; one in use does not.

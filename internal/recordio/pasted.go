@@ -30,33 +30,62 @@ func (s *Source) StartsJSON() (bool, error) {
 			return false, err
 		}
 		if !bytes.ContainsRune([]byte(" \t\r\n"), rune(c)) {
-			return c == '{' || c == '[', in.UnreadByte()
+			_ = in.UnreadByte() // it was read
+			start, _ := in.Peek(goListLength)
+			return c == '{' || c == '[' && !isGoList(start), nil
 		}
 	}
 }
 
-// Pasted reads what is left of s, 64 MiB at most, as ParsePasted does.
-func (s *Source) Pasted() (data []byte, form string, err error) {
+// ReadText reads what is left of s, 64 MiB at most.
+func (s *Source) ReadText() ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(s, maxValue+1))
 	if err == nil && len(text) > maxValue {
 		err = errors.New("no JSON, and more than 64 MiB of text")
 	}
-	if err != nil {
-		return nil, "", err
+	return text, err
+}
+
+// IsLines reports whether text that is no JSON holds a record a line, and not one over several lines.
+func IsLines(text []byte) bool {
+	if deagg.HasMagic(text) {
+		return false
 	}
-	return ParsePasted(text)
+	first, padded := true, false
+	for line := range bytes.Lines(text) {
+		line = bytes.TrimSpace(line)
+		switch {
+		case len(line) == 0:
+			continue
+		case bytes.HasPrefix(line, []byte("RECORDS\t")), padded, !first && bytes.HasPrefix(line, []byte("84maw")):
+			return true
+		}
+		first, padded = false, line[len(line)-1] == '='
+	}
+	return false
 }
 
 // ParsePasted reads the bytes of a record from what people paste: base64, standard or URL-safe, wrapped or not, padded
-// or not; hex, with blanks, colons, commas or 0x; or the bytes themselves, if they start as an aggregate does.
-// form says which it was: "base64", "hex" or "bytes". What could be both is read as hex: only hex digits, and an even
-// count of them. Damage by replacement characters is ErrReplaced.
+// or not; hex, with blanks, colons, commas or 0x; what programs print of bytes, as far as it has them all (printed.go);
+// or the bytes themselves, if they start as an aggregate does.
+// form says which it was: "base64", "hex", "bytes", or whose print. What could be both base64 and hex is read as hex: only
+// hex digits, and an even count of them. Damage by replacement characters is ErrReplaced.
 func ParsePasted(text []byte) (data []byte, form string, err error) {
 	if deagg.HasMagic(text) {
 		return text, "bytes", nil
 	}
+	if isUTF16(text) {
+		return nil, "", errUTF16
+	}
 	if HasReplacement(text) || bytes.Contains(bytes.ToLower(text), []byte(`\ufffd`)) {
 		return nil, "", ErrReplaced
+	}
+	if data, form, err := parsePrinted(text); form != "" {
+		return data, form, err
+	}
+	if isDecimalList(text) {
+		data, err = parseNumbers(text)
+		return data, "a list of numbers", err
 	}
 	text = bytes.Trim(text, "\"' \t\r\n")
 	if len(text) == 0 {
@@ -114,7 +143,7 @@ func readLooseBase64(text []byte) ([]byte, error) {
 		}
 		compact = append(compact, c)
 	}
-	if _, err := base64.RawStdEncoding.Decode(compact, compact); err != nil {
+	if _, err := base64.RawStdEncoding.Decode(compact, compact); err != nil || len(compact) == 0 {
 		return nil, errors.New("not base64: it is cut off in the middle of a byte")
 	}
 	return compact[:base64.RawStdEncoding.DecodedLen(len(compact))], nil

@@ -16,6 +16,7 @@ import (
 // A record that can't be read is an error, and the next one follows. After JSON that does not parse it goes on
 // with the next line or, in a document over several lines, with the next element or document.
 type reader struct {
+	src   *Source
 	tape  *tape
 	dec   jsontext.Decoder
 	base  int64 // where in the input dec began
@@ -23,6 +24,12 @@ type reader struct {
 	rec   Record
 	text  []byte // scratch of the value that is being read
 	yield func(*Record, error) bool
+	told  uint32   // the fields of which it was told that they are left out, by bit
+	depth int      // of arrays that are being read
+	begun bool     // a value has been read
+	bare  bareForm // of the data that stood alone so far
+	level int      // of documents within each other, 0 for the input itself
+	line  int      // of the document in the input, where level is more
 
 	// After an error in the middle of a document that spans lines: what follows is searched line by line for an
 	// object or array that is indented no deeper than searchIndent.
@@ -51,30 +58,45 @@ var errStop = errors.New("stop")
 // next one is asked for.
 func (s *Source) Records() iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
-		r := &reader{tape: newTape(s)}
-		r.yield = func(rec *Record, err error) bool {
-			if err != nil {
-				return yield(nil, &LineError{s.Name, r.tape.line, err})
-			}
-			rec.File = s.Name
-			return yield(rec, nil)
-		}
-		r.run()
+		newReader(s, yield).run()
 	}
 }
 
+func newReader(s *Source, yield func(*Record, error) bool) *reader {
+	r := &reader{src: s, tape: newTape(s)}
+	r.draft.need, r.draft.prints = s.Need, s.Prints
+	r.yield = func(rec *Record, err error) bool {
+		if err != nil {
+			return yield(nil, &LineError{s.Name, r.tape.line, err})
+		}
+		rec.File = s.Name
+		return yield(rec, nil)
+	}
+	return r
+}
+
 func (r *reader) run() {
-	r.skipByteOrderMark()
-	for r.findValue() {
+	if err := r.skipByteOrderMark(); err != nil {
+		r.yield(nil, err)
+		return
+	}
+	for ; r.findValue(); r.begun = true {
 		if !r.noFast && r.fastRecord() {
+			r.tellOmissions()
 			if !r.yield(&r.rec, nil) {
+				return
+			}
+			continue
+		}
+		if r.src.Text && r.tape.blank && r.startsText() {
+			if !r.textLine() {
 				return
 			}
 			continue
 		}
 		r.base = r.tape.offset
 		r.tape.rewind()
-		r.dec.Reset(r.tape, jsontext.AllowDuplicateNames(true))
+		r.dec.Reset(r.tape, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 		err := r.value()
 		if err == nil {
 			r.tape.advanceTo(r.base + r.dec.InputOffset())
@@ -92,14 +114,25 @@ func (r *reader) run() {
 // byteOrderMark is what Windows programs put before UTF-8.
 const byteOrderMark = "\xef\xbb\xbf"
 
-func (r *reader) skipByteOrderMark() {
+// skipByteOrderMark refuses what is in UTF-16, by the mark that has to be there.
+func (r *reader) skipByteOrderMark() error {
 	for len(r.tape.rest()) < len(byteOrderMark) && r.tape.fill() == nil {
 	}
-	if bytes.HasPrefix(r.tape.rest(), []byte(byteOrderMark)) {
+	switch start := r.tape.rest(); {
+	case bytes.HasPrefix(start, []byte(byteOrderMark)):
 		r.tape.advance(len(byteOrderMark))
 		r.tape.blank, r.tape.indent = true, 0
+	case isUTF16(start):
+		return errUTF16
 	}
+	return nil
 }
+
+func isUTF16(start []byte) bool {
+	return bytes.HasPrefix(start, []byte("\xff\xfe")) || bytes.HasPrefix(start, []byte("\xfe\xff"))
+}
+
+var errUTF16 = errors.New("UTF-16, as Windows PowerShell writes it: write UTF-8 (Out-File -Encoding utf8, or cmd's >)")
 
 // findValue moves to the start of the next value. It returns false at the end of the input.
 func (r *reader) findValue() bool {
@@ -111,7 +144,7 @@ func (r *reader) findValue() bool {
 			return false
 		case c == ' ' || c == '\t' || c == '\r' || c == '\n':
 			t.advance(len(t.rest()) - len(bytes.TrimLeft(t.rest(), " \t\r\n")))
-		case r.broken && (c == ',' || c == ']' || c == '}'):
+		case r.broken && (c == ']' || c == '}'), (r.broken || r.begun) && c == ',': // a comma is what an excerpt of a list has
 			t.advance(1)
 		case !r.searching || !t.blank:
 			return true
@@ -144,7 +177,11 @@ func (r *reader) recover(err error) bool {
 		return true
 	}
 	line := t.lineAt(r.base + syntax.ByteOffset)
-	if !r.yield(nil, syntaxMessage(syntax, line, line != t.line)) {
+	message := syntaxMessage(syntax, line, line != t.line)
+	if hint := formHint(t.rest()); hint != nil {
+		message = hint
+	}
+	if !r.yield(nil, message) {
 		return false
 	}
 	if line != t.line {
@@ -173,17 +210,32 @@ func (r *reader) value() error {
 		return r.object()
 	case '[':
 		return r.array()
+	case '"':
+		return r.bareString()
 	}
-	if err := r.dec.SkipValue(); err != nil {
+	token, err := r.dec.ReadToken()
+	if err != nil {
 		return err
 	}
-	return r.deliver(errNoRecord)
+	return r.deliver(fmt.Errorf("%.40q where a record was expected: %w", token.String(), errExpected))
 }
+
+// errExpected says what a record looks like.
+var errExpected = errors.New("an object with data in base64, or a document of them, as get-records output and Lambda's events are")
 
 func (r *reader) array() error {
 	if _, err := r.dec.ReadToken(); err != nil {
 		return err
 	}
+	if r.dec.PeekKind() == '0' { // a list of bytes: one record
+		r.draft.reset()
+		if err := r.bytes(); err != nil {
+			return err
+		}
+		return r.deliver(r.draft.finish(&r.rec))
+	}
+	r.depth++
+	defer func() { r.depth-- }()
 	for {
 		switch r.dec.PeekKind() {
 		case ']', 0: // 0 is an error, which ReadToken returns
@@ -211,8 +263,11 @@ func (r *reader) object() error {
 	}
 	r.draft.reset()
 	document, err := r.fields(false)
-	if err != nil || document {
+	switch {
+	case err != nil || document:
 		return err
+	case r.draft.isEnvelope():
+		return r.open(bytes.Clone(r.draft.texts[envelopeField]))
 	}
 	return r.deliver(r.draft.finish(&r.rec))
 }
@@ -223,99 +278,11 @@ func (r *reader) deliver(err error) error {
 	rec := &r.rec
 	if err != nil {
 		rec = nil
+	} else {
+		r.tellOmissions()
 	}
 	if !r.yield(rec, err) {
 		return errStop
 	}
 	return nil
-}
-
-// fields reads the rest of an object into the draft. It reports whether the object is a document that held records,
-// which are delivered then. An object nested in a record is none.
-func (r *reader) fields(nested bool) (document bool, err error) {
-	for {
-		if kind := r.dec.PeekKind(); kind == '}' || kind == 0 {
-			_, err := r.dec.ReadToken()
-			return document, err
-		}
-		name, err := r.dec.ReadValue()
-		if err != nil {
-			return document, err
-		}
-		if r.text, err = jsontext.AppendUnquote(r.text[:0], name); err != nil {
-			return document, err
-		}
-		f := fieldOf(r.text)
-		if f == recordsField && !nested && r.dec.PeekKind() == '[' {
-			document = true
-			err = r.array()
-		} else {
-			err = r.field(f)
-		}
-		if err != nil {
-			return document, err
-		}
-	}
-}
-
-// field reads the value of a field into the draft.
-func (r *reader) field(f field) error {
-	kind := r.dec.PeekKind()
-	switch {
-	case kind == '{' && (f == nestedField || f == metadataField):
-		r.draft.milliseconds = r.draft.milliseconds || f == metadataField
-		if _, err := r.dec.ReadToken(); err != nil {
-			return err
-		}
-		_, err := r.fields(true)
-		return err
-	case kind == '[' && f == ancestorsField:
-		return r.ancestors()
-	case f == otherField || f >= recordsField || f == malformedField && (kind == '{' || kind == '['):
-		return r.dec.SkipValue()
-	case kind == '{' || kind == '[':
-		r.draft.fail("%s is not a string", fieldNames[f])
-		return r.dec.SkipValue()
-	}
-	v, err := r.dec.ReadValue()
-	if err != nil {
-		return err
-	}
-	r.text = append(r.text[:0], v...)
-	if kind == '"' {
-		if r.text, err = jsontext.AppendUnquote(r.text[:0], v); err != nil {
-			return err
-		}
-	}
-	text := r.text
-	if f != dataField {
-		text = bytes.Clone(text)
-	}
-	r.draft.set(f, byte(kind), text)
-	return nil
-}
-
-func (r *reader) ancestors() error {
-	if _, err := r.dec.ReadToken(); err != nil {
-		return err
-	}
-	r.draft.hasAncestors = true
-	for {
-		switch r.dec.PeekKind() {
-		case ']', 0:
-			_, err := r.dec.ReadToken()
-			return err
-		case '"':
-			token, err := r.dec.ReadToken()
-			if err != nil {
-				return err
-			}
-			r.draft.addAncestor(token.String())
-		default:
-			r.draft.fail("ancestor_ranges holds something else than texts START-END")
-			if err := r.dec.SkipValue(); err != nil {
-				return err
-			}
-		}
-	}
 }

@@ -1,0 +1,232 @@
+package recordio
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/deagg/hashkey"
+	"github.com/kplkit/kplkit/seqnum"
+)
+
+// draft collects the fields of a record until its object ends. Its buffers serve one record after the other.
+//
+// What can't be read of them is left out, and the record goes on without it: only its data it can't do without, and
+// what the Source Needs.
+type draft struct {
+	need         Need
+	prints       bool                 // of the Source
+	texts        [recordsField][]byte // by field; nil where absent
+	data         []byte
+	hasData      bool
+	doubtful     bool // the data may be something else
+	batch        bool // it has Lambda's KinesisBatchInfo
+	notAggregate bool // "aggregated": false
+	last         bool
+	ancestors    []hashkey.Range
+	hasAncestors bool
+	left         []omission
+	err          error // the first thing that makes the record useless
+
+	partitionKey    []byte // decoded from base64
+	explicitHashKey []byte // likewise
+	ranges          rangeCache
+}
+
+// omission is a field that can't be read. It is put into words only where it is told.
+type omission struct {
+	field field
+	text  []byte // what the field has, or nil
+	why   string
+}
+
+func (o omission) Error() string {
+	if o.text == nil {
+		return fmt.Sprintf("%s %s", fieldNames[o.field], o.why)
+	}
+	return fmt.Sprintf("%s %.60q %s", fieldNames[o.field], o.text, o.why)
+}
+
+// rangeCache saves parsing the same hash key range again for each record of a shard.
+type rangeCache struct {
+	start, end string
+	parsed     hashkey.Range
+}
+
+func (d *draft) reset() {
+	d.texts = [recordsField][]byte{}
+	d.hasData, d.doubtful, d.batch, d.notAggregate, d.last = false, false, false, false, false
+	d.ancestors, d.hasAncestors, d.left, d.err = d.ancestors[:0], false, d.left[:0], nil
+}
+
+func (d *draft) fail(err error) {
+	if d.err == nil {
+		d.err = err
+	}
+}
+
+// leaveOut drops what can't be read of a field, unless the record is of no use without it.
+func (d *draft) leaveOut(f field, text []byte, why string) {
+	if d.need.has(f) {
+		d.fail(omission{f, bytes.Clone(text), why}) // an error may be kept
+		return
+	}
+	d.left = append(d.left, omission{f, text, why})
+}
+
+// set takes a field whose value is no object and no array. kind is the first character of the value; text is what
+// stands in a string, or the value itself. Other than the data, text has to stay as it is until the record is done with.
+func (d *draft) set(f field, kind byte, text []byte) {
+	isText := kind == '"'
+	switch {
+	case kind == 'n': // null is as good as absent
+	case f == dataField && isText:
+		d.hasData, d.doubtful = true, false
+		var err error
+		if d.data, err = decodeData(d.data[:0], text); err != nil {
+			d.fail(fmt.Errorf("data: %w", err))
+		}
+	case f == dataField:
+		d.fail(errors.New("data is neither a string nor a list of bytes"))
+	case f == aggregatedField && (kind == 't' || kind == 'f'):
+		d.notAggregate = kind == 'f'
+	case f == lastField && (kind == 't' || kind == 'f'):
+		d.last = kind == 't'
+	case f == malformedField && !isText: // a word of somebody else's
+	case f == ancestorsField:
+		d.hasAncestors = true
+		d.leaveOut(f, nil, "is not a list of texts START-END")
+	case f == aggregatedField || f == lastField:
+		d.leaveOut(f, text, "is neither true nor false")
+	case isText, f == startingHashKeyField, f == endingHashKeyField, kind == '0' && isNumeric(f, text):
+		d.texts[f] = text
+	case f == sequenceNumberField && kind == '0':
+		d.leaveOut(f, text, "was rounded by a program that took it for a floating-point number")
+	default:
+		d.leaveOut(f, text, "is not a string")
+	}
+}
+
+// isNumeric reports whether a number is as good as the text of it.
+func isNumeric(f field, text []byte) bool {
+	return f == arrivalField || f == subSequenceNumberField || f == sequenceNumberField && isDigits(alias(text))
+}
+
+// finish makes the record of what was collected.
+func (d *draft) finish(r *Record) error {
+	if d.err == nil && !d.hasData {
+		d.err = d.noData()
+	}
+	d.checkDoubt()
+	*r = Record{
+		StoredRecord: deagg.StoredRecord{
+			SequenceNumber: d.text(sequenceNumberField),
+			PartitionKey:   d.text(partitionKeyField),
+			Data:           d.data,
+			ArrivalTime:    d.arrival(),
+		},
+		ShardID:         d.text(shardIDField),
+		ExplicitHashKey: d.text(explicitHashKeyField),
+		Last:            d.last,
+		Ancestors:       d.ancestors,
+		HasAncestors:    d.hasAncestors,
+		UserLine:        d.notAggregate || d.texts[subSequenceNumberField] != nil,
+	}
+	if id, _, ok := strings.Cut(d.text(eventIDField), ":"); ok && r.ShardID == "" {
+		r.ShardID = id
+	}
+	d.decodeKey(partitionKeyBase64Field, &d.partitionKey, &r.PartitionKey)
+	d.decodeKey(explicitHashKeyBase64Field, &d.explicitHashKey, &r.ExplicitHashKey)
+	d.finishRange(r)
+	d.finishSubSequenceNumber(r)
+	d.checkPosition(r)
+	return d.err
+}
+
+// text returns a field as a string that shares its memory, "" where it is absent.
+func (d *draft) text(f field) string { return alias(d.texts[f]) }
+
+func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// decodeKey sets key to what the field f holds in base64, if it is there.
+func (d *draft) decodeKey(f field, buf *[]byte, key *string) {
+	text := d.texts[f]
+	if text == nil {
+		return
+	}
+	var err error
+	if *buf, err = decodeBase64((*buf)[:0], text); err != nil {
+		d.leaveOut(f, text, "is "+err.Error())
+		return
+	}
+	*key = alias(*buf)
+}
+
+// finishRange reads the range. One that can't be read is unknown, which drops nothing.
+func (d *draft) finishRange(r *Record) {
+	start, end := d.texts[startingHashKeyField], d.texts[endingHashKeyField]
+	if start == nil && end == nil {
+		return
+	}
+	r.HasRange = true
+	if c := &d.ranges; string(start) != c.start || string(end) != c.end || !c.parsed.IsValid() {
+		parsed, err := hashkey.ParseRange(string(start), string(end))
+		if err != nil {
+			d.leaveOut(startingHashKeyField, nil, "and ending_hash_key can't be read: "+err.Error())
+			return
+		}
+		*c = rangeCache{string(start), string(end), parsed}
+	}
+	r.HashRange = d.ranges.parsed
+}
+
+// finishSubSequenceNumber tells finished user records from stored ones. Firehose has an empty sub-sequence number
+// for what was no aggregate.
+func (d *draft) finishSubSequenceNumber(r *Record) {
+	text := d.text(subSequenceNumberField)
+	if text == "" || d.notAggregate {
+		return
+	}
+	sub, err := strconv.ParseUint(text, 10, 63)
+	if err != nil {
+		d.leaveOut(subSequenceNumberField, d.texts[subSequenceNumberField], "is not a number of 0 to 2^63-1")
+		return
+	}
+	r.Finished, r.SubSequenceNumber, r.Malformed = true, int64(sub), malformedAs(d.text(malformedField))
+}
+
+// checkPosition fails a record without a number where one is needed.
+func (d *draft) checkPosition(r *Record) {
+	switch {
+	case d.err != nil || !d.need.has(sequenceNumberField):
+	case r.SequenceNumber == "":
+		d.fail(errors.New(`no sequence number, which a position needs (looked for "sequence_number", "SequenceNumber", "sequenceNumber")`))
+	default:
+		if _, err := seqnum.ParseExtended(r.SequenceNumber); err != nil {
+			d.fail(err)
+		}
+	}
+}
+
+// addAncestor takes an element of ancestor_ranges.
+func (d *draft) addAncestor(text string) {
+	r, err := ParseRange(text)
+	if err != nil {
+		d.leaveOut(ancestorsField, nil, "has an element that can't be read: "+err.Error())
+		return
+	}
+	d.ancestors = append(d.ancestors, r)
+}
+
+// ParseRange reads the hash key range START-END, both included, in decimal.
+func ParseRange(text string) (hashkey.Range, error) {
+	start, end, ok := strings.Cut(text, "-")
+	if !ok {
+		return hashkey.Range{}, fmt.Errorf("%.80q is not START-END", text)
+	}
+	return hashkey.ParseRange(start, end)
+}

@@ -1,0 +1,203 @@
+package recordio
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/kplkit/kplkit/deagg"
+)
+
+// What a Source with Text reads besides JSON, line by line:
+//
+//	84mawgoBYRoF…                                  data alone, in base64; several in a line have tabs between them
+//	f3899ac20a0161…                                the same in hex; an aggregate may be wrapped
+//	RECORDS	1588670713.454	84mawg…	KEY	4960…      aws kinesis get-records --output text
+//	<Buffer f3 89 9a c2>                           what programs print, if one line has it all (see printed.go); with
+//	                                               Prints also where it may be something else
+
+// bareForm is in which form data stood alone so far.
+type bareForm uint8
+
+const (
+	bareUnknown bareForm = iota
+	bareBase64
+	bareHex
+)
+
+// startsText reports whether the line at the mark is no JSON. A list of numbers as Go prints it is none.
+func (r *reader) startsText() bool {
+	t := r.tape
+	switch c := t.rest()[0]; c {
+	case '{', '"':
+		return false
+	case '[':
+		for len(t.rest()) < goListLength && bytes.IndexByte(t.rest(), '\n') < 0 && t.fill() == nil {
+		}
+		line, _, _ := bytes.Cut(t.rest(), []byte{'\n'})
+		return isGoList(line)
+	}
+	return true
+}
+
+// textLine reads the line at the mark. It returns false if nothing more is wanted.
+func (r *reader) textLine() bool {
+	line, err := r.tape.wholeLine(0)
+	if err != nil {
+		return r.recover(err)
+	}
+	end := len(line)
+	text, wrappedEnd := r.unwrap(bytes.TrimRight(line, "\t\r "), end)
+	if text == nil {
+		line, _ = r.tape.wholeLine(0) // the tape may have moved it
+		text = bytes.TrimRight(line, "\t\r ")
+	} else {
+		end = wrappedEnd
+	}
+	wanted := r.textRecords(text) == nil
+	r.tape.advance(end)
+	return wanted
+}
+
+// wholeLine returns the line at an offset from the mark, without its end.
+func (t *tape) wholeLine(from int) ([]byte, error) {
+	for searched := from; ; {
+		if i := bytes.IndexByte(t.rest()[searched:], '\n'); i >= 0 {
+			return t.rest()[from : searched+i], nil
+		}
+		searched = len(t.rest())
+		switch err := t.fill(); err {
+		case nil:
+		case io.EOF:
+			return t.rest()[from:], nil
+		default:
+			return nil, err
+		}
+	}
+}
+
+// unwrap joins an aggregate that base64 or xxd -p has wrapped, given its first line and where that ends. It returns nil
+// if there is none, or if no whole one comes out.
+func (r *reader) unwrap(first []byte, end int) (whole []byte, wholeEnd int) {
+	if len(first) < 32 || !startsMagic(first) || r.isWhole(first) {
+		return nil, 0
+	}
+	width, whole := len(first), bytes.Clone(first)
+	for end < len(r.tape.rest()) {
+		line, err := r.tape.wholeLine(end + 1)
+		if err != nil {
+			return nil, 0
+		}
+		text := bytes.TrimSpace(line)
+		if len(text) == 0 || len(text) > width || startsMagic(text) || len(text) < width && r.isWhole(whole) {
+			break
+		}
+		end += 1 + len(line)
+		if whole = append(whole, text...); len(text) < width || text[width-1] == '=' {
+			break
+		}
+	}
+	if !r.isWhole(whole) {
+		return nil, 0
+	}
+	return whole, end
+}
+
+// startsMagic reports whether a text is the start of an aggregate in base64 or hex.
+func startsMagic(text []byte) bool {
+	return bytes.HasPrefix(text, []byte("84maw")) || bytes.EqualFold(text[:min(len(text), 8)], []byte("f3899ac2"))
+}
+
+func (r *reader) isWhole(text []byte) bool {
+	r.draft.reset()
+	if r.bareData(text) != nil {
+		return false
+	}
+	_, err := deagg.Parse(deagg.StoredRecord{Data: r.draft.data})
+	return err == nil
+}
+
+// textRecords delivers the records of a line.
+func (r *reader) textRecords(line []byte) error {
+	if err := otherOutput(line); err != nil {
+		_ = r.deliver(err)
+		return errStop
+	}
+	columns := bytes.Split(line, []byte{'\t'})
+	if len(columns) > 1 {
+		if done, err := r.awsText(columns); done {
+			return err
+		}
+	}
+	for _, c := range columns { // all of them, or it is something else
+		r.draft.reset()
+		if err := r.bareData(c); err != nil {
+			err = fmt.Errorf("neither JSON nor a record as text: %w", err)
+			if len(columns) > 1 {
+				err = fmt.Errorf("columns that are not all data: %w; take --output json", err)
+			}
+			return r.deliver(err)
+		}
+	}
+	for i, c := range columns {
+		if i < len(columns)-1 || i > 0 {
+			r.draft.reset()
+			_ = r.bareData(c) // it was read before
+		}
+		if err := r.deliver(r.draft.finish(&r.rec)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bareData reads data that stands alone into the draft. Hex digits may be base64 as well: a text is taken for hex if it
+// starts with the magic or is too long for chance, else by the form of those before it, else for neither.
+func (r *reader) bareData(text []byte) error {
+	d := &r.draft
+	d.hasData = true
+	switch word := string(text); {
+	case isSequenceNumber(text):
+		return errors.New("digits alone, a sequence number and no data?")
+	case word == "null" || word == "true" || word == "None" || r.bare == bareUnknown && isWord(text):
+		return fmt.Errorf("%q may be a word and no base64", text)
+	}
+	switch data, form, err := parsePrinted(text); form {
+	case "":
+	case hexDumpForm:
+		return errors.New("a hex dump, which goes over lines: 'kplkit inspect' reads it")
+	default:
+		d.data, d.doubtful = append(d.data[:0], data...), !isCertain(form)
+		return err
+	}
+	if data, err := hex.AppendDecode(d.data[:0], text); err == nil && len(data) > 0 {
+		certain := len(text) >= 32 || startsMagic(text)
+		switch {
+		case certain || r.bare == bareHex:
+			d.data, r.bare = data, bareHex
+			return nil
+		case r.bare == bareUnknown:
+			return fmt.Errorf("%q may be base64 or hex: write it as {\"data\":…} in base64", text)
+		}
+	}
+	var err error
+	if bytes.ContainsAny(text, "-_") {
+		d.data, err = base64.URLEncoding.Strict().AppendDecode(d.data[:0], text)
+	} else {
+		d.data, err = decodeBase64(d.data[:0], text)
+	}
+	if err == nil {
+		r.bare = bareBase64
+	}
+	return err
+}
+
+// isWord reports whether a text is letters of one case, and not too many for that to be chance.
+func isWord(text []byte) bool {
+	lower, upper := bytes.ToLower(text), bytes.ToUpper(text)
+	return len(text) < 16 && bytes.IndexFunc(text, func(c rune) bool { return c < 'A' || c > 'z' }) < 0 &&
+		(bytes.Equal(text, lower) || bytes.Equal(text, upper))
+}
