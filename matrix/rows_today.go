@@ -398,11 +398,10 @@ var rowsRun = []row{
 		reader:   kclcompat.SDK(),
 		says:     Disable,
 		consumer: "Go, harlow/kinesis-consumer alone",
-		stake:    rawStake + " With WithAggregation, ScanBatch ends a batch after a number of user records or a time, inside an aggregate, and its checkpoint loses the rest (4 of 104 in a run of 2026-11-28 that is not embedded).",
+		stake:    rawStake + " With WithAggregation, ScanBatch ends a batch after a number of user records or a time, inside an aggregate, and its checkpoint loses the rest.",
 		change:   "consumer.WithClient(kinesis.NewFromConfig(cfg, deaggaws.WithDeaggregation())), which is row kplkit/record; or {disable}; Scan with WithAggregation(true) is exact as long as its last checkpoint is after an aggregate's last user record",
 		reason:   "It takes aggregates apart if it is told to, and stores the sequence number of the last user record that ScanBatch or Scan handed out.",
-		ignored:  []string{"harlow/raw"}, followed: []string{"harlow-kplkit/decoded", "harlow-kplkit/inside", "harlow/unaggregated"},
-		read: "ScanBatch: harlow/kinesis-consumer batch_scan.go at 31e0042; a batch is cut by size or time, and its last record's sequence number is the checkpoint",
+		ignored:  []string{"harlow/raw", "harlow/scan-batch"}, followed: []string{"harlow-kplkit/decoded", "harlow-kplkit/scan-batch", "harlow-kplkit/inside", "harlow/unaggregated"},
 	},
 	{
 		id:       "harlow/sequence-number",

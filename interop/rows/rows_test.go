@@ -30,6 +30,7 @@ type scenario struct {
 	users    int                             // how many are put; 0: userRecords, or what play puts
 	raw      bool                            // aggregates are handed over whole
 	max      int                             // stored records per GetRecords: enough for all if 0
+	batch    int                             // user records of a batch that the consumer makes by itself; 0: its batches are answers to GetRecords
 	settings map[string]string               // for the worker that reads to the end, over those that all have
 	versions map[string]string               // where they are not the part's
 	refuses  string                          // what is said, a regular expression, where the last worker does not start or a checkpoint is refused
