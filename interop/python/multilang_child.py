@@ -160,4 +160,5 @@ def fields(message):
         yield tag >> 3, value
 
 
-Processor(Daemon(), Reporter(int(sys.argv[1]))).run()
+if __name__ == "__main__":
+    Processor(Daemon(), Reporter(int(sys.argv[1]))).run()
