@@ -18,12 +18,13 @@ ferrokinesis=0.7.0
 export npm_config_cache=$cache/npm PIP_CACHE_DIR=$cache/pip
 
 quick='mutations decoders aggregatorutil dynamodb kinesis daemon-quick'
-rows='kcl-1.3.0 kcl-1.4.0 kcl-1.14.10 kcl-2.7.2 kcl-3.5.1 hand-over reshard reshard-ages reshard-daemon row-1'
+rows='kcl-1.3.0 kcl-1.4.0 kcl-1.14.10 kcl-2.7.2 kcl-3.5.1 kcl-others hand-over reshard reshard-ages reshard-daemon row-1'
 rows+=' multilang-1.3.0 multilang-1.4.0 multilang-1.14.10 multilang-2.7.2 multilang-3.1.3 multilang-libraries'
 rows+=' sdk-java sdk-python sdk-node sdk-go sdk-go-kplkit vmware vmware-kplkit harlow harlow-kplkit'
 all="$quick kinesis-all daemon kills $rows"
 
 java_row='java javac mvn node npm'
+others='kcl-2.2.11 kcl-2.4.8 kcl-3.0.3 kcl-3.1.3 kcl-3.2.1 kcl-3.3.0 kcl-3.4.2'
 
 # part NAME: the tools that it needs, what has to be installed, and its test.
 part() {
@@ -46,6 +47,7 @@ part() {
 	sdk-python) tools="$java_row python3" installs='dynalite kpl-1.0.7 python' test=TestRows/$1 ;;
 	sdk-node) tools="$java_row" installs='dynalite kpl-1.0.7 node' test=TestRows/$1 ;;
 	sdk-go* | vmware* | harlow*) tools="$java_row" installs='dynalite kpl-1.0.7 row' test=TestRows/$1 ;;
+	kcl-others) tools="$java_row" installs="dynalite kpl-1.0.7 $others" test=TestRows/$1 ;;
 	hand-over) tools="$java_row" installs='dynalite kpl-0.14.13 kcl-1.3.0 kcl-1.4.0 kcl-1.14.10 kcl-2.7.2 kcl-3.5.1' test=TestRows/$1 ;;
 	reshard) tools="$java_row" installs='dynalite kpl-0.14.13 kpl-1.0.7 kcl-1.14.10 kcl-2.7.2 kcl-3.5.1' test=TestRows/$1 ;;
 	reshard-ages) tools="$java_row" installs='dynalite kpl-0.14.13 kpl-1.0.7 kcl-1.14.10 kcl-2.7.2 kcl-3.5.1' test=TestRows/$1 ;;

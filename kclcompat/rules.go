@@ -92,15 +92,27 @@ type version struct {
 	date    string // of the runs; "" for those in matrix/evidence
 }
 
+// What was run with the releases of part kcl-others.
+const (
+	otherRuns = "none/inside-batch, none/after-batch, sequence-number/inside, record/inside, extended/inside; the rest from 2.7.2 and 3.5.1"
+	otherDay  = "2026-11-29"
+)
+
 // versions are in order of age within a kind and a major version.
 var versions = []version{
 	{KCL(1, 3), "1.3.0", &kcl13, "", ""},
 	{KCL(1, 4), "1.4.0", &kcl14, "", ""},
 	{KCL(1, 14), "1.14.10", &kcl14, "", ""},
 	{KCL(1, 15), "1.15.3", &kcl14, "noargs-mid, seq-mid, record-mid, sub-mid; the rest from 1.14.10", "2026-11-24"},
+	{KCL(2, 2), "2.2.11", &kcl2, otherRuns, otherDay},
+	{KCL(2, 4), "2.4.8", &kcl2, otherRuns, otherDay},
 	{KCL(2, 6), "2.6.0", &kcl2, "noargs-mid, seq-mid, sub-mid; the rest from 2.7.2", "2026-11-24"},
 	{KCL(2, 7), "2.7.2", &kcl2, "", ""},
 	{KCL(3, 0), "3.0.0", &kcl2, "noargs-mid, seq-mid, sub-mid; the rest from 2.7.2 and 3.5.1", "2026-11-24"},
+	{KCL(3, 1), "3.1.3", &kcl2, otherRuns, otherDay},
+	{KCL(3, 2), "3.2.1", &kcl2, otherRuns, otherDay},
+	{KCL(3, 3), "3.3.0", &kcl2, otherRuns, otherDay},
+	{KCL(3, 4), "3.4.2", &kcl2, otherRuns, otherDay},
 	{KCL(3, 5), "3.5.1", &kcl2, "", ""},
 	{MultiLang(1, 3), "1.3.0", &multiLang13, "", ""},
 	{MultiLang(1, 4), "1.4.0", &multiLang14, "", ""},

@@ -16,6 +16,11 @@ var (
 	inGo           = []string{"go"}
 )
 
+// newKCLs are the releases of KCL 2 and 3 that were run.
+var newKCLs = []string{
+	"others/2.2.11", "others/2.4.8", "2.7.2", "others/3.0.3", "others/3.1.3", "others/3.2.1", "others/3.3.0", "others/3.4.2", "3.5.1",
+}
+
 // byKplkit are the runs in which kplkit puts: package producer by itself, and each client.
 var byKplkit = []string{"row-1/kplkit-put/kcl-*", "row-1/client-go/kcl-*", "row-1/client-python/kcl-*", "row-1/client-node/kcl-*"}
 
@@ -212,7 +217,7 @@ var rowsRun = []row{
 		consumer: "Java, KCL 2 and 3",
 		stake:    batchStake,
 		change:   batchChange,
-		variants: []string{"2.7.2", "3.5.1"},
+		variants: newKCLs,
 		ignored:  []string{"kcl-*/none/inside-batch"}, followed: []string{"kcl-*/none/after-batch"},
 	},
 	{
@@ -221,7 +226,7 @@ var rowsRun = []row{
 		consumer: "Java, KCL 2 and 3",
 		stake:    repeatStake,
 		change:   "checkpointer.checkpoint(r.sequenceNumber(), r.subSequenceNumber()); or {disable}",
-		variants: []string{"2.7.2", "3.5.1"},
+		variants: newKCLs,
 		ignored:  []string{"kcl-*/sequence-number/inside", "kcl-*/sequence-number/last"}, followed: []string{"kcl-*/extended/inside", "kcl-*/unaggregated/sequence-number"},
 	},
 	{
@@ -230,7 +235,7 @@ var rowsRun = []row{
 		consumer: "Java, KCL 2 and 3",
 		stake:    repeatStake,
 		change:   "checkpointer.checkpoint(r.sequenceNumber(), r.subSequenceNumber()); or {disable}",
-		variants: []string{"2.7.2", "3.5.1"},
+		variants: newKCLs,
 		ignored:  []string{"kcl-*/record/inside", "kcl-*/record/last"}, followed: []string{"kcl-*/extended/inside", "kcl-*/unaggregated/sequence-number"},
 	},
 	{
@@ -239,7 +244,7 @@ var rowsRun = []row{
 		consumer: "Java, KCL 2 and 3",
 		stake:    exactStake,
 		change:   "nothing",
-		variants: []string{"2.7.2", "3.5.1"},
+		variants: newKCLs,
 		followed: []string{"kcl-*/extended/inside", "kcl-*/extended/last"},
 	},
 

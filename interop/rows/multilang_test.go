@@ -3,7 +3,6 @@ package rows
 import (
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 )
@@ -61,16 +60,6 @@ func multilangLibraries() part {
 		p.scenarios = append(p.scenarios, s.on("python", python, map[string]string{"amazon_kclpy": pythonLibraryVersion(), "Python": pythonVersion()}))
 	}
 	return p
-}
-
-// on is a run of another consumer than the part's.
-func (s scenario) on(name string, consumer program, versions map[string]string) scenario {
-	s.id, s.last, s.versions = name+"/"+s.id, consumer, merged(s.versions, versions)
-	s.stops = slices.Clone(s.stops)
-	for i := range s.stops {
-		s.stops[i].by = consumer
-	}
-	return s
 }
 
 // multilangScenarios are what a record processor can do: where to checkpoint it says by a message to the daemon.

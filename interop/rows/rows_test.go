@@ -7,7 +7,7 @@ import (
 
 // parts are all that run.sh knows by their names.
 func parts() []part {
-	return slices.Concat(kclParts(), multilangParts(), sdkParts(), goParts(), []part{handOver(), reshard(), reshardAges(), reshardDaemon(), rowOne()})
+	return slices.Concat(kclParts(), multilangParts(), sdkParts(), goParts(), []part{kclOthers(), handOver(), reshard(), reshardAges(), reshardDaemon(), rowOne()})
 }
 
 // part is a consumer in one version, and the runs that it is put through.
@@ -47,6 +47,16 @@ type stop struct {
 	when       string // ROW_WHEN
 	by         program
 	settings   map[string]string
+}
+
+// on is a run of another consumer than the part's.
+func (s scenario) on(name string, consumer program, versions map[string]string) scenario {
+	s.id, s.last, s.versions = name+"/"+s.id, consumer, merged(s.versions, versions)
+	s.stops = slices.Clone(s.stops)
+	for i := range s.stops {
+		s.stops[i].by = consumer
+	}
+	return s
 }
 
 // want tells what has to be lost and delivered twice, from where the stream was stopped.
