@@ -143,7 +143,7 @@ var fleets = []fleet{
 		"fleet-3.5-and-older", Reader.beforeSingleTable, Reader.singleTable, Refuses, Refuses,
 		"workers of KCL 3.5 or newer and of KCL 1 or 2 use one lease table",
 		"the newer ones keep leader, migration and worker items in the lease table, and the older ones do not start on it; only the phase CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X_PHASE1 writes none",
-		"measured 2026-11-26, KCL 3.5.1 with 2.7.2 (hand-over in matrix/evidence), and 2026-11-24 with 1.4.0 and 1.14.10: every worker gave up; 2026-11-28: 2.7.2 goes on exactly after that phase, as after 3.0.3, 3.1.0, 3.2.1, 3.3.0 and 3.4.2, of which 3.0.3, 3.1.0 and 3.4.2 go on after 3.5.1, too",
+		"measured 2026-11-26, KCL 3.5.1 with 2.7.2 (hand-over in matrix/evidence), and 2026-11-24 with 1.4.0 and 1.14.10: every worker gave up; 2026-11-29 (hand-over-3): 2.7.2 goes on exactly after that phase, as after 3.0.3, 3.1.3, 3.2.1, 3.3.0 and 3.4.2, of which 3.0.3 and 3.4.2 go on after 3.5.1, too",
 	},
 }
 

@@ -19,3 +19,32 @@ func kclOthers() part {
 	}
 	return p
 }
+
+// handOver3 is hand-overs between KCL 3 and 2.7, up and down, and within KCL 3.
+func handOver3() part {
+	const phase = "CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X"
+	p := part{
+		name: "hand-over-3", kpl: "1.0.7", versions: map[string]string{"Java": javaVersion()},
+		scenarios: []scenario{
+			handed("extended", exact, "3.5.1", "3.0.3"),
+			handed("extended", exact, "3.5.1", "3.4.2"),
+			handed("extended", exact, "3.4.2", "3.5.1"),
+			inMode(phase+"_PHASE1", "phase-1", handed("extended", exact, "3.5.1", "2.7.2")),
+			refusing(inMode(phase, "compatible", handed("extended", behindLost, "3.5.1", "2.7.2")), refusesLease),
+		},
+	}
+	for _, version := range others {
+		if version[0] == '3' {
+			p.scenarios = append(p.scenarios, handed("extended", exact, version, "2.7.2"), handed("extended", exact, "2.7.2", version))
+		}
+	}
+	return p
+}
+
+// inMode lets the first worker share its lease table with KCL 2, in a mode of 3.x.
+func inMode(mode, short string, s scenario) scenario {
+	s.id = s.id[:len(s.id)-len("extended")] + short
+	s.what += ", after " + mode
+	s.stops[0].settings = merged(s.stops[0].settings, map[string]string{"ROW_CLIENT_VERSION": mode})
+	return s
+}
