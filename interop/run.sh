@@ -21,12 +21,13 @@ export PATH=$PATH:/usr/sbin:$(printf '%s:' /usr/lib/postgresql/*/bin)
 export npm_config_cache=$cache/npm PIP_CACHE_DIR=$cache/pip
 
 quick='mutations decoders aggregatorutil dynamodb kinesis daemon-quick'
-rows='kcl-1.3.0 kcl-1.4.0 kcl-1.14.10 kcl-2.7.2 kcl-3.5.1 hand-over reshard reshard-ages reshard-daemon row-1'
-rows+=' multilang-1.3.0 multilang-1.4.0 multilang-1.14.10 multilang-2.7.2 multilang-3.1.3'
+rows='kcl-1.3.0 kcl-1.4.0 kcl-1.14.10 kcl-2.7.2 kcl-3.5.1 kcl-others hand-over hand-over-3 reshard reshard-ages reshard-daemon row-1'
+rows+=' multilang-1.3.0 multilang-1.4.0 multilang-1.14.10 multilang-2.7.2 multilang-3.1.3 multilang-libraries'
 rows+=' sdk-java sdk-python sdk-node sdk-go sdk-go-kplkit vmware vmware-kplkit harlow harlow-kplkit'
 all="$quick kinesis-all daemon kills stores $rows"
 
 java_row='java javac mvn node npm'
+others='kcl-2.2.11 kcl-2.4.8 kcl-3.0.3 kcl-3.1.3 kcl-3.2.1 kcl-3.3.0 kcl-3.4.2'
 
 # part NAME: the tools that it needs, what has to be installed, and its test.
 part() {
@@ -43,12 +44,15 @@ part() {
 	stores) tools='initdb postgres psql mariadbd mariadb-install-db mariadb' installs='stores' test=TestStores ;;
 	kcl-[23].*) tools="$java_row" installs="dynalite kpl-1.0.7 jaxb $1" test=TestRows/$1 ;;
 	kcl-1.*) tools="$java_row" installs="dynalite kpl-0.14.13 $1" test=TestRows/$1 ;;
+	multilang-libraries) tools="$java_row python3" installs='dynalite kpl-1.0.7 python multilang-2.7.2 multilang-node multilang-python' test=TestRows/$1 ;;
 	multilang-1.*) tools="$java_row python3" installs="dynalite kpl-0.14.13 kcl-${1#*-} $1" test=TestRows/$1 ;;
 	multilang-*) tools="$java_row python3" installs="dynalite kpl-1.0.7 $1" test=TestRows/$1 ;;
 	sdk-java) tools="$java_row" installs='dynalite kpl-1.0.7 jaxb sdk-java' test=TestRows/$1 ;;
 	sdk-python) tools="$java_row python3" installs='dynalite kpl-1.0.7 python' test=TestRows/$1 ;;
 	sdk-node) tools="$java_row" installs='dynalite kpl-1.0.7 node' test=TestRows/$1 ;;
 	sdk-go* | vmware* | harlow*) tools="$java_row" installs='dynalite kpl-1.0.7 row' test=TestRows/$1 ;;
+	kcl-others) tools="$java_row" installs="dynalite kpl-1.0.7 $others" test=TestRows/$1 ;;
+	hand-over-3) tools="$java_row" installs="dynalite kpl-1.0.7 kcl-2.7.2 kcl-3.5.1 ${others#* * }" test=TestRows/$1 ;;
 	hand-over) tools="$java_row" installs='dynalite kpl-0.14.13 kcl-1.3.0 kcl-1.4.0 kcl-1.14.10 kcl-2.7.2 kcl-3.5.1' test=TestRows/$1 ;;
 	reshard) tools="$java_row" installs='dynalite kpl-0.14.13 kpl-1.0.7 kcl-1.14.10 kcl-2.7.2 kcl-3.5.1' test=TestRows/$1 ;;
 	reshard-ages) tools="$java_row" installs='dynalite kpl-0.14.13 kpl-1.0.7 kcl-1.14.10 kcl-2.7.2 kcl-3.5.1' test=TestRows/$1 ;;
@@ -80,6 +84,8 @@ install() {
 	kcl-1.*) java_program "$1" java/worker java/worker1 ;;
 	kcl-*) java_program "$1" java/worker java/worker2 ;;
 	kpl-*) java_program "$1" java/kpl java/"$1" ;;
+	multilang-node) npm_peer "$1" ;;
+	multilang-python) kclpy ;;
 	multilang-1.[34].*) java_classes "$1" "kcl-${1#*-}" java/worker java/multilang1 java/multilang/Relay.java ;;
 	multilang-1.*) java_classes "$1" '' java/worker java/multilang ;;
 	multilang-*) java_program "$1" java/worker java/multilang ;;
@@ -115,6 +121,13 @@ python_peer() {
 		"$cache/python/bin/pip" install -q --disable-pip-version-check -r python/requirements.txt
 }
 
+# kclpy: AWS's library by itself, out of its source package: to install that would fetch the daemon's jars, of another version.
+kclpy() {
+	local to=$cache/multilang-python
+	"$cache/python/bin/pip" download -q --disable-pip-version-check --no-deps --no-binary :all: -r multilang-python/requirements.txt -d "$to" &&
+		tar -xzf "$to"/*.tar.gz -C "$to" --strip-components=1 && cp multilang-python/child.py python/multilang_child.py "$to"
+}
+
 # npm_peer NAME: what its lock file names.
 npm_peer() {
 	mkdir -p "$cache/$1" && cp "$1"/* "$cache/$1" && (cd "$cache/$1" && npm ci --silent --ignore-scripts)
@@ -129,6 +142,8 @@ source_of() {
 	kcl-1.*) cat java/"$1"/* java/worker/* java/worker1/* ;;
 	kcl-*) cat java/"$1"/* java/worker/* java/worker2/* ;;
 	kpl-*) cat java/"$1"/* java/kpl/* ;;
+	multilang-node) cat "$1"/* ;;
+	multilang-python) cat "$1"/* python/multilang_child.py ;;
 	multilang-1.[34].*) cat java/worker/* java/multilang1/* java/multilang/Relay.java "java/kcl-${1#*-}/pom.xml" ;;
 	multilang-1.*) cat java/worker/* java/multilang/* ;;
 	multilang-*) cat java/"$1"/* java/worker/* java/multilang/* ;;

@@ -92,15 +92,27 @@ type version struct {
 	date    string // of the runs; "" for those in matrix/evidence
 }
 
+// What was run with the releases of part kcl-others.
+const (
+	otherRuns = "none/inside-batch, none/after-batch, sequence-number/inside, record/inside, extended/inside; the rest from 2.7.2 and 3.5.1"
+	otherDay  = "2026-11-29"
+)
+
 // versions are in order of age within a kind and a major version.
 var versions = []version{
 	{KCL(1, 3), "1.3.0", &kcl13, "", ""},
 	{KCL(1, 4), "1.4.0", &kcl14, "", ""},
 	{KCL(1, 14), "1.14.10", &kcl14, "", ""},
 	{KCL(1, 15), "1.15.3", &kcl14, "noargs-mid, seq-mid, record-mid, sub-mid; the rest from 1.14.10", "2026-11-24"},
+	{KCL(2, 2), "2.2.11", &kcl2, otherRuns, otherDay},
+	{KCL(2, 4), "2.4.8", &kcl2, otherRuns, otherDay},
 	{KCL(2, 6), "2.6.0", &kcl2, "noargs-mid, seq-mid, sub-mid; the rest from 2.7.2", "2026-11-24"},
 	{KCL(2, 7), "2.7.2", &kcl2, "", ""},
 	{KCL(3, 0), "3.0.0", &kcl2, "noargs-mid, seq-mid, sub-mid; the rest from 2.7.2 and 3.5.1", "2026-11-24"},
+	{KCL(3, 1), "3.1.3", &kcl2, otherRuns, otherDay},
+	{KCL(3, 2), "3.2.1", &kcl2, otherRuns, otherDay},
+	{KCL(3, 3), "3.3.0", &kcl2, otherRuns, otherDay},
+	{KCL(3, 4), "3.4.2", &kcl2, otherRuns, otherDay},
 	{KCL(3, 5), "3.5.1", &kcl2, "", ""},
 	{MultiLang(1, 3), "1.3.0", &multiLang13, "", ""},
 	{MultiLang(1, 4), "1.4.0", &multiLang14, "", ""},
@@ -131,7 +143,7 @@ var fleets = []fleet{
 		"fleet-3.5-and-older", Reader.beforeSingleTable, Reader.singleTable, Refuses, Refuses,
 		"workers of KCL 3.5 or newer and of KCL 1 or 2 use one lease table",
 		"the newer ones keep leader, migration and worker items in the lease table, and the older ones do not start on it; only the phase CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X_PHASE1 writes none",
-		"measured 2026-11-26, KCL 3.5.1 with 2.7.2 (hand-over in matrix/evidence), and 2026-11-24 with 1.4.0 and 1.14.10: every worker gave up; 2026-11-28: 2.7.2 goes on exactly after that phase, as after 3.0.3, 3.1.0, 3.2.1, 3.3.0 and 3.4.2, of which 3.0.3, 3.1.0 and 3.4.2 go on after 3.5.1, too",
+		"measured 2026-11-26, KCL 3.5.1 with 2.7.2 (hand-over in matrix/evidence), and 2026-11-24 with 1.4.0 and 1.14.10: every worker gave up; 2026-11-29 (hand-over-3): 2.7.2 goes on exactly after that phase, as after 3.0.3, 3.1.3, 3.2.1, 3.3.0 and 3.4.2, of which 3.0.3 and 3.4.2 go on after 3.5.1, too",
 	},
 }
 

@@ -151,8 +151,9 @@ func TestMeasuredWith(t *testing.T) {
 		{"kcl", "1.9", "1.4.0", "KCL 1.9 was not run: this is taken from the runs of KCL 1.4.0."},
 		{"kcl", "1.15", "1.14.10", "KCL 1.15 was not run: this is taken from the runs of KCL 1.14.10."},
 		{"kcl", "1.1", "1.3.0", "KCL 1.1 was not run: this is taken from the runs of KCL 1.3.0."},
-		{"kcl", "2.0", "2.7.2", "KCL 2.0 was not run: this is taken from the runs of KCL 2.7.2."},
-		{"kcl", "3.2", "3.5.1", "KCL 3.2 was not run: this is taken from the runs of KCL 3.5.1."},
+		{"kcl", "2.0", "2.2.11", "KCL 2.0 was not run: this is taken from the runs of KCL 2.2.11."},
+		{"kcl", "2.6", "2.4.8", "KCL 2.6 was not run: this is taken from the runs of KCL 2.4.8."},
+		{"kcl", "3.2", "3.2.1", "KCL 3.2 was run, as 3.2.1."},
 		{"multilang", "3.1", "3.1.3", "MultiLangDaemon 3.1 was run, as 3.1.3."},
 		{"multilang", "3.4", "3.1.3", "MultiLangDaemon 3.4 was not run: this is taken from the runs of MultiLangDaemon 3.1.3."},
 	} {

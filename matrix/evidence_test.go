@@ -126,7 +126,7 @@ func TestVerdictTakesCountsFromRuns(t *testing.T) {
 	lost, _ := readPart("kcl-9.9.9", []byte(somePart))
 	lost[0].ID = "kcl-2.7.2/none/inside-batch"
 	embedded = func() []Evidence { return lost[:1] }
-	v := Check(Today, Java(), Consumer{Language: "java", Via: KCL, KCL: Version{2, 6}, Checkpoint: kclcompat.NoArguments})
+	v := Check(Today, Java(), Consumer{Language: "java", Via: KCL, KCL: Version{2, 7}, Checkpoint: kclcompat.NoArguments})
 	if !strings.Contains(v.AtStake, "55 of 100 lost") || len(v.Evidence) == 0 || v.Evidence[0].ID != lost[0].ID {
 		t.Errorf("%+v", v)
 	}

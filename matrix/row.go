@@ -137,6 +137,9 @@ func runsOf(ids, variants []string, c Consumer) (full []string) {
 	return full
 }
 
+// others begins the variants that are runs of part kcl-others: of some of a row's runs, as many as show that they are alike.
+const others = "others/"
+
 // variantFor chooses as kclcompat does: the nearest older release of the major version, else its oldest.
 func variantFor(variants []string, c Consumer) (chosen string) {
 	if slices.Contains(variants, c.Language) {
@@ -152,7 +155,7 @@ func variantFor(variants []string, c Consumer) (chosen string) {
 }
 
 func versionOf(release string) (Version, bool) {
-	parts := strings.Split(release, ".")
+	parts := strings.Split(strings.TrimPrefix(release, others), ".")
 	if len(parts) != 3 {
 		return Version{}, false
 	}

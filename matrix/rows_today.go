@@ -16,6 +16,11 @@ var (
 	inGo           = []string{"go"}
 )
 
+// newKCLs are the releases of KCL 2 and 3 that were run.
+var newKCLs = []string{
+	"others/2.2.11", "others/2.4.8", "2.7.2", "others/3.0.3", "others/3.1.3", "others/3.2.1", "others/3.3.0", "others/3.4.2", "3.5.1",
+}
+
 // byKplkit are the runs in which kplkit puts: package producer by itself, and each client.
 var byKplkit = []string{"row-1/kplkit-put/kcl-*", "row-1/client-go/kcl-*", "row-1/client-python/kcl-*", "row-1/client-node/kcl-*"}
 
@@ -24,16 +29,15 @@ var withoutSubSequence = []string{"node", "ruby", "c#"}
 
 // What several rows say.
 const (
-	noSubSequence       = "The library that AWS has for this language sends no sub-sequence number with a checkpoint; Python's does. Run was a bare child in Python."
-	noSubSequenceSource = "amazon-kinesis-client-nodejs lib/kcl/kcl_manager.js at 800c210 (as in aws-kcl 2.3.2), -ruby lib/aws/kclrb/checkpointer.rb at abe69f4, -net CheckpointAction at 3f2a6cd; " +
-		"-python amazon_kclpy/kcl.py at c504d09 sends both"
-	rawStake    = "Aggregates are handed out as they are stored: raw bytes instead of user records."
-	batchStake  = "Nothing, once the whole batch is processed. checkpoint() inside a batch stores its end, and loses the rest."
-	repeatStake = "User records of the aggregate that were done come again; none is lost."
-	insideStake = "A checkpoint inside an aggregate loses its rest, without an error."
-	exactStake  = "Nothing, with the user record's own sub-sequence number."
-	batchChange = "nothing; call checkpoint() after the loop over the batch, never inside it"
-	kcl13Change = "KCL 1.14 or newer; or {disable}; or take aggregates apart in the processor and checkpoint only after an aggregate's last user record"
+	noSubSequence       = "The library that AWS has for this language sends no sub-sequence number with a checkpoint; Python's does. Run was Node's; Ruby's and .NET's were read."
+	noSubSequenceSource = "amazon-kinesis-client-nodejs lib/kcl/kcl_manager.js at 800c210 (as in aws-kcl 2.3.2), -ruby lib/aws/kclrb/checkpointer.rb at abe69f4, -net CheckpointAction at 3f2a6cd"
+	rawStake            = "Aggregates are handed out as they are stored: raw bytes instead of user records."
+	batchStake          = "Nothing, once the whole batch is processed. checkpoint() inside a batch stores its end, and loses the rest."
+	repeatStake         = "User records of the aggregate that were done come again; none is lost."
+	insideStake         = "A checkpoint inside an aggregate loses its rest, without an error."
+	exactStake          = "Nothing, with the user record's own sub-sequence number."
+	batchChange         = "nothing; call checkpoint() after the loop over the batch, never inside it"
+	kcl13Change         = "KCL 1.14 or newer; or {disable}; or take aggregates apart in the processor and checkpoint only after an aggregate's last user record"
 )
 
 func reads(languages []string, via Via, checkpoints ...kclcompat.Style) who {
@@ -213,7 +217,7 @@ var rowsRun = []row{
 		consumer: "Java, KCL 2 and 3",
 		stake:    batchStake,
 		change:   batchChange,
-		variants: []string{"2.7.2", "3.5.1"},
+		variants: newKCLs,
 		ignored:  []string{"kcl-*/none/inside-batch"}, followed: []string{"kcl-*/none/after-batch"},
 	},
 	{
@@ -222,7 +226,7 @@ var rowsRun = []row{
 		consumer: "Java, KCL 2 and 3",
 		stake:    repeatStake,
 		change:   "checkpointer.checkpoint(r.sequenceNumber(), r.subSequenceNumber()); or {disable}",
-		variants: []string{"2.7.2", "3.5.1"},
+		variants: newKCLs,
 		ignored:  []string{"kcl-*/sequence-number/inside", "kcl-*/sequence-number/last"}, followed: []string{"kcl-*/extended/inside", "kcl-*/unaggregated/sequence-number"},
 	},
 	{
@@ -231,7 +235,7 @@ var rowsRun = []row{
 		consumer: "Java, KCL 2 and 3",
 		stake:    repeatStake,
 		change:   "checkpointer.checkpoint(r.sequenceNumber(), r.subSequenceNumber()); or {disable}",
-		variants: []string{"2.7.2", "3.5.1"},
+		variants: newKCLs,
 		ignored:  []string{"kcl-*/record/inside", "kcl-*/record/last"}, followed: []string{"kcl-*/extended/inside", "kcl-*/unaggregated/sequence-number"},
 	},
 	{
@@ -240,11 +244,12 @@ var rowsRun = []row{
 		consumer: "Java, KCL 2 and 3",
 		stake:    exactStake,
 		change:   "nothing",
-		variants: []string{"2.7.2", "3.5.1"},
+		variants: newKCLs,
 		followed: []string{"kcl-*/extended/inside", "kcl-*/extended/last"},
 	},
 
-	// The MultiLangDaemon. The child's languages are all alike to it: a bare one in Python was run.
+	// The MultiLangDaemon. The child's languages are all alike to it: run were a bare one in Python,
+	// and AWS's libraries for Node and Python.
 	{
 		who:      reads(notInJava, MultiLang, kclcompat.NoArguments),
 		reader:   kclcompat.MultiLang(1, 3),
@@ -323,7 +328,11 @@ var rowsRun = []row{
 		change:   "checkpoint without a number after the batch; or {disable}",
 		reason:   noSubSequence,
 		variants: []string{"1.14.10", "2.7.2", "3.1.3"},
-		ignored:  []string{"multilang-*/sequence-number/inside"}, followed: []string{"multilang-*/none/after-batch", "multilang-*/unaggregated/sequence-number"},
+		ignored:  []string{"multilang-*/sequence-number/inside", "multilang-libraries/node/sequence-number/inside"},
+		followed: []string{
+			"multilang-*/none/after-batch", "multilang-*/unaggregated/sequence-number",
+			"multilang-libraries/node/none/after-batch", "multilang-libraries/node/unaggregated/sequence-number",
+		},
 		read: noSubSequenceSource,
 	},
 	{
@@ -344,16 +353,21 @@ var rowsRun = []row{
 		stake:    batchStake,
 		change:   batchChange,
 		variants: []string{"1.14.10", "2.7.2", "3.1.3"},
-		ignored:  []string{"multilang-*/none/inside-batch"}, followed: []string{"multilang-*/none/after-batch"},
+		ignored:  []string{"multilang-*/none/inside-batch", "multilang-libraries/node/none/inside-batch", "multilang-libraries/python/none/inside-batch"},
+		followed: []string{"multilang-*/none/after-batch", "multilang-libraries/node/none/after-batch", "multilang-libraries/python/none/after-batch"},
 	},
 	{
 		who:      reads(notInJava, MultiLang, kclcompat.SequenceNumber),
 		reader:   kclcompat.MultiLang(1, 14),
 		consumer: "not Java, MultiLang 1.8 to 3",
 		stake:    repeatStake,
-		change:   `{"action":"checkpoint","sequenceNumber":"…","subSequenceNumber":N}; or {disable}`,
+		change:   `checkpointer.checkpoint(r.sequence_number, r.sub_sequence_number) (Python), or {"action":"checkpoint","sequenceNumber":"…","subSequenceNumber":N}; or {disable}`,
 		variants: []string{"1.14.10", "2.7.2", "3.1.3"},
-		ignored:  []string{"multilang-*/sequence-number/inside"}, followed: []string{"multilang-*/extended/inside", "multilang-*/unaggregated/sequence-number"},
+		ignored:  []string{"multilang-*/sequence-number/inside", "multilang-libraries/python/sequence-number/inside"},
+		followed: []string{
+			"multilang-*/extended/inside", "multilang-*/unaggregated/sequence-number",
+			"multilang-libraries/python/extended/inside", "multilang-libraries/python/unaggregated/sequence-number",
+		},
 	},
 	{
 		who:      reads(notInJava, MultiLang, kclcompat.RecordArgument),
@@ -370,7 +384,7 @@ var rowsRun = []row{
 		stake:    exactStake,
 		change:   "nothing",
 		variants: []string{"1.14.10", "2.7.2", "3.1.3"},
-		followed: []string{"multilang-*/extended/inside"},
+		followed: []string{"multilang-*/extended/inside", "multilang-libraries/python/extended/inside"},
 	},
 
 	// Go, without kplkit and on it.
@@ -398,11 +412,10 @@ var rowsRun = []row{
 		reader:   kclcompat.SDK(),
 		says:     Disable,
 		consumer: "Go, harlow/kinesis-consumer alone",
-		stake:    rawStake + " With WithAggregation, ScanBatch ends a batch after a number of user records or a time, inside an aggregate, and its checkpoint loses the rest (4 of 104 in a run of 2026-11-28 that is not embedded).",
+		stake:    rawStake + " With WithAggregation, ScanBatch ends a batch after a number of user records or a time, inside an aggregate, and its checkpoint loses the rest.",
 		change:   "consumer.WithClient(kinesis.NewFromConfig(cfg, deaggaws.WithDeaggregation())), which is row kplkit/record; or {disable}; Scan with WithAggregation(true) is exact as long as its last checkpoint is after an aggregate's last user record",
 		reason:   "It takes aggregates apart if it is told to, and stores the sequence number of the last user record that ScanBatch or Scan handed out.",
-		ignored:  []string{"harlow/raw"}, followed: []string{"harlow-kplkit/decoded", "harlow-kplkit/inside", "harlow/unaggregated"},
-		read: "ScanBatch: harlow/kinesis-consumer batch_scan.go at 31e0042; a batch is cut by size or time, and its last record's sequence number is the checkpoint",
+		ignored:  []string{"harlow/raw", "harlow/scan-batch"}, followed: []string{"harlow-kplkit/decoded", "harlow-kplkit/scan-batch", "harlow-kplkit/inside", "harlow/unaggregated"},
 	},
 	{
 		id:       "harlow/sequence-number",

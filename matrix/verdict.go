@@ -76,6 +76,9 @@ func releaseOf(ids []string) (kind, release string) {
 			part = rest[strings.LastIndex(rest, "/")+1:]
 		}
 		kind, release, _ = strings.Cut(part, "-")
+		if release+"/" == others { // as there
+			release, _, _ = strings.Cut(rest, "/")
+		}
 		if _, ok := versionOf(release); ok {
 			return kind, release
 		}

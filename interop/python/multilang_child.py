@@ -169,5 +169,6 @@ def fields(message):
         yield tag >> 3, value
 
 
-reporter = Reporter(int(sys.argv[1]))
-Processor(Daemon(reporter), reporter).run()
+if __name__ == "__main__":
+    reporter = Reporter(int(sys.argv[1]))
+    Processor(Daemon(reporter), reporter).run()

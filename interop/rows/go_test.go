@@ -7,7 +7,7 @@ func goParts() []part {
 		vmware(),
 		onKplkit("vmware-kplkit", "vmware-kplkit"),
 		harlow(),
-		onKplkit("harlow-kplkit", "harlow-kplkit"),
+		harlowOnKplkit(),
 	}
 }
 
@@ -35,7 +35,22 @@ func harlow() part {
 		broken("damaged/md5", badMD5, "", exact),
 		broken("damaged/protobuf", badProtobuf, diesOfProtobuf, fromBatchLost),
 	})
-	return part{name: "harlow", kpl: "1.0.7", consumer: rowProgram("harlow"), tells: true, scenarios: append(scenarios, raw(), plainRecords())}
+	return part{name: "harlow", kpl: "1.0.7", consumer: rowProgram("harlow"), tells: true, scenarios: append(scenarios, scanBatch("WithAggregation; ", selfSettings, batchEndLost), raw(), plainRecords())}
+}
+
+// scanBatch is a stop after the first batch of harlow's ScanBatch, which ends inside an aggregate.
+func scanBatch(how string, settings map[string]string, w want) scenario {
+	s := crash("scan-batch", how+"ScanBatch, whose batch of 100 user records ends inside an aggregate; its checkpoint is written, then stopped hard",
+		"none", "batch", inside, 0, w)
+	s.batch = 100
+	s.setAll(merged(settings, map[string]string{"ROW_CHECKPOINT": "none"}))
+	return s
+}
+
+func harlowOnKplkit() part {
+	p := onKplkit("harlow-kplkit", "harlow-kplkit")
+	p.scenarios = append(p.scenarios, scanBatch("", nil, exact))
+	return p
 }
 
 // onKplkit is a consumer on kplkit, which resumes wherever its checkpoint is.

@@ -19,12 +19,15 @@ func handOver() part {
 			handed("extended", exact, "2.7.2", "1.14.10"),
 			handed("extended", exact, "2.7.2", "1.4.0"),
 			handed("extended", exact, "2.7.2", "3.5.1"),
-			refusing(handed("extended", behindLost, "3.5.1", "2.7.2"), `^java\.lang\.NullPointerException: leaseCounter is marked non-null but is null$`),
+			refusing(handed("extended", behindLost, "3.5.1", "2.7.2"), refusesLease),
 			stale("stale", "and checkpoints a finished aggregate", atLast, staleTwice),
 			stale("stale-inside", "and checkpoints inside a later aggregate", place{user: 1}, staleLost),
 		},
 	}
 }
+
+// refusesLease is what a worker says that finds an item in its lease table that is no lease.
+const refusesLease = `^java\.lang\.NullPointerException: leaseCounter is marked non-null but is null$`
 
 // handed is a run in which a worker of one version is stopped hard after a checkpoint, and one of another goes on.
 func handed(style string, w want, from, to string) scenario {

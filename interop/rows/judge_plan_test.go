@@ -130,11 +130,14 @@ func (p *plan) endOfBatch(batch int) int {
 
 // leaseAfter is the checkpoint of a worker that has stopped at a user record. before is what its predecessor left.
 func leaseAfter(p *plan, at userRecord, w workerRecording, s scenario, before string) (lease string, known bool) {
+	if p.batches > 0 {
+		at = p.users[p.endOfBatch(p.batch(at))]
+	}
 	switch w.Reader {
 	case "KCL", "MultiLangDaemon":
 		return kclLease(p, at, w, s, before), true
 	case "sdk-kplkit", "harlow-kplkit":
-		if w.Checkpoint == "record" && at.sub < at.of-1 {
+		if w.Checkpoint != "sequence-number" && at.sub < at.of-1 {
 			return fmt.Sprintf("%s:%d", at.position, at.sub), true
 		}
 		return at.position, true

@@ -39,6 +39,7 @@ func (w *world) dynamodb(t *testing.T, operation, body string) (answer []byte, o
 	if err != nil {
 		t.Fatal(err)
 	}
+	request.Close = true // dynalite closes connections that idle: one that is used again may be reset
 	request.Header.Set("Content-Type", "application/x-amz-json-1.0")
 	request.Header.Set("X-Amz-Target", "DynamoDB_20120810."+operation)
 	request.Header.Set("X-Amz-Date", "20150601T000000Z")

@@ -10,6 +10,10 @@ import (
 // multilang is the MultiLangDaemon of a version of the KCL with a record processor in Python. Up to 1.14 it is in the
 // KCL's own jar.
 func multilang(version string) program {
+	return multilangWith(version, "python3 ../python/multilang_child.py")
+}
+
+func multilangWith(version, child string) program {
 	name := "multilang-" + version
 	command := append([]string{"java"}, javaFlags()...)
 	jar := [2]string{"kcl-" + version, kclJar}
@@ -24,7 +28,7 @@ func multilang(version string) program {
 		command = append(command, "-cp", classPath(name), "Launcher",
 			"software.amazon.kinesis.multilang.MultiLangDaemon", "DefaultCredentialsProvider", filepath.Join(cache, name))
 	}
-	return program{command: command, env: []string{"ROW_CHILD=python3 ../python/multilang_child.py"}, index: strings.HasPrefix(version, "3."), reader: "MultiLangDaemon", jar: jar}
+	return program{command: command, env: []string{"ROW_CHILD=" + child}, index: strings.HasPrefix(version, "3."), reader: "MultiLangDaemon", jar: jar}
 }
 
 func multilangParts() []part {
@@ -39,7 +43,23 @@ func multilangParts() []part {
 		}
 		parts = append(parts, p)
 	}
-	return parts
+	return append(parts, multilangLibraries())
+}
+
+// multilangLibraries is the MultiLangDaemon with AWS's own libraries for its child. Node's can't say a sub-sequence number.
+func multilangLibraries() part {
+	p := part{
+		name: "multilang-libraries", kpl: "1.0.7", versions: map[string]string{"MultiLangDaemon": "2.7.2", "Java": javaVersion()},
+	}
+	node := multilangWith("2.7.2", "node "+filepath.Join(cache, "multilang-node", "child.js"))
+	python := multilangWith("2.7.2", "python3 "+filepath.Join(cache, "multilang-python", "child.py"))
+	for _, s := range multilangScenarios("2.7.2") {
+		if s.id != "extended/inside" {
+			p.scenarios = append(p.scenarios, s.on("node", node, map[string]string{"aws-kcl": nodeLibraryVersion(), "Node.js": nodeVersion()}))
+		}
+		p.scenarios = append(p.scenarios, s.on("python", python, map[string]string{"amazon_kclpy": pythonLibraryVersion(), "Python": pythonVersion()}))
+	}
+	return p
 }
 
 // multilangScenarios are what a record processor can do: where to checkpoint it says by a message to the daemon.
@@ -73,6 +93,17 @@ func multilangScenarios(version string) []scenario {
 
 // allTwice: no checkpoint was stored, so that all comes again.
 func allTwice(p *plan) (lost, twice int) { return 0, p.stops[len(p.stops)-1] + 1 }
+
+// The versions of AWS's libraries, as their packages say them.
+var (
+	nodeLibraryVersion = sync.OnceValue(func() string {
+		return said("node", "-p", "require('"+filepath.Join(cache, "multilang-node", "node_modules", "aws-kcl", "package.json")+"').version")
+	})
+	pythonLibraryVersion = sync.OnceValue(func() string {
+		const script = "import importlib.metadata as m; print(next(d.version for d in m.distributions(path=['" + cache + "/multilang-python']) if d.name == 'amazon_kclpy'))"
+		return said("python3", "-c", script)
+	})
+)
 
 // pythonVersion is the python3 command's own account, such as 3.11.7.
 var pythonVersion = sync.OnceValue(func() string {

@@ -22,6 +22,7 @@ type userRecord struct {
 	text     string
 	key      string
 	whole    bool   // it is a damaged aggregate as it is
+	index    int    // in the order of the stream
 	stored   int    // the index of its stored record in the stream
 	sub, of  int    // its index in its stored record, and how many that has
 	position string // its sequence number
@@ -33,17 +34,18 @@ type plan struct {
 	damaged int   // the index of the damaged stored record; -1 if there is none
 	stops   []int // indexes into users, one for each stop
 	max     int   // stored records in a batch
+	batches int   // user records in one, where that is what ends it
 }
 
 // newPlan looks at a stream of one shard and chooses.
 func newPlan(stream []storedRecord, s scenario) (*plan, error) {
-	p := &plan{damaged: -1, max: cmp.Or(s.max, all)}
+	p := &plan{damaged: -1, max: cmp.Or(s.max, all), batches: s.batch}
 	var aggregates []int // where each starts, in users
 	for i, r := range stream {
 		first := len(p.users)
 		for sub, u := range r.Users {
 			p.users = append(p.users, userRecord{
-				text: u.Text, key: u.Key, whole: r.Damaged && len(r.Users) == 1, stored: i, sub: sub, of: len(r.Users), position: r.SequenceNumber,
+				text: u.Text, key: u.Key, whole: r.Damaged && len(r.Users) == 1, index: len(p.users), stored: i, sub: sub, of: len(r.Users), position: r.SequenceNumber,
 			})
 		}
 		switch {
@@ -98,8 +100,17 @@ func (p *plan) behind() int { return p.behindStop(len(p.stops) - 1) }
 // behindStop counts those after any stop.
 func (p *plan) behindStop(i int) int { return p.users[p.stops[i]].of - 1 - p.users[p.stops[i]].sub }
 
-// batch is which GetRecords answer a user record is in, for a worker that starts when all is put.
-func (p *plan) batch(u userRecord) int { return u.stored / p.max }
+// batch is which GetRecords answer a user record is in, for a worker that starts when all is put, or which batch of the
+// consumer's own.
+func (p *plan) batch(u userRecord) int {
+	if p.batches > 0 {
+		return u.index / p.batches
+	}
+	return u.stored / p.max
+}
+
+// batchEnd is the last user record of the batch of the last stop.
+func (p *plan) batchEnd() userRecord { return p.users[p.endOfBatch(p.batch(p.at()))] }
 
 // restOfBatch counts the user records after the last stop in the same batch.
 func (p *plan) restOfBatch() int {
@@ -128,6 +139,7 @@ func (p *plan) batchSoFar() int {
 func exact(*plan) (lost, twice int)             { return 0, 0 }
 func restLost(p *plan) (lost, twice int)        { return p.behind(), 0 }
 func restOfBatchLost(p *plan) (lost, twice int) { return p.restOfBatch(), 0 }
+func batchEndLost(p *plan) (lost, twice int)    { return p.batchEnd().of - 1 - p.batchEnd().sub, 0 }
 func batchTwice(p *plan) (lost, twice int)      { return 0, p.batchSoFar() }
 
 // subZero: sub-sequence number 0 is stored, so that what follows the first user record of the aggregate comes again.

@@ -45,13 +45,15 @@ func reshardAges() part {
 	}
 	add("split", "1.0.7", append(aged(false, kcls, fresh, restarted, old), aged(true, kcls[1:], fresh, restarted, old)...)...)
 	add("split", "", append(aged(false, kcls, fresh, restarted, old), aged(true, kcls[1:], old)...)...)
-	add("split", "0.14.13", aged(false, kcls, fresh, restarted, old)...)
+	add("split", "0.14.13", append(aged(false, kcls, fresh, restarted, old), aged(true, kcls[1:], old)...)...)
 	add("merge", "1.0.7", aged(false, kcls, fresh, restarted, old)...)
+	add("merge", "0.14.13", aged(false, kcls, fresh, old)...)
 	for _, version := range kcls {
 		some := []string{version}
 		for _, kpl := range []string{"0.14.13", ""} {
 			add("split", kpl, aged(false, some, young)...)
 		}
+		add("merge", "1.0.7", aged(false, some, young)...)
 		add("split", "1.0.7", aged(false, some, young)...)
 		if version != kcls[0] {
 			add("split", "1.0.7", aged(true, some, young)...)

@@ -7,7 +7,7 @@ import (
 
 // parts are all that run.sh knows by their names.
 func parts() []part {
-	return slices.Concat(kclParts(), multilangParts(), sdkParts(), goParts(), []part{handOver(), reshard(), reshardAges(), reshardDaemon(), rowOne()})
+	return slices.Concat(kclParts(), multilangParts(), sdkParts(), goParts(), []part{kclOthers(), handOver(), handOver3(), reshard(), reshardAges(), reshardDaemon(), rowOne()})
 }
 
 // part is a consumer in one version, and the runs that it is put through.
@@ -30,6 +30,7 @@ type scenario struct {
 	users    int                             // how many are put; 0: userRecords, or what play puts
 	raw      bool                            // aggregates are handed over whole
 	max      int                             // stored records per GetRecords: enough for all if 0
+	batch    int                             // user records of a batch that the consumer makes by itself; 0: its batches are answers to GetRecords
 	settings map[string]string               // for the worker that reads to the end, over those that all have
 	versions map[string]string               // where they are not the part's
 	refuses  string                          // what is said, a regular expression, where the last worker does not start or a checkpoint is refused
@@ -47,6 +48,16 @@ type stop struct {
 	when       string // ROW_WHEN
 	by         program
 	settings   map[string]string
+}
+
+// on is a run of another consumer than the part's.
+func (s scenario) on(name string, consumer program, versions map[string]string) scenario {
+	s.id, s.last, s.versions = name+"/"+s.id, consumer, merged(s.versions, versions)
+	s.stops = slices.Clone(s.stops)
+	for i := range s.stops {
+		s.stops[i].by = consumer
+	}
+	return s
 }
 
 // want tells what has to be lost and delivered twice, from where the stream was stopped.

@@ -30,10 +30,13 @@ func runHarlow(s settings, options ...func(*kinesis.Options)) error {
 	if err != nil {
 		return err
 	}
-	consumer, err := harlow.New(s.stream, harlow.WithClient(s.kinesisClient(options...)), harlow.WithStore(checkpoints),
+	consumer, err := harlow.New(s.stream, harlow.WithClient(s.kinesisClient(options...)), harlow.WithStore(&batchStore{s, checkpoints}),
 		harlow.WithShardIteratorType("TRIM_HORIZON"), harlow.WithMaxRecords(int64(s.max)), harlow.WithAggregation(s.self))
 	if err != nil {
 		return err
+	}
+	if s.batches {
+		return s.scanBatches(ctx, consumer)
 	}
 	last := ""
 	return consumer.Scan(ctx, func(r *harlow.Record) error {
@@ -53,6 +56,39 @@ func runHarlow(s settings, options ...func(*kinesis.Options)) error {
 		}
 		return nil
 	})
+}
+
+// scanBatches reads by ScanBatch, in batches of the size that it has by itself. A worker that is to be stopped has no
+// other: time does not end them, too, since where it would is luck.
+func (s settings) scanBatches(ctx context.Context, consumer *harlow.Consumer) error {
+	var options []harlow.ScanBatchOption
+	if s.at != "" {
+		options = append(options, harlow.WithBatchFlushInterval(0))
+	}
+	return consumer.ScanBatch(ctx, func(batch []*harlow.Record) error {
+		for _, r := range batch {
+			s.handed(r.Data, *r.SequenceNumber)
+			if string(r.Data) == "END" {
+				stop("END")
+			}
+		}
+		return nil
+	}, options...)
+}
+
+// batchStore stops the program when the checkpoint of ScanBatch's first batch is written, if it is to be stopped.
+type batchStore struct {
+	settings
+	*store.Checkpoint
+}
+
+func (b *batchStore) SetCheckpoint(stream, shard, number string) error {
+	err := b.Checkpoint.SetCheckpoint(stream, shard, number)
+	if err == nil && b.batches && b.at != "" {
+		b.stored(number, b.Flush())
+		stop("after the batch with " + b.at)
+	}
+	return err
 }
 
 // createTable creates the table of harlow's documentation, unless it is there, and waits until it can be used.

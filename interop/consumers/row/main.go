@@ -7,8 +7,8 @@
 //	harlow          harlow/kinesis-consumer, which de-aggregates if ROW_SELF is 1
 //	harlow-kplkit   the same on a client with kplkit's de-aggregation
 //
-// Each checkpoints after every user record if ROW_CHECKPOINT is sequence-number or record, ends at the user record END,
-// and stops hard at the user record ROW_AT. What it does it tells as JSON lines. On kplkit a record's sequence number
+// Each checkpoints after every user record if ROW_CHECKPOINT is sequence-number or record, harlow after each batch of its
+// ScanBatch if it is none, ends at the user record END, and stops hard at the user record ROW_AT, or after its batch. What it does it tells as JSON lines. On kplkit a record's sequence number
 // says where in its aggregate it is; for sequence-number sdk-kplkit cuts that off.
 package main
 
@@ -65,6 +65,7 @@ type settings struct {
 	worker              string
 	checkpointFile      string
 	checkpoints         bool
+	batches             bool // they are harlow's, after each batch of its ScanBatch
 	bare                bool // the number alone is stored
 	self                bool // the consumer de-aggregates by itself
 	at                  string
@@ -81,7 +82,8 @@ func fromEnvironment() (settings, error) {
 		kinesis: os.Getenv("ROW_KINESIS"), dynamoDB: os.Getenv("ROW_DYNAMODB"),
 		stream: os.Getenv("ROW_STREAM"), application: os.Getenv("ROW_APPLICATION"), worker: os.Getenv("ROW_WORKER"),
 		checkpointFile: os.Getenv("ROW_CHECKPOINT_FILE"), checkpoints: style == "sequence-number" || style == "record", bare: style == "sequence-number",
-		self: os.Getenv("ROW_SELF") == "1", at: os.Getenv("ROW_AT"), max: int32(limit),
+		batches: style == "none",
+		self:    os.Getenv("ROW_SELF") == "1", at: os.Getenv("ROW_AT"), max: int32(limit),
 	}, nil
 }
 

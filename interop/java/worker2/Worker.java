@@ -27,7 +27,6 @@ import software.amazon.kinesis.lifecycle.events.ShutdownRequestedInput;
 import software.amazon.kinesis.metrics.NullMetricsFactory;
 import software.amazon.kinesis.processor.RecordProcessorCheckpointer;
 import software.amazon.kinesis.processor.ShardRecordProcessor;
-import software.amazon.kinesis.processor.SingleStreamTracker;
 import software.amazon.kinesis.retrieval.KinesisClientRecord;
 import software.amazon.kinesis.retrieval.RetrievalConfig;
 import software.amazon.kinesis.retrieval.polling.PollingConfig;
@@ -45,12 +44,11 @@ final class Worker {
                 .build();
         DynamoDbAsyncClient dynamodb = local(DynamoDbAsyncClient.builder(), Contract.DYNAMODB).build();
         CloudWatchAsyncClient nowhere = local(CloudWatchAsyncClient.builder(), "http://127.0.0.1:1").build();
-        SingleStreamTracker stream = new SingleStreamTracker(
-                Contract.STREAM,
-                InitialPositionInStreamExtended.newInitialPosition(InitialPositionInStream.valueOf(Contract.POSITION)));
         ConfigsBuilder c = new ConfigsBuilder(
-                stream, Contract.APPLICATION, kinesis, dynamodb, nowhere, Contract.WORKER, Processor::new);
+                Contract.STREAM, Contract.APPLICATION, kinesis, dynamodb, nowhere, Contract.WORKER, Processor::new);
         RetrievalConfig retrieval = c.retrievalConfig(); // fan-out is its default
+        retrieval.initialPositionInStreamExtended(
+                InitialPositionInStreamExtended.newInitialPosition(InitialPositionInStream.valueOf(Contract.POSITION)));
         if (!FAN_OUT) {
             retrieval.retrievalSpecificConfig(
                     new PollingConfig(Contract.STREAM, kinesis).maxRecords(Contract.MAX).idleTimeBetweenReadsInMillis(200));
@@ -73,7 +71,7 @@ final class Worker {
     }
 
     private static CoordinatorConfig coordinator(ConfigsBuilder c) {
-        return c.coordinatorConfig()
+        CoordinatorConfig coordinator = c.coordinatorConfig()
                 .parentShardPollIntervalMillis(300)
                 .shardConsumerDispatchPollIntervalMillis(100)
                 .schedulerInitializationBackoffTimeMillis(300)
@@ -86,14 +84,30 @@ final class Worker {
                         Contract.refused(why);
                     }
                 });
+        String compatible = System.getenv("ROW_CLIENT_VERSION");
+        if (compatible != null) {
+            compatibleWith2(coordinator, compatible);
+        }
+        return coordinator;
+    }
+
+    /** 3.x: a mode in which it shares a lease table with 2.x, which is 3.x's own enum. */
+    private static void compatibleWith2(CoordinatorConfig coordinator, String mode) {
+        try {
+            Class<?> modes = coordinator.getClass().getMethod("clientVersionConfig").getReturnType();
+            Object constant = modes.getMethod("valueOf", String.class).invoke(null, mode);
+            coordinator.getClass().getMethod("clientVersionConfig", modes).invoke(coordinator, constant);
+        } catch (ReflectiveOperationException unknown) {
+            throw new IllegalArgumentException("ROW_CLIENT_VERSION=" + mode, unknown);
+        }
     }
 
     private static LeaseManagementConfig leases(ConfigsBuilder c) {
         LeaseManagementConfig leases = c.leaseManagementConfig()
                 .failoverTimeMillis(5000) // renewed in time even where the machine is busy
                 .shardSyncIntervalMillis(1000)
-                .leasesRecoveryAuditorExecutionFrequencyMillis(1000)
                 .cleanupLeasesUponShardCompletion(false);
+        set(leases, "leasesRecoveryAuditorExecutionFrequencyMillis", long.class, 1000L); // from 2.3 on
         // 3.x: a leader that was killed keeps its lease for two minutes otherwise, and nobody assigns the shards anew.
         set(leases, "dynamoDbLockBasedLeaderLeaseDurationInMillis", long.class, 2000L);
         set(leases, "dynamoDbLockBasedLeaderHeartbeatPeriodInMillis", long.class, 500L);
