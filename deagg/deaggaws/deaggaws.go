@@ -32,6 +32,14 @@
 // counts the latter. AppendUserRecords turns records back into user records that say which one of its aggregate each is. A
 // batch may hold more records than the caller's Limit.
 //
+// # Memory
+//
+// Data and partition keys share the memory of the stored record's Data, and user records of one key may share the pointer to
+// it. Records of 100 bytes take about as much memory again. Empty ones, which take 6 bytes in an aggregate, take 25 times as
+// much, nearly all of which a types.Record and its SEQUENCE:SUB need by themselves; docs/format.md has a table. To read a stream
+// whose writers are not trusted in little memory, lower Limit, or hand what a client without WithDeaggregation delivers to a
+// deagg.Decoder, which hands out one user record at a time.
+//
 // # Twice
 //
 // WithDeaggregation may be applied again to a client that has it, and what comes out may pass through deagg.Decoder,

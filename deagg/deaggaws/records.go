@@ -4,7 +4,8 @@ import (
 	"crypto/md5"
 	"slices"
 	"strconv"
-	"strings"
+	"unicode/utf8"
+	"unsafe"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
@@ -12,27 +13,29 @@ import (
 
 	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/internal/wire"
+	"github.com/kplkit/kplkit/seqnum"
 )
 
-// expand returns the user records of a batch as the SDK's records.
+// expand returns the user records of a batch as the SDK's records. All memory that their number decides is allocated
+// once, for as many as there can be: they may be 25 times as large as what they are made of.
 func expand(d *deagg.Decoder, batch []types.Record, secondPass bool) []types.Record {
-	x := expansion{out: make([]types.Record, 0, len(batch)), secondPass: secondPass}
+	most, each := 0, make([]int, len(batch))
 	for i := range batch {
-		x.left += len(batch[i].Data)
+		each[i] = deagg.Count(batch[i].Data)
+		most += each[i]
 	}
+	x := expansion{out: make([]types.Record, 0, most), secondPass: secondPass}
 	at := -1
 	for i, u := range d.All(AppendStored(make([]deagg.StoredRecord, 0, len(batch)), batch)) {
 		if i != at {
-			x.end()
-			for at < i { // also past those of which nothing comes
-				at++
-				x.left -= len(batch[at].Data)
-			}
-			x.begin(&batch[i], u.SequenceNumber)
+			x.begin(&batch[i], &u, each[i])
+			at = i
 		}
 		x.add(&u)
 	}
-	x.end()
+	if len(x.out) < most/2 {
+		return slices.Clone(x.out) // most of it was damaged, or done before
+	}
 	return x.out
 }
 
@@ -40,77 +43,84 @@ func expand(d *deagg.Decoder, batch []types.Record, secondPass bool) []types.Rec
 type expansion struct {
 	secondPass bool
 	out        []types.Record
-	left       int // bytes of the stored records that have not begun
 	stored     *types.Record
-	sequence   string   // its sequence number, without a sub-sequence number
-	first      int      // of the stored record's user records in out
-	keys       []string // their partition keys
-	subs       []int64  // their sub-sequence numbers, -1 for one that keeps the bare sequence number
+	count      int    // of its user records, at most
+	sequence   string // its sequence number, without a sub-sequence number
+	finished   bool   // it is a user record already
+	keys       keyPointers
+	numbers    []string // sequence numbers, whose text is in
+	texts      []byte
 }
 
-// begin takes the stored record that the next user records come out of, and the sequence number that they have.
-func (x *expansion) begin(r *types.Record, sequence string) {
-	x.stored, x.sequence, x.first = r, sequence, len(x.out)
-	x.keys, x.subs = x.keys[:0], x.subs[:0]
+// begin takes the stored record that the next user records come out of, and the first of them.
+func (x *expansion) begin(r *types.Record, u *deagg.UserRecord, count int) {
+	x.stored, x.count, x.finished = r, count, len(u.SequenceNumber) != len(aws.ToString(r.SequenceNumber))
+	x.sequence = sequenceOf(u.SequenceNumber)
+	x.keys.begin(count)
+	x.numbers = nil
+}
+
+// sequenceOf returns what a SEQUENCE:SUB begins with, "" where that would not be a position: so it has no more than 129
+// digits, however long the text is that the stored record has instead.
+func sequenceOf(text string) string {
+	if len(text) <= seqnum.MaxDigits {
+		return text
+	}
+	n, err := seqnum.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return n.String()
 }
 
 func (x *expansion) add(u *deagg.UserRecord) {
-	r := *x.stored
+	x.out = append(x.out, *x.stored)
+	r := &x.out[len(x.out)-1]
 	r.Data = u.Data
 	magic := deagg.HasMagic(u.Data)
-	if u.Aggregated && !(u.Last && !magic) {
-		x.subs = append(x.subs, u.SubSequenceNumber)
-	} else {
-		x.subs = append(x.subs, -1)
+	if u.Aggregated && !x.finished {
+		r.PartitionKey = x.keys.of(u.PartitionKey)
+	}
+	if u.Aggregated && !(u.Last && !magic) && x.sequence != "" {
+		r.SequenceNumber = x.number(u.SubSequenceNumber)
 	}
 	if magic && x.secondPass {
 		r.Data = wrap(u.PartitionKey, u.Data)
 	}
-	x.keys = append(x.keys, u.PartitionKey)
-	x.out = append(x.out, r)
 }
 
-// end gives the stored record's user records their texts.
-func (x *expansion) end() {
-	if x.stored == nil {
-		return
+// number returns SEQUENCE:SUB.
+func (x *expansion) number(sub int64) *string {
+	if len(x.numbers) == cap(x.numbers) {
+		x.makeRoom(sub)
 	}
-	defer x.reserve()
-	us := x.out[x.first:]
-	if len(us) == 0 || len(us) == 1 && x.subs[0] < 0 && x.keys[0] == aws.ToString(x.stored.PartitionKey) {
-		return // a plain record, as it came
-	}
-	var texts strings.Builder
-	texts.Grow(len(us) * (len(x.sequence) + 1 + len(strconv.FormatInt(slices.Max(x.subs), 10))))
-	slab := make([]string, 2*len(us))
-	for i := range us {
-		key, number := &slab[2*i], &slab[2*i+1]
-		*key = x.keys[i]
-		us[i].PartitionKey = key
-		if x.subs[i] < 0 || x.sequence == "" {
-			continue
-		}
-		from := texts.Len()
-		texts.WriteString(x.sequence)
-		texts.WriteByte(':')
-		var digits [20]byte
-		texts.Write(strconv.AppendInt(digits[:0], x.subs[i], 10))
-		*number = texts.String()[from:]
-		us[i].SequenceNumber = number
-	}
+	from := len(x.texts)
+	x.texts = append(append(x.texts, x.sequence...), ':')
+	x.texts = strconv.AppendInt(x.texts, sub, 10) // never moved: there is room
+	x.numbers = append(x.numbers, unsafe.String(&x.texts[from], len(x.texts)-from))
+	return &x.numbers[len(x.numbers)-1]
 }
 
-// reserve makes room for the rest of the batch as if it held as many user records to the byte as the last stored
-// record: memory stays in proportion to the input.
-func (x *expansion) reserve() {
-	n, size := len(x.out)-x.first, len(x.stored.Data)
-	if n > 1 && cap(x.out)-len(x.out) < n {
-		x.out = slices.Grow(x.out, int(int64(n)*int64(x.left)/int64(size))+1)
+// makeRoom makes room for the numbers of the stored record from sub on.
+func (x *expansion) makeRoom(sub int64) {
+	last := sub
+	if !x.finished {
+		last = max(sub, int64(x.count)-1)
 	}
+	n := int(last - sub + 1)
+	x.numbers = make([]string, 0, n)
+	x.texts = make([]byte, 0, n*(len(x.sequence)+1+len(strconv.FormatInt(last, 10))))
 }
 
-// wrap returns an aggregate of one user record.
+// maxKey is the length of the longest partition key that Kinesis takes: 256 characters.
+const maxKey = 256 * utf8.UTFMax
+
+// wrap returns an aggregate of one user record. A longer key than Kinesis takes is left out: all user records of an
+// aggregate may have the same, and the memory for a copy in each would have no bound.
 func wrap(key string, data []byte) []byte {
+	if len(key) > maxKey {
+		key = ""
+	}
 	record := protowire.AppendTag(nil, wire.PartitionKeyIndex, protowire.VarintType)
 	record = protowire.AppendVarint(record, 0)
 	record = protowire.AppendTag(record, wire.Data, protowire.BytesType)
