@@ -90,9 +90,10 @@ type deaggregation struct {
 	noRange   bool
 	format    func(b []byte, u *deagg.UserRecord, shardID string) []byte
 	out       *lineWriter
-	position  []byte // of a record that was taken out of its aggregate before
-	malformed int64  // of such records
-	refused   int64  // the malformed aggregate at which strict ended
+	user      deagg.UserRecord // that is written
+	position  []byte           // of a record that was taken out of its aggregate before
+	malformed int64            // of such records
+	refused   int64            // the malformed aggregate at which strict ended
 }
 
 func newDeaggregation(o deaggOptions, out io.Writer) (*deaggregation, error) {
@@ -170,7 +171,8 @@ func (d *deaggregation) record(r *recordio.Record) error {
 		return err
 	}
 	for u := range d.decoder.UserRecords(r.StoredRecord) {
-		d.write(&u, r.ShardID)
+		d.user = u // u itself would be allocated anew for each
+		d.write(&d.user, r.ShardID)
 		if d.out.err != nil {
 			break
 		}
