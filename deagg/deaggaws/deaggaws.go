@@ -91,7 +91,8 @@ func WithHashRanges() Option { return func(d *deaggregation) { d.hashRanges = tr
 
 // WithSecondPass is for a consumer that de-aggregates again by itself, as vmware-go-kcl-v2 always does and
 // harlow/kinesis-consumer may. Data that starts as an aggregate does, a damaged one handed on whole or a user's own,
-// would be torn or refused there: it is wrapped in a valid aggregate of one record, which comes out unchanged.
+// would be torn or refused there: it is wrapped in a valid aggregate of one record, which comes out unchanged;
+// but a partition key of more than 1,024 bytes, more than Kinesis takes, is left out.
 // Never use it in front of deagg.Decoder or of a consumer that does not de-aggregate.
 func WithSecondPass() Option { return func(d *deaggregation) { d.secondPass = true } }
 

@@ -35,6 +35,14 @@ func TestMemory(t *testing.T) {
 	stated.Hold(t, "deaggaws.AppendUserRecords", inputs, func(in memory.Input) any {
 		return deaggaws.AppendUserRecords(nil, out[in.Name], seqnum.Extended{})
 	})
+	stated.Hold(t, "WithSecondPass", memory.Magic(memory.Size), func(in memory.Input) any {
+		client := (&replay{records: batchOf(in), batch: func() int { return 1 }}).client(deaggaws.WithSecondPass())
+		out, err := client.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: aws.String("0")})
+		if err != nil {
+			t.Error(err)
+		}
+		return out
+	})
 	large := memory.Aggregates(1 << 20) // beside which an event that is read ahead does not count
 	large = slices.DeleteFunc(large, func(in memory.Input) bool { return in.Name != "empty user records" && in.Name != "a bad index each" })
 	bodies := map[string][]byte{}

@@ -121,15 +121,17 @@ func wrap(key string, data []byte) []byte {
 	if len(key) > maxKey {
 		key = ""
 	}
-	record := protowire.AppendTag(nil, wire.PartitionKeyIndex, protowire.VarintType)
-	record = protowire.AppendVarint(record, 0)
-	record = protowire.AppendTag(record, wire.Data, protowire.BytesType)
-	record = protowire.AppendBytes(record, data)
-	b := []byte(wire.Magic)
+	size := 2 + protowire.SizeTag(wire.Data) + protowire.SizeBytes(len(data)) // of the record: its key index takes two
+	b := make([]byte, 0, wire.Overhead+1+protowire.SizeBytes(len(key))+1+protowire.SizeBytes(size))
+	b = append(b, wire.Magic...)
 	b = protowire.AppendTag(b, wire.PartitionKeyTable, protowire.BytesType)
 	b = protowire.AppendString(b, key)
 	b = protowire.AppendTag(b, wire.Records, protowire.BytesType)
-	b = protowire.AppendBytes(b, record)
+	b = protowire.AppendVarint(b, uint64(size))
+	b = protowire.AppendTag(b, wire.PartitionKeyIndex, protowire.VarintType)
+	b = protowire.AppendVarint(b, 0)
+	b = protowire.AppendTag(b, wire.Data, protowire.BytesType)
+	b = protowire.AppendBytes(b, data)
 	sum := md5.Sum(b[len(wire.Magic):])
 	return append(b, sum[:]...)
 }
