@@ -45,6 +45,9 @@ func Read(t *testing.T, file string) Stated {
 	if strconv.IntSize != 64 {
 		t.Skip("the documents state what a machine of 64 bits takes")
 	}
+	if raceDetector {
+		t.Skip("the race detector allocates by itself")
+	}
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
