@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"reflect"
-	"runtime"
 	"slices"
 	"testing"
 	"unsafe"
@@ -274,28 +273,6 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestMemoryIsBounded: what a hostile stored record makes a Decoder keep stays a small multiple of its size.
-func TestMemoryIsBounded(t *testing.T) {
-	const size = 1 << 20
-	hostile := map[string][]byte{
-		"empty keys":     seal(slices.Repeat([]byte{0x0a, 0x00}, size/2)),
-		"empty records":  seal(append([]byte{0x0a, 0x00}, slices.Repeat([]byte{0x1a, 0x04, 0x08, 0x00, 0x1a, 0x00}, size/6)...)),
-		"unknown groups": seal(slices.Repeat([]byte{0x23, 0x24}, size/2)),
-	}
-	for name, data := range hostile {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		d := deagg.Decoder{HashRange: halves[0]}
-		for range d.UserRecords(deagg.StoredRecord{Data: data}) {
-		}
-		runtime.ReadMemStats(&after)
-		allocated := after.TotalAlloc - before.TotalAlloc
-		if allocated > 100*size { // growing slices allocate about four times what they end with
-			t.Errorf("%s: %d bytes for %d", name, allocated, len(data))
-		}
-	}
-}
-
 func TestNestingIsLimited(t *testing.T) {
 	nested := func(n int) []byte {
 		return slices.Concat(slices.Repeat([]byte{0x23}, n), slices.Repeat([]byte{0x24}, n))
@@ -385,6 +362,19 @@ func TestAll(t *testing.T) {
 		}
 		if s := d.Stats(); s.User != int64(stop+1) || s.Stored != int64(want[stop]+1) {
 			t.Errorf("ended at user record %d: %+v", stop, s)
+		}
+	}
+}
+
+// TestCount: a Decoder never delivers more than was counted, and of whole aggregates all of it.
+func TestCount(t *testing.T) {
+	for _, c := range readLines[capture](t, "testdata/kcl-damaged/stored.jsonl.gz") {
+		for policy := range deagg.KCL + 1 {
+			n := len(collect(&deagg.Decoder{Policy: policy}, c.stored()))
+			a, err := deagg.Parse(c.stored())
+			if most := deagg.Count(c.stored().Data); n > most || err == nil && most != max(1, a.Len()) {
+				t.Errorf("%s: %d user records under policy %d, counted %d", c.SequenceNumber, n, policy, most)
+			}
 		}
 	}
 }

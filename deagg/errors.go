@@ -43,3 +43,32 @@ func (e *FormatError) Error() string {
 
 // Unwrap returns the kind of the error.
 func (e *FormatError) Unwrap() error { return e.Err }
+
+// indexError is the Err of all user records of an aggregate whose index of one kind is out of its table. There may be
+// one for every six bytes, so they share it, and it is put into words only where somebody reads it.
+type indexError struct {
+	what string // kind of key
+	size int    // of the table
+}
+
+func (e *indexError) Error() string {
+	return fmt.Sprintf("%v: its %s is not among the table's %d", ErrIndex, e.what, e.size)
+}
+
+func (e *indexError) Unwrap() error { return ErrIndex }
+
+// indexErrors are those of an aggregate, once there is such a user record.
+type indexErrors struct{ partitionKey, explicitHashKey *indexError }
+
+// indexError returns the mark of user record i, sharing one of the aggregate's errors.
+func (a *AggregatedRecord) indexError(i int, shared **indexError, what string, table []string) *FormatError {
+	if *shared == nil {
+		*shared = &indexError{what, len(table)}
+	}
+	return &FormatError{
+		SequenceNumber:    a.stored.SequenceNumber,
+		SubSequenceNumber: int64(i),
+		Offset:            int(a.users[i].offset),
+		Err:               *shared,
+	}
+}

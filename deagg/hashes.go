@@ -1,98 +1,148 @@
 package deagg
 
-import "github.com/kplkit/kplkit/deagg/hashkey"
+import (
+	"strings"
 
-// keyHash is the hash key of one entry of a key table, once it has been asked for.
-type keyHash struct {
-	key   hashkey.Key
-	state hashState
-}
+	"github.com/kplkit/kplkit/deagg/hashkey"
+)
 
+// hashState is what is known of the hash key of one entry of a key table.
 type hashState uint8
 
 const (
 	unasked  hashState = iota
-	known              // key is it
-	outside            // a number, but none of 0…2^128−1: it lies in no range (only Java reads such numbers)
+	inside             // it lies in the shard's range
+	outside            // a number that does not
 	noNumber           // an explicit hash key that can't be read: it lies in no range either
 	lost               // an index is out of its table: nothing is known
+
+	spanned hashState = 0x80 // besides: keyHashes.span has met it
 )
 
-// keyHashes holds the hash keys of an aggregate's two key tables, so that each is computed at most once however many
-// user records share it, and not at all if nobody asks.
+// belongs reports whether a user record belongs to the shard. What has lost its key counts as belonging.
+func (s hashState) belongs() bool { return s == inside || s == lost }
+
+// hashReader reads an explicit hash key: inside says that there is a key, wherever it lies.
+type hashReader func(text string) (hashkey.Key, hashState)
+
+// keyHashes says where the hash keys of an aggregate's two key tables lie, so that each is computed once however many
+// user records share it, and not at all if nobody asks. It keeps a byte for each: a key table may have an entry for
+// every two bytes of the aggregate.
 type keyHashes struct {
-	partition, explicit []keyHash
+	within              hashkey.Range
+	read                hashReader
+	partition, explicit []hashState
 }
 
-func (h *keyHashes) reset(a *AggregatedRecord) {
+// reset begins with another aggregate. Without a range all numbers of 0…2^128−1 are inside.
+func (h *keyHashes) reset(a *AggregatedRecord, within hashkey.Range, read hashReader) {
+	if !within.IsValid() {
+		within = hashkey.Whole()
+	}
+	h.within, h.read = within, read
 	h.partition = zeroed(h.partition, len(a.partitionKeys))
 	h.explicit = zeroed(h.explicit, len(a.explicitHashKeys))
 }
 
 // zeroed returns n zero values, in s's memory if it is large enough.
-func zeroed(s []keyHash, n int) []keyHash {
+func zeroed(s []hashState, n int) []hashState {
 	if cap(s) < n {
-		return make([]keyHash, n)
+		return make([]hashState, n)
 	}
 	s = s[:n]
 	clear(s)
 	return s
 }
 
-// of returns the hash key of user record s of a. read reads an explicit hash key.
-func (h *keyHashes) of(a *AggregatedRecord, s *userSpan, read func(string) keyHash) keyHash {
+// of returns where user record s of a lies.
+func (h *keyHashes) of(a *AggregatedRecord, s *userSpan) hashState {
 	explicit := s.explicitHashKey != noIndex
 	if s.partitionKey >= uint32(len(h.partition)) || explicit && s.explicitHashKey >= uint32(len(h.explicit)) {
-		return keyHash{state: lost}
+		return lost
 	}
 	if explicit {
-		return h.ofExplicit(a, int(s.explicitHashKey), read)
+		return h.ofExplicit(a, int(s.explicitHashKey))
 	}
 	return h.ofPartition(a, int(s.partitionKey))
 }
 
-func (h *keyHashes) ofPartition(a *AggregatedRecord, i int) keyHash {
+func (h *keyHashes) ofPartition(a *AggregatedRecord, i int) hashState {
 	k := &h.partition[i]
-	if k.state == unasked {
-		*k = keyHash{hashkey.Of(a.partitionKeys[i]), known}
+	if *k == unasked {
+		*k = h.place(hashkey.Of(a.partitionKeys[i]), inside)
 	}
-	return *k
+	return *k &^ spanned
 }
 
-func (h *keyHashes) ofExplicit(a *AggregatedRecord, i int, read func(string) keyHash) keyHash {
+func (h *keyHashes) ofExplicit(a *AggregatedRecord, i int) hashState {
 	k := &h.explicit[i]
-	if k.state == unasked {
-		*k = read(a.explicitHashKeys[i])
+	if *k == unasked {
+		*k = h.place(h.read(a.explicitHashKeys[i]))
 	}
-	return *k
+	return *k &^ spanned
 }
 
-// allIn reports whether every key of both tables belongs to r. Then every user record does, which saves looking at
-// each of them: the usual case.
-func (h *keyHashes) allIn(a *AggregatedRecord, r hashkey.Range, read func(string) keyHash) bool {
+func (h *keyHashes) place(key hashkey.Key, s hashState) hashState {
+	if s == inside && !h.within.Contains(key) {
+		return outside
+	}
+	return s
+}
+
+// allInside reports whether every key of both tables lies in the range. Then every user record does, which saves looking
+// at each of them: the usual case.
+func (h *keyHashes) allInside(a *AggregatedRecord) bool {
 	for i := range h.explicit {
-		if !h.ofExplicit(a, i, read).in(r) {
+		if !h.ofExplicit(a, i).belongs() {
 			return false
 		}
 	}
 	for i := range h.partition {
-		if !h.ofPartition(a, i).in(r) {
+		if !h.ofPartition(a, i).belongs() {
 			return false
 		}
 	}
 	return true
 }
 
-// in reports whether a user record of this hash key belongs to r. What has lost its key counts as belonging.
-func (h keyHash) in(r hashkey.Range) bool {
-	return h.state == lost || h.state == known && r.Contains(h.key)
+// span returns the least and the greatest hash key of a's user records, all of which are known. It computes them again:
+// few aggregates are asked for them.
+func (h *keyHashes) span(a *AggregatedRecord) (least, greatest hashkey.Key) {
+	least = hashkey.Max()
+	for i := range a.users {
+		s := &a.users[i]
+		table, at := h.partition, s.partitionKey
+		if s.explicitHashKey != noIndex {
+			table, at = h.explicit, s.explicitHashKey
+		}
+		if table[at]&spanned != 0 {
+			continue
+		}
+		table[at] |= spanned
+		var key hashkey.Key
+		if s.explicitHashKey != noIndex {
+			key, _ = h.read(a.explicitHashKeys[at])
+		} else {
+			key = hashkey.Of(a.partitionKeys[at])
+		}
+		if key.Compare(least) < 0 {
+			least = key
+		}
+		if key.Compare(greatest) > 0 {
+			greatest = key
+		}
+	}
+	return least, greatest
 }
 
 // explicitHash reads an explicit hash key as Kinesis does.
-func explicitHash(text string) keyHash {
+func explicitHash(text string) (hashkey.Key, hashState) {
+	if strings.Trim(text, "0123456789") != "" {
+		return hashkey.Key{}, noNumber // without an error that nobody reads: there may be one for each user record
+	}
 	key, err := hashkey.Parse(text)
 	if err != nil {
-		return keyHash{state: noNumber}
+		return key, noNumber
 	}
-	return keyHash{key, known}
+	return key, inside
 }

@@ -38,21 +38,20 @@ func TestJavaString(t *testing.T) {
 
 // What java.math.BigInteger makes of a text.
 func TestJavaExplicitHash(t *testing.T) {
-	key := func(s string) keyHash {
-		k, err := hashkey.Parse(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return keyHash{k, known}
+	type answer struct {
+		key   hashkey.Key
+		state hashState
 	}
+	key := func(s string) answer { return answer{hashkey.MustParse(s), inside} }
 	const max = "340282366920938463463374607431768211455"
-	for in, want := range map[string]keyHash{
+	for in, want := range map[string]answer{
 		"0": key("0"), "-0": key("0"), "+7": key("7"), "007": key("7"), max: key(max), "٣٤": key("34"), "１２": key("12"),
 		"-1": {state: outside}, "340282366920938463463374607431768211456": {state: outside},
 		"": {state: noNumber}, "-": {state: noNumber}, "+": {state: noNumber}, "+-1": {state: noNumber}, "1-": {state: noNumber},
 		" 1": {state: noNumber}, "1_0": {state: noNumber}, "abc": {state: noNumber}, "𝟏": {state: noNumber}, "1.0": {state: noNumber},
 	} {
-		if got := javaExplicitHash(in); got != want {
+		var got answer
+		if got.key, got.state = javaExplicitHash(in); got != want {
 			t.Errorf("%q: %+v, want %+v", in, got, want)
 		}
 	}

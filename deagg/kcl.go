@@ -27,14 +27,14 @@ func (d *Decoder) kcl(done int64, yield func(UserRecord) bool) bool {
 // kept returns how many user records of d.agg, from its first, AggregatorUtil keeps: those before the first that it
 // can't read, but none if it meets one outside the range before that.
 func (d *Decoder) kept() int {
-	d.hashes.reset(&d.agg)
+	d.hashes.reset(&d.agg, d.HashRange, javaExplicitHash)
 	strays := 0
 	for i := range d.agg.users {
 		switch h := d.javaHashOf(i); {
-		case strays == 0 && (h.state == lost || h.state == noNumber):
+		case strays == 0 && (h == lost || h == noNumber):
 			d.stats.Malformed++
 			return i
-		case h.state == outside, h.state == known && d.HashRange.IsValid() && !d.HashRange.Contains(h.key):
+		case h == outside:
 			strays++ // the rest is looked at only to count
 		}
 	}
@@ -45,25 +45,25 @@ func (d *Decoder) kept() int {
 	return len(d.agg.users)
 }
 
-// javaHashOf returns the hash key of user record i as Java computes it. Without a range Java takes 0…2^128−1,
-// in which the hash of any partition key lies: it is not computed then.
-func (d *Decoder) javaHashOf(i int) keyHash {
+// javaHashOf returns where user record i lies for Java. Without a range Java takes 0…2^128−1, in which the hash of any
+// partition key lies: it is not computed then.
+func (d *Decoder) javaHashOf(i int) hashState {
 	a, s := &d.agg, &d.agg.users[i]
 	if !d.HashRange.IsValid() && s.explicitHashKey == noIndex && s.partitionKey < uint32(len(a.partitionKeys)) {
-		return keyHash{state: known}
+		return inside
 	}
-	return d.hashes.of(a, s, javaExplicitHash)
+	return d.hashes.of(a, s)
 }
 
 // javaExplicitHash reads an explicit hash key as Java's BigInteger does.
-func javaExplicitHash(text string) keyHash {
+func javaExplicitHash(text string) (hashkey.Key, hashState) {
 	digits, negative, ok := javaDigits(text)
 	if !ok {
-		return keyHash{state: noNumber}
+		return hashkey.Key{}, noNumber
 	}
 	key, err := hashkey.Parse(digits)
 	if err != nil || negative && key != (hashkey.Key{}) {
-		return keyHash{state: outside} // more than 128 bits, or below 0
+		return hashkey.Key{}, outside // more than 128 bits, or below 0
 	}
-	return keyHash{key, known}
+	return key, inside
 }

@@ -25,7 +25,7 @@ func (d *Decoder) lossless(done int64, yield func(UserRecord) bool) bool {
 	}
 	u := a.common()
 	for i := range a.users {
-		if dropStrays && !d.hashOf(i).in(d.HashRange) {
+		if dropStrays && !d.hashOf(i).belongs() {
 			continue
 		}
 		a.fill(&u, i)
@@ -37,42 +37,30 @@ func (d *Decoder) lossless(done int64, yield func(UserRecord) bool) bool {
 	return true
 }
 
-func (d *Decoder) hashOf(i int) keyHash {
-	return d.hashes.of(&d.agg, &d.agg.users[i], explicitHash)
-}
+func (d *Decoder) hashOf(i int) hashState { return d.hashes.of(&d.agg, &d.agg.users[i]) }
 
 // view is what the hash keys of an aggregate say about its shard.
 type view struct {
 	strays     int
 	lastInside int  // the last user record that is no stray
-	allKnown   bool // every user record has a hash key, of which these are the least and the greatest:
-	min, max   hashkey.Key
+	allKnown   bool // every user record has a hash key
 }
 
 func (d *Decoder) allInside() bool {
-	d.hashes.reset(&d.agg)
-	return d.hashes.allIn(&d.agg, d.HashRange, explicitHash)
+	d.hashes.reset(&d.agg, d.HashRange, explicitHash)
+	return d.hashes.allInside(&d.agg)
 }
 
 func (d *Decoder) look() view {
-	v := view{lastInside: -1, allKnown: true, min: hashkey.Max()}
+	v := view{lastInside: -1, allKnown: true}
 	for i := range d.agg.users {
 		h := d.hashOf(i)
-		if h.in(d.HashRange) {
+		if h.belongs() {
 			v.lastInside = i
 		} else {
 			v.strays++
 		}
-		if h.state != known {
-			v.allKnown = false
-			continue
-		}
-		if h.key.Compare(v.min) < 0 {
-			v.min = h.key
-		}
-		if h.key.Compare(v.max) > 0 {
-			v.max = h.key
-		}
+		v.allKnown = v.allKnown && (h == inside || h == outside)
 	}
 	return v
 }
@@ -80,10 +68,11 @@ func (d *Decoder) look() view {
 // storedAgain reports whether all evidence says that the writer of d.agg stores its strays again.
 func (d *Decoder) storedAgain(v view) bool {
 	mark := d.agg.stored.PartitionKey
-	if mark != wire.MarkKPL && mark != wire.MarkKplkit || !v.allKnown || !d.hashOf(0).in(d.HashRange) {
+	if mark != wire.MarkKPL && mark != wire.MarkKplkit || !v.allKnown || d.hashOf(0) != inside || len(d.Ancestors) == 0 {
 		return false
 	}
+	least, greatest := d.hashes.span(&d.agg)
 	return slices.ContainsFunc(d.Ancestors, func(r hashkey.Range) bool {
-		return r.Contains(v.min) && r.Contains(v.max)
+		return r.Contains(least) && r.Contains(greatest)
 	})
 }

@@ -18,6 +18,7 @@ type AggregatedRecord struct {
 	partitionKeys    []string
 	explicitHashKeys []string
 	users            []userSpan
+	faults           indexErrors
 }
 
 // userSpan is where a user record stands in the stored record's Data. Its indexes are not checked against the key
@@ -57,7 +58,7 @@ func (a *AggregatedRecord) Reset(r StoredRecord) error {
 }
 
 func (a *AggregatedRecord) clear() {
-	a.stored = StoredRecord{} // so that it can be freed, the keys too
+	a.stored, a.faults = StoredRecord{}, indexErrors{} // so that it can be freed, the keys too
 	clear(a.partitionKeys)
 	clear(a.explicitHashKeys)
 	a.partitionKeys, a.explicitHashKeys, a.users = a.partitionKeys[:0], a.explicitHashKeys[:0], a.users[:0]
@@ -98,7 +99,7 @@ func (a *AggregatedRecord) fill(u *UserRecord, i int) {
 		u.PartitionKey = a.partitionKeys[s.partitionKey]
 	} else {
 		u.PartitionKey = ""
-		u.Malformed = a.indexError(i, "partition key", len(a.partitionKeys))
+		u.Malformed = a.indexError(i, &a.faults.partitionKey, "partition key", a.partitionKeys)
 	}
 	if s.explicitHashKey == noIndex {
 		return
@@ -106,16 +107,7 @@ func (a *AggregatedRecord) fill(u *UserRecord, i int) {
 	if s.explicitHashKey < uint32(len(a.explicitHashKeys)) {
 		u.ExplicitHashKey = a.explicitHashKeys[s.explicitHashKey]
 	} else if u.Malformed == nil {
-		u.Malformed = a.indexError(i, "explicit hash key", len(a.explicitHashKeys))
-	}
-}
-
-func (a *AggregatedRecord) indexError(i int, what string, size int) error {
-	return &FormatError{
-		SequenceNumber:    a.stored.SequenceNumber,
-		SubSequenceNumber: int64(i),
-		Offset:            int(a.users[i].offset),
-		Err:               fmt.Errorf("%w: its %s is not among the table's %d", ErrIndex, what, size),
+		u.Malformed = a.indexError(i, &a.faults.explicitHashKey, "explicit hash key", a.explicitHashKeys)
 	}
 }
 
@@ -168,10 +160,10 @@ const (
 
 // usualRecords reads the user records at b[pos:] that are written as every known writer writes them: partition key
 // index, explicit hash key index or not, data, and numbers of one or two bytes. It returns the position of the first
-// field that is not; the general reader takes that. It is there for speed alone.
+// field that is not, or for which there is no room; the general reader takes that. It is there for speed alone.
 func (a *AggregatedRecord) usualRecords(b []byte, pos int) int {
 	users := a.users
-	for pos < len(b) && b[pos] == recordTag {
+	for pos < len(b) && b[pos] == recordTag && len(users) < cap(users) {
 		size, n := shortVarint(b, pos+1)
 		i := pos + 1 + n
 		end := i + size
@@ -195,7 +187,7 @@ func (a *AggregatedRecord) usualRecords(b []byte, pos int) int {
 		if n == 0 || b[i] != dataTag || i+1+n+size != end {
 			break
 		}
-		users = append(users, userSpan{})
+		users = users[:len(users)+1]
 		s := &users[len(users)-1] // filled in place: a copy would cost as much as the reading
 		s.offset, s.data, s.end = uint32(pos), uint32(i+1+n), uint32(end)
 		s.partitionKey, s.explicitHashKey = uint32(key), hashKey
@@ -234,10 +226,19 @@ func (a *AggregatedRecord) field(c *cursor) {
 	switch {
 	case c.err != nil:
 	case number == wire.PartitionKeyTable:
+		if len(a.partitionKeys) == cap(a.partitionKeys) {
+			a.makeRoom(*c, start)
+		}
 		a.partitionKeys = append(a.partitionKeys, stringOf(v))
 	case number == wire.ExplicitHashKeyTable:
+		if len(a.explicitHashKeys) == cap(a.explicitHashKeys) {
+			a.makeRoom(*c, start)
+		}
 		a.explicitHashKeys = append(a.explicitHashKeys, stringOf(v))
 	case number == wire.Records:
+		if len(a.users) == cap(a.users) {
+			a.makeRoom(*c, start)
+		}
 		c.record(a, start, c.pos-len(v))
 	}
 }

@@ -36,6 +36,14 @@
 // counts the latter. AppendUserRecords turns records back into user records that say which one of its aggregate each is. A
 // batch may hold more records than the caller's Limit.
 //
+// # Memory
+//
+// Data and partition keys share the memory of the stored record's Data, and user records of one key may share the pointer to
+// it. Records of 100 bytes take about as much memory again. Empty ones, which take 6 bytes in an aggregate, take 25 times as
+// much, nearly all of which a types.Record and its SEQUENCE:SUB need by themselves; docs/format.md has a table. To read a stream
+// whose writers are not trusted in little memory, lower Limit, or hand what a client without WithDeaggregation delivers to a
+// deagg.Decoder, which hands out one user record at a time.
+//
 // # Twice
 //
 // WithDeaggregation may be applied again to a client that has it, and what comes out may pass through deagg.Decoder,
@@ -87,7 +95,8 @@ func WithHashRanges() Option { return func(d *deaggregation) { d.hashRanges = tr
 
 // WithSecondPass is for a consumer that de-aggregates again by itself, as vmware-go-kcl-v2 always does and
 // harlow/kinesis-consumer may. Data that starts as an aggregate does, a damaged one handed on whole or a user's own,
-// would be torn or refused there: it is wrapped in a valid aggregate of one record, which comes out unchanged.
+// would be torn or refused there: it is wrapped in a valid aggregate of one record, which comes out unchanged;
+// but a partition key of more than 1,024 bytes, more than Kinesis takes, is left out.
 // Never use it in front of deagg.Decoder or of a consumer that does not de-aggregate.
 func WithSecondPass() Option { return func(d *deaggregation) { d.form.secondPass = true } }
 

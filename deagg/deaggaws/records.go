@@ -4,7 +4,8 @@ import (
 	"crypto/md5"
 	"slices"
 	"strconv"
-	"strings"
+	"unicode/utf8"
+	"unsafe"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/internal/wire"
+	"github.com/kplkit/kplkit/seqnum"
 )
 
 // form is how user records are written as the SDK's records.
@@ -20,137 +22,138 @@ type form struct {
 	digits     bool // positions are digits alone
 }
 
-// expand returns the user records of a batch as the SDK's records. It fails only for digits that there are not.
+// expand returns the user records of a batch as the SDK's records. It fails only for digits that there are not. All memory that their number decides is allocated
+// once, for as many as there can be: they may be 25 times as large as what they are made of.
 func expand(d *deagg.Decoder, batch []types.Record, how form) ([]types.Record, error) {
-	x := expansion{out: make([]types.Record, 0, len(batch)), form: how}
+	most, each := 0, make([]int, len(batch))
 	for i := range batch {
-		x.left += len(batch[i].Data)
+		each[i] = deagg.Count(batch[i].Data)
+		most += each[i]
 	}
+	x := expansion{out: make([]types.Record, 0, most), form: how}
 	at := -1
 	for i, u := range d.All(AppendStored(make([]deagg.StoredRecord, 0, len(batch)), batch)) {
 		if i != at {
-			if err := x.end(); err != nil {
+			if err := x.begin(&batch[i], &u, each[i]); err != nil {
 				return nil, err
 			}
-			for at < i { // also past those of which nothing comes
-				at++
-				x.left -= len(batch[at].Data)
-			}
-			x.begin(&batch[i], u.SequenceNumber)
+			at = i
 		}
 		x.add(&u)
 	}
-	err := x.end()
-	return x.out, err
+	if len(x.out) < most/2 {
+		return slices.Clone(x.out), nil // most of it was damaged, or done before
+	}
+	return x.out, nil
 }
 
 // expansion collects user records. Those of one stored record share the memory of their texts.
 type expansion struct {
 	form
 	out      []types.Record
-	left     int // bytes of the stored records that have not begun
 	stored   *types.Record
-	sequence string   // its sequence number, without a sub-sequence number
-	first    int      // of the stored record's user records in out
-	keys     []string // their partition keys
-	subs     []int64  // their sub-sequence numbers, -1 for one that keeps the bare sequence number
+	count    int    // of its user records, at most
+	sequence string // its sequence number, without a sub-sequence number
+	finished bool   // it is a user record already
+	keys     keyPointers
+	numbers  []string // sequence numbers, whose text is in
+	texts    []byte
 }
 
-// begin takes the stored record that the next user records come out of, and the sequence number that they have.
-func (x *expansion) begin(r *types.Record, sequence string) {
-	x.stored, x.sequence, x.first = r, sequence, len(x.out)
-	x.keys, x.subs = x.keys[:0], x.subs[:0]
+// begin takes the stored record that the next user records come out of, and the first of them.
+func (x *expansion) begin(r *types.Record, u *deagg.UserRecord, count int) error {
+	x.stored, x.count, x.finished = r, count, len(u.SequenceNumber) != len(aws.ToString(r.SequenceNumber))
+	x.sequence = sequenceOf(u.SequenceNumber)
+	x.keys.begin(count)
+	x.numbers = nil
+	if !x.digits {
+		return nil
+	}
+	return digitError(x.sequence, u.SubSequenceNumber)
+}
+
+// sequenceOf returns what a position begins with, "" where that would not be a position: so it has no more than 129
+// digits, however long the text is that the stored record has instead.
+func sequenceOf(text string) string {
+	if len(text) <= seqnum.MaxDigits {
+		return text
+	}
+	n, err := seqnum.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return n.String()
 }
 
 func (x *expansion) add(u *deagg.UserRecord) {
-	r := *x.stored
+	x.out = append(x.out, *x.stored)
+	r := &x.out[len(x.out)-1]
 	r.Data = u.Data
 	magic := deagg.HasMagic(u.Data)
-	if u.Aggregated && !(u.Last && !magic) {
-		x.subs = append(x.subs, u.SubSequenceNumber)
-	} else {
-		x.subs = append(x.subs, -1)
+	if u.Aggregated && !x.finished {
+		r.PartitionKey = x.keys.of(u.PartitionKey)
+	}
+	switch inside := u.Aggregated && !(u.Last && !magic); {
+	case x.digits || inside && x.sequence != "":
+		r.SequenceNumber = x.number(u.SubSequenceNumber, inside)
+	case x.finished && !inside: // all of the stored record, in digits
+		r.SequenceNumber = aws.String(x.sequence)
 	}
 	if magic && x.secondPass {
 		r.Data = wrap(u.PartitionKey, u.Data)
 	}
-	x.keys = append(x.keys, u.PartitionKey)
-	x.out = append(x.out, r)
 }
 
-// end gives the stored record's user records their texts.
-func (x *expansion) end() error {
-	if x.stored == nil {
-		return nil
+// number returns SEQUENCE:SUB or digits; inside says that it is not all of the stored record.
+func (x *expansion) number(sub int64, inside bool) *string {
+	if len(x.numbers) == cap(x.numbers) {
+		x.makeRoom(sub)
 	}
-	defer x.reserve()
-	us := x.out[x.first:]
-	if len(us) == 0 {
-		return nil
-	}
-	highest, plain := slices.Max(x.subs), len(us) == 1 && x.subs[0] < 0 && x.keys[0] == aws.ToString(x.stored.PartitionKey)
+	from := len(x.texts)
+	x.texts = append(x.texts, x.sequence...) // never moved: there is room
 	switch {
-	case x.digits:
-		if err := digitError(x.sequence, highest); err != nil {
-			return err
-		}
-	case plain && x.sequence == aws.ToString(x.stored.SequenceNumber):
-		return nil // as it came
+	case !x.digits:
+		x.texts = strconv.AppendInt(append(x.texts, ':'), sub, 10)
+	case inside:
+		x.texts = appendSub(x.texts, sub)
+	default:
+		x.texts = appendSub(x.texts, -1)
 	}
-	var texts strings.Builder
-	texts.Grow(len(us) * (len(x.sequence) + max(9, 1+len(strconv.FormatInt(highest, 10)))))
-	slab := make([]string, 2*len(us))
-	for i := range us {
-		key, number := &slab[2*i], &slab[2*i+1]
-		if !plain { // whose key may be absent
-			*key = x.keys[i]
-			us[i].PartitionKey = key
-		}
-		if x.sequence != "" {
-			*number = x.number(&texts, x.subs[i])
-			us[i].SequenceNumber = number
-		}
-	}
-	return nil
+	x.numbers = append(x.numbers, unsafe.String(&x.texts[from], len(x.texts)-from))
+	return &x.numbers[len(x.numbers)-1]
 }
 
-// number returns the text of a sub-sequence number of the stored record, -1 for all of it. texts has the memory for it.
-func (x *expansion) number(texts *strings.Builder, sub int64) string {
-	if !x.digits && sub < 0 {
-		return x.sequence
+// makeRoom makes room for the numbers of the stored record from sub on.
+func (x *expansion) makeRoom(sub int64) {
+	last := sub
+	if !x.finished {
+		last = max(sub, int64(x.count)-1)
 	}
-	from := texts.Len()
-	texts.WriteString(x.sequence)
-	var digits [20]byte
-	if x.digits {
-		texts.Write(appendSub(digits[:0], sub))
-	} else {
-		texts.WriteByte(':')
-		texts.Write(strconv.AppendInt(digits[:0], sub, 10))
-	}
-	return texts.String()[from:]
+	n := int(last - sub + 1)
+	x.numbers = make([]string, 0, n)
+	x.texts = make([]byte, 0, n*(len(x.sequence)+max(9, 1+len(strconv.FormatInt(last, 10)))))
 }
 
-// reserve makes room for the rest of the batch as if it held as many user records to the byte as the last stored
-// record: memory stays in proportion to the input.
-func (x *expansion) reserve() {
-	n, size := len(x.out)-x.first, len(x.stored.Data)
-	if n > 1 && cap(x.out)-len(x.out) < n {
-		x.out = slices.Grow(x.out, int(int64(n)*int64(x.left)/int64(size))+1)
-	}
-}
+// maxKey is the length of the longest partition key that Kinesis takes: 256 characters.
+const maxKey = 256 * utf8.UTFMax
 
-// wrap returns an aggregate of one user record.
+// wrap returns an aggregate of one user record. A longer key than Kinesis takes is left out: all user records of an
+// aggregate may have the same, and the memory for a copy in each would have no bound.
 func wrap(key string, data []byte) []byte {
-	record := protowire.AppendTag(nil, wire.PartitionKeyIndex, protowire.VarintType)
-	record = protowire.AppendVarint(record, 0)
-	record = protowire.AppendTag(record, wire.Data, protowire.BytesType)
-	record = protowire.AppendBytes(record, data)
-	b := []byte(wire.Magic)
+	if len(key) > maxKey {
+		key = ""
+	}
+	size := 2 + protowire.SizeTag(wire.Data) + protowire.SizeBytes(len(data)) // of the record: its key index takes two
+	b := make([]byte, 0, wire.Overhead+1+protowire.SizeBytes(len(key))+1+protowire.SizeBytes(size))
+	b = append(b, wire.Magic...)
 	b = protowire.AppendTag(b, wire.PartitionKeyTable, protowire.BytesType)
 	b = protowire.AppendString(b, key)
 	b = protowire.AppendTag(b, wire.Records, protowire.BytesType)
-	b = protowire.AppendBytes(b, record)
+	b = protowire.AppendVarint(b, uint64(size))
+	b = protowire.AppendTag(b, wire.PartitionKeyIndex, protowire.VarintType)
+	b = protowire.AppendVarint(b, 0)
+	b = protowire.AppendTag(b, wire.Data, protowire.BytesType)
+	b = protowire.AppendBytes(b, data)
 	sum := md5.Sum(b[len(wire.Magic):])
 	return append(b, sum[:]...)
 }

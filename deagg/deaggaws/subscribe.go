@@ -109,7 +109,9 @@ type subscription struct {
 	layer         *deaggregation
 	front         front // what is still to be skipped
 	own           smithyhttp.ClientProtocol
-	encoded       []byte // what Read has to hand out of a message
+	rest          *types.SubscribeToShardEvent // of an event that is encoded in parts; nil: none is
+	message       bytes.Buffer
+	encoded       []byte // what Read has to hand out of it
 }
 
 // next reads the next event by p, and makes its records user records.
@@ -153,25 +155,46 @@ func (s *subscription) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// encode returns the next message: an event of user records, or one that has no records, as it came.
+// encode returns the next message: a part of an event of user records, or an event that has no records, as it came.
 func (s *subscription) encode() ([]byte, error) {
-	var message bytes.Buffer
-	event, err := s.next(s.own, schemas.SubscribeToShardEventStream, kinesis.TypeRegistry, io.TeeReader(s.ReadCloser, &message))
-	e, ok := event.(*types.SubscribeToShardEvent)
-	switch {
-	case err != nil:
-		return nil, err
-	case !ok:
-		return message.Bytes(), nil
+	s.message.Reset()
+	if s.rest == nil {
+		event, err := s.next(s.own, schemas.SubscribeToShardEventStream, kinesis.TypeRegistry, io.TeeReader(s.ReadCloser, &s.message))
+		e, ok := event.(*types.SubscribeToShardEvent)
+		switch {
+		case err != nil:
+			return nil, err
+		case !ok:
+			return s.message.Bytes(), nil
+		}
+		s.rest = e
+		s.message.Reset()
 	}
+	e := s.part()
 	for _, r := range e.Records {
 		if !utf8.ValidString(aws.ToString(r.PartitionKey)) {
 			return nil, errKey
 		}
 	}
-	message.Reset()
-	err = s.own.SerializeEventMessage(schemas.SubscribeToShardEventStream, schemas.SubscribeToShardEventStream_SubscribeToShardEvent, e, &message)
-	return message.Bytes(), err
+	err := s.own.SerializeEventMessage(schemas.SubscribeToShardEventStream, schemas.SubscribeToShardEventStream_SubscribeToShardEvent, e, &s.message)
+	return s.message.Bytes(), err
+}
+
+// atOnce is how many user records are encoded again at once: as JSON one takes up to 60 bytes for each that it had in its
+// aggregate, and then it is decoded again.
+const atOnce = 1000
+
+// part takes the next records of the event that is encoded in parts. Each but the last part says that one goes on after its
+// last record.
+func (s *subscription) part() *types.SubscribeToShardEvent {
+	part := *s.rest
+	if len(part.Records) <= atOnce {
+		s.rest = nil
+		return &part
+	}
+	part.Records, s.rest.Records = part.Records[:atOnce], part.Records[atOnce:]
+	part.ChildShards, part.ContinuationSequenceNumber = nil, part.Records[atOnce-1].SequenceNumber
+	return &part
 }
 
 // event replaces the records of an event by user records. As long as f's position has not passed, the number to go on

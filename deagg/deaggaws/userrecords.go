@@ -2,6 +2,7 @@ package deaggaws
 
 import (
 	"math"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
@@ -21,6 +22,7 @@ import (
 // One whose data starts with the magic comes with its index, and is not known to be Last: a checkpoint there may be held.
 func AppendUserRecords(dst []deagg.UserRecord, batch []types.Record, after seqnum.Extended) []deagg.UserRecord {
 	before := after
+	dst = slices.Grow(dst, len(batch))
 	for i := range batch {
 		var u deagg.UserRecord
 		u, before = userRecord(storedRecord(&batch[i]), before, after)

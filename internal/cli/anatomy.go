@@ -124,6 +124,7 @@ func (a *anatomy) walk() {
 	} else {
 		a.problem(end, fmt.Sprintf("%d bytes are too short for an aggregate: magic, a message and %d bytes of checksum", end, wire.DigestSize))
 	}
+	a.makeRoom(a.data[:end])
 	for at := len(wire.Magic); at < end; {
 		n, err := a.field(a.data[:end], at)
 		if err != nil {
@@ -132,6 +133,24 @@ func (a *anatomy) walk() {
 		}
 		at += n
 	}
+}
+
+// makeRoom makes room for all that walk will find, so that the lists do not grow step by step.
+func (a *anatomy) makeRoom(b []byte) {
+	var count [wire.Records + 1]int
+	for at := min(len(wire.Magic), len(b)); at < len(b); {
+		number, typ, _, n, err := consume(b[at:])
+		if err != nil {
+			break
+		}
+		if typ == protowire.BytesType && number <= wire.Records {
+			count[number]++
+		}
+		at += n
+	}
+	a.PartitionKeys = make([]tableEntry, 0, count[wire.PartitionKeyTable])
+	a.ExplicitKeys = make([]tableEntry, 0, count[wire.ExplicitHashKeyTable])
+	a.UserRecords = make([]userSpan, 0, count[wire.Records])
 }
 
 // field reads the field of message AggregatedRecord at b[at:] and returns its length.

@@ -95,10 +95,11 @@ type deaggregation struct {
 	noRange   bool
 	format    func(b []byte, u *deagg.UserRecord, shardID string) []byte
 	out       *lineWriter
-	position  []byte // of a record that was taken out of its aggregate before
-	malformed int64  // of such records
-	refused   int64  // the malformed aggregate at which strict ended
-	leftOut   int64  // fields that could not be read
+	user      deagg.UserRecord // that is written
+	position  []byte           // of a record that was taken out of its aggregate before
+	malformed int64            // of such records
+	refused   int64            // the malformed aggregate at which strict ended
+	leftOut   int64            // fields that could not be read
 }
 
 func newDeaggregation(o deaggOptions, out io.Writer) (*deaggregation, error) {
@@ -185,7 +186,8 @@ func (d *deaggregation) record(r *recordio.Record) error {
 		return err
 	}
 	for u := range d.decoder.UserRecords(r.StoredRecord) {
-		d.write(&u, r.ShardID)
+		d.user = u // u itself would be allocated anew for each
+		d.write(&d.user, r.ShardID)
 		if d.out.err != nil {
 			break
 		}

@@ -106,6 +106,7 @@ func drawTable(w io.Writer, name string, table []tableEntry) {
 			hash = "none: no number of 0 to 2^128-1"
 		}
 		fmt.Fprintf(w, "  %d\t%d\t%d\t%v\t%s\n", i, e.Offset, e.Size, e.Key, hash)
+		rowDone(w, i)
 	}
 }
 
@@ -114,7 +115,7 @@ func (a *anatomy) drawUserRecords(w io.Writer) {
 		return
 	}
 	fmt.Fprint(w, "\n  user records\n  index\toffset\tbytes\tkey\texplicit\tdata at\tbytes\tdata\n")
-	for _, u := range a.UserRecords {
+	for i, u := range a.UserRecords {
 		fmt.Fprintf(w, "  %d\t%d\t%d\t%s\t%s\t", u.SubSequenceNumber, u.Offset, u.Size,
 			orDash(u.PartitionKeyIndex), orDash(u.ExplicitHashKeyIndex))
 		if u.hasData {
@@ -126,6 +127,14 @@ func (a *anatomy) drawUserRecords(w io.Writer) {
 			fmt.Fprint(w, "  (stray: outside the shard's hash keys)")
 		}
 		fmt.Fprintln(w)
+		rowDone(w, i)
+	}
+}
+
+// rowDone writes what w has collected to align it, after each 1,000 rows.
+func rowDone(w io.Writer, i int) {
+	if t, ok := w.(*tabwriter.Writer); ok && i%1000 == 999 {
+		_ = t.Flush() // the buffer below keeps its error
 	}
 }
 
@@ -145,8 +154,9 @@ func (a *anatomy) drawProblems(w io.Writer) {
 		fmt.Fprintf(w, " (%s)", a.Malformed)
 	}
 	fmt.Fprintln(w)
-	for _, p := range a.Problems {
+	for i, p := range a.Problems {
 		fmt.Fprintf(w, "  byte %d\t%s\n", p.Offset, p.Text)
+		rowDone(w, i)
 	}
 }
 

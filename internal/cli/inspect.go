@@ -1,9 +1,10 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -138,11 +139,12 @@ func (i *inspection) pasted(data []byte, form string) error {
 
 func (i *inspection) show(a *anatomy) error {
 	i.wrong = i.wrong || len(a.Problems) > 0
+	w := bufio.NewWriterSize(i.s.Out, 64<<10)
+	var err error
 	if i.json {
-		return json.NewEncoder(i.s.Out).Encode(a)
+		err = a.encode(w)
+	} else {
+		err = a.draw(w)
 	}
-	var drawing bytes.Buffer
-	_ = a.draw(&drawing) // a Buffer takes everything
-	_, err := i.s.Out.Write(drawing.Bytes())
-	return err
+	return cmp.Or(w.Flush(), err)
 }

@@ -8,8 +8,8 @@ func (r *reader) fastRecord() bool {
 	for {
 		r.draft.reset()
 		n := r.draft.scan(r.tape.rest())
-		if n == scanIncomplete && r.tape.fillLine() {
-			continue
+		if n == scanIncomplete && bytes.IndexByte(r.tape.rest(), '\n') < 0 && r.tape.fillLine() {
+			continue // once: a record that goes on after a line end is not usual
 		}
 		if n < 0 || r.draft.finish(&r.rec) != nil {
 			return false
