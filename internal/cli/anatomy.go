@@ -32,6 +32,7 @@ type anatomy struct {
 	ExplicitKeys   []tableEntry `json:"explicit_hash_key_table,omitempty"`
 	UserRecords    []userSpan   `json:"user_records,omitempty"`
 	Problems       []problem    `json:"problems,omitempty"`
+	MoreProblems   int          `json:"more_problems,omitempty"` // than are listed
 
 	data      []byte
 	hashRange hashkey.Range
@@ -55,6 +56,7 @@ type tableEntry struct {
 	Size    int    `json:"size"`   // of the key
 	Key     key    `json:"key"`
 	HashKey string `json:"hash_key,omitempty"` // decimal
+	Users   int    `json:"user_records"`       // that refer to it
 	hash    hashkey.Key
 }
 
@@ -70,6 +72,7 @@ type userSpan struct {
 	Tags                 int     `json:"tags,omitempty"`
 	Stray                bool    `json:"stray,omitempty"` // its hash key lies outside the shard's range
 	hasData              bool
+	hash                 hashkey.Key // where HashKey is there
 }
 
 type problem struct {
@@ -106,7 +109,14 @@ func dissect(r *recordio.Record) *anatomy {
 	return a
 }
 
+// mostProblems are listed: a record of nothing but damage has millions.
+const mostProblems = 1000
+
 func (a *anatomy) problem(offset int, text string) {
+	if len(a.Problems) == mostProblems {
+		a.MoreProblems++
+		return
+	}
 	a.Problems = append(a.Problems, problem{offset, text})
 }
 
@@ -143,7 +153,7 @@ func (a *anatomy) field(b []byte, at int) (int, error) {
 	switch number {
 	case wire.PartitionKeyTable:
 		hash := hashkey.Of(string(value))
-		a.PartitionKeys = append(a.PartitionKeys, tableEntry{at, len(value), keyOf(value), hash.String(), hash})
+		a.PartitionKeys = append(a.PartitionKeys, tableEntry{Offset: at, Size: len(value), Key: keyOf(value), HashKey: hash.String(), hash: hash})
 	case wire.ExplicitHashKeyTable:
 		e := tableEntry{Offset: at, Size: len(value), Key: keyOf(value)}
 		if hash, err := hashkey.Parse(string(value)); err == nil {
@@ -224,7 +234,7 @@ func (a *anatomy) resolve() {
 		if e == nil {
 			continue
 		}
-		u.HashKey = e.HashKey
+		u.HashKey, u.hash = e.HashKey, e.hash
 		u.Stray = a.hashRange.IsValid() && (e.HashKey == "" || !a.hashRange.Contains(e.hash))
 	}
 }
@@ -238,6 +248,7 @@ func (a *anatomy) entry(u *userSpan, what string, table []tableEntry, index *uin
 		a.problem(u.Offset, fmt.Sprintf("user record %d: %s index %d, in a table of %d", u.SubSequenceNumber, what, *index, len(table)))
 		return nil
 	}
+	table[*index].Users++
 	return &table[*index]
 }
 
