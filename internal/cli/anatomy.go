@@ -36,6 +36,7 @@ type anatomy struct {
 
 	data      []byte
 	hashRange hashkey.Range
+	hashed    hashkey.Range // from the smallest to the largest hash key of a user record; zero: there is none
 }
 
 // key is a key as it is on the wire.
@@ -72,7 +73,6 @@ type userSpan struct {
 	Tags                 int     `json:"tags,omitempty"`
 	Stray                bool    `json:"stray,omitempty"` // its hash key lies outside the shard's range
 	hasData              bool
-	hash                 hashkey.Key // where HashKey is there
 }
 
 type problem struct {
@@ -234,9 +234,25 @@ func (a *anatomy) resolve() {
 		if e == nil {
 			continue
 		}
-		u.HashKey, u.hash = e.HashKey, e.hash
+		if u.HashKey = e.HashKey; u.HashKey != "" {
+			a.spread(e.hash)
+		}
 		u.Stray = a.hashRange.IsValid() && (e.HashKey == "" || !a.hashRange.Contains(e.hash))
 	}
+}
+
+// spread makes hashed hold a hash key.
+func (a *anatomy) spread(hash hashkey.Key) {
+	low, high := hash, hash
+	if a.hashed.IsValid() {
+		low, high = a.hashed.Start(), a.hashed.End()
+		if hash.Compare(low) < 0 {
+			low = hash
+		} else if hash.Compare(high) > 0 {
+			high = hash
+		}
+	}
+	a.hashed, _ = hashkey.NewRange(low, high) // in this order
 }
 
 // entry returns the entry of a key table that u refers to, or nil.

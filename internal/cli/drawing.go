@@ -12,7 +12,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/kplkit/kplkit/deagg/hashkey"
 	"github.com/kplkit/kplkit/internal/wire"
 	"github.com/kplkit/kplkit/seqnum"
 )
@@ -71,8 +70,7 @@ func (d *drawer) drawHead(w io.Writer, a *anatomy) {
 
 // drawSummary says what there is, in a few lines however much it is.
 func (a *anatomy) drawSummary(w io.Writer) {
-	var bytes, least, most, strays, keyed int
-	var low, high hashkey.Key
+	var bytes, least, most, strays int
 	for i, u := range a.UserRecords {
 		if bytes += u.DataSize; i == 0 || u.DataSize < least {
 			least = u.DataSize
@@ -81,25 +79,17 @@ func (a *anatomy) drawSummary(w io.Writer) {
 		if u.Stray {
 			strays++
 		}
-		if u.HashKey == "" {
-			continue
-		}
-		if keyed++; keyed == 1 || u.hash.Compare(low) < 0 {
-			low = u.hash
-		}
-		if keyed == 1 || u.hash.Compare(high) > 0 {
-			high = u.hash
-		}
 	}
 	fmt.Fprintf(w, "  user records\t%d, %d bytes of data, %d to %d each\n", len(a.UserRecords), bytes, least, most)
 	fmt.Fprintf(w, "  keys\t%d partition keys, %d explicit hash keys\n", len(a.PartitionKeys), len(a.ExplicitKeys))
-	switch {
-	case keyed == 0:
-	case !a.hashRange.IsValid():
-		fmt.Fprintf(w, "  hash keys\t%v to %v\n", low, high)
-	default:
-		fmt.Fprintf(w, "  hash keys\t%v to %v, %d outside the shard's\n", low, high, strays)
+	if !a.hashed.IsValid() {
+		return
 	}
+	fmt.Fprintf(w, "  hash keys\t%v to %v", a.hashed.Start(), a.hashed.End())
+	if a.hashRange.IsValid() {
+		fmt.Fprintf(w, ", %d outside the shard's", strays)
+	}
+	fmt.Fprintln(w)
 }
 
 // mark tells whose aggregates have this partition key.
