@@ -51,8 +51,8 @@ aggregate that is put as a user record may not come out as one.
 Out: a summary, with --json as one line {"v":1,"summary":{…}}, always the last one: put and failed together are what
 was read; unsent are those of the failed that were given up when the run was ended; retried is how often a user record
 was sent again; stored is how many stored records were written; bytes is the data of what was put. On a terminal
-progress is shown meanwhile: a bar of what is put (or has failed) of all files, not of what is only read, and how long the
-rest will take (ETA) if it goes on like this.
+progress is shown meanwhile: a bar of what is put (or has failed) of all files, not of what is only read, and how long
+the rest will take (ETA) if it goes on like this.
 
 What fails is told with its file and line, on stderr or with --json as {"v":1,"file":…,"line":…,"error":…} on stdout,
 and makes the exit code 1. After a user record that the stream does not take (keys, size), or that was tried for 10
@@ -60,17 +60,18 @@ minutes in vain, the others are put all the same. At a line that is no such JSON
 came before is put. A stream that does not exist ends the run before anything is read, without a summary; one that
 refuses everything ends it, too. What is unsent is told as a whole then, with --json also line by line.
 
---failed FILE keeps what failed as JSON lines: partition_key (of --lines, too, where it was a random one),
-explicit_hash_key, data, and file, line and error, which are ignored when 'kplkit put STREAM FILE' (without --lines) puts
-them again. FILE is replaced as a whole when the run ends, and empty if nothing failed; until then, and when the program
-is killed, it stays as it was, and what has failed so far is in FILE.*.part. It can't be one of the inputs. Lines that
-can't be read, or are too long, are told only.
+--failed FILE keeps what failed, in the order in which it failed, as JSON lines: partition_key (of --lines, too, where
+it was a random one), explicit_hash_key, data, and file, line and error, which are ignored when 'kplkit put STREAM FILE'
+(without --lines) puts them again. FILE is replaced as a whole when the run ends, and empty if nothing failed; until
+then, and when the program is killed, it stays as it was, and what has failed so far is in FILE.*.part. It can't be one
+of the inputs. Lines that can't be read, or are too long, are told only.
 
 What is waited for is said on stderr where nothing is answered for 3 seconds. If the first call has no answer within 20
 seconds, the run ends before anything is read.
 
 An interrupt ends reading, too, and ends with the summary whenever it comes; what was read is sent for 2 seconds more,
-and where to go on is told. A second one ends the program at once. What failed may be stored all the same where no answer came, and so come twice when put again.
+and where to go on is told. A second one ends the program at once. What failed may be stored all the same where no answer
+came, and so come twice when put again.
 Where nobody reads stdout any more, everything is put all the same, and the exit code is 1.`,
 		Example: `  kplkit put orders user-records.jsonl.gz
   kplkit deagg capture.jsonl.gz | kplkit put orders --endpoint-url http://127.0.0.1:4567
