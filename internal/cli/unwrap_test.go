@@ -171,11 +171,15 @@ func FuzzUnwrap(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, data := range [][]byte{[]byte(text), gzipped(t, text), zlibbed(text)} {
 			line := fmt.Sprintf(`{"sequence_number":"5","partition_key":"k","data":%s}`, must(json.Marshal(data)))
-			out, errs, code := run(strings.NewReader(line), "deagg", "--unwrap", "gzip,zlib,cwl")
-			if code != exitFine && code != exitFindings {
-				t.Errorf("exit code %d: %s", code, errs)
+			var out bytes.Buffer
+			d, err := newDeaggregation(deaggOptions{policy: "lossless", data: "base64", unwrap: []string{"gzip", "zlib", "cwl"}}, &out)
+			if err != nil {
+				t.Fatal(err)
 			}
-			for l := range strings.Lines(out) {
+			if err := d.run(t.Context(), Streams{In: strings.NewReader(line), Err: io.Discard}, nil, false); err != nil {
+				t.Error(err)
+			}
+			for l := range strings.Lines(out.String()) {
 				if !json.Valid([]byte(l)) {
 					t.Errorf("not JSON: %q", l)
 				}
