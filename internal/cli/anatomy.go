@@ -32,9 +32,11 @@ type anatomy struct {
 	ExplicitKeys   []tableEntry `json:"explicit_hash_key_table,omitempty"`
 	UserRecords    []userSpan   `json:"user_records,omitempty"`
 	Problems       []problem    `json:"problems,omitempty"`
+	MoreProblems   int          `json:"more_problems,omitempty"` // than are listed
 
 	data      []byte
 	hashRange hashkey.Range
+	hashed    hashkey.Range // from the smallest to the largest hash key of a user record; zero: there is none
 }
 
 // key is a key as it is on the wire.
@@ -55,6 +57,7 @@ type tableEntry struct {
 	Size    int    `json:"size"`   // of the key
 	Key     key    `json:"key"`
 	HashKey string `json:"hash_key,omitempty"` // decimal
+	Users   int    `json:"user_records"`       // that refer to it
 	hash    hashkey.Key
 }
 
@@ -106,7 +109,14 @@ func dissect(r *recordio.Record) *anatomy {
 	return a
 }
 
+// mostProblems are listed: a record of nothing but damage has millions.
+const mostProblems = 1000
+
 func (a *anatomy) problem(offset int, text string) {
+	if len(a.Problems) == mostProblems {
+		a.MoreProblems++
+		return
+	}
 	a.Problems = append(a.Problems, problem{offset, text})
 }
 
@@ -162,7 +172,7 @@ func (a *anatomy) field(b []byte, at int) (int, error) {
 	switch number {
 	case wire.PartitionKeyTable:
 		hash := hashkey.Of(string(value))
-		a.PartitionKeys = append(a.PartitionKeys, tableEntry{at, len(value), keyOf(value), hash.String(), hash})
+		a.PartitionKeys = append(a.PartitionKeys, tableEntry{Offset: at, Size: len(value), Key: keyOf(value), HashKey: hash.String(), hash: hash})
 	case wire.ExplicitHashKeyTable:
 		e := tableEntry{Offset: at, Size: len(value), Key: keyOf(value)}
 		if hash, err := hashkey.Parse(string(value)); err == nil {
@@ -243,9 +253,25 @@ func (a *anatomy) resolve() {
 		if e == nil {
 			continue
 		}
-		u.HashKey = e.HashKey
+		if u.HashKey = e.HashKey; u.HashKey != "" {
+			a.spread(e.hash)
+		}
 		u.Stray = a.hashRange.IsValid() && (e.HashKey == "" || !a.hashRange.Contains(e.hash))
 	}
+}
+
+// spread makes hashed hold a hash key.
+func (a *anatomy) spread(hash hashkey.Key) {
+	low, high := hash, hash
+	if a.hashed.IsValid() {
+		low, high = a.hashed.Start(), a.hashed.End()
+		if hash.Compare(low) < 0 {
+			low = hash
+		} else if hash.Compare(high) > 0 {
+			high = hash
+		}
+	}
+	a.hashed, _ = hashkey.NewRange(low, high) // in this order
 }
 
 // entry returns the entry of a key table that u refers to, or nil.
@@ -257,6 +283,7 @@ func (a *anatomy) entry(u *userSpan, what string, table []tableEntry, index *uin
 		a.problem(u.Offset, fmt.Sprintf("user record %d: %s index %d, in a table of %d", u.SubSequenceNumber, what, *index, len(table)))
 		return nil
 	}
+	table[*index].Users++
 	return &table[*index]
 }
 

@@ -22,6 +22,8 @@ type deaggOptions struct {
 	ancestors    []string
 	noRange      bool
 	after        string
+	stats        bool
+	unwrap       []string
 }
 
 func newDeagg(s Streams) *cobra.Command {
@@ -57,9 +59,27 @@ come as partition_key_base64 and explicit_hash_key_base64. Counts follow on stde
   strict    as lossless, but the first one ends it with exit code 1, before any of it is written
   kcl       what the Java KCL does, its losses included
 
-Exit code 3 tells that aggregates were malformed.`,
+--stats writes what is in the input instead of the user records: counts and sizes, the 20 partition keys of user records
+that come most often, and user records by shard, predicted from the hash key ranges in the input: the record's own shard if
+its range holds the hash key, else the newest one whose range does. With --json that is one line
+{"v":1,"stats":{…},"partition_keys":[{"partition_key":…,"user_records":…},…]} with all keys. Up to 20,000 partition keys
+all counts are exact. Of more, the rarest are forgotten: then only keys are listed that come more often than any other
+can, and missed_at_most says by how much a count may be too low.
+
+--unwrap opens user records whose data is packed once more, and writes what is in them:
+  gzip, zlib  the data, unpacked; "unwrapped" says from what
+  cwl         CloudWatch Logs subscriptions, which are gzip: a line for each log event, whose data is its message, with
+              log_event (index, count, id, timestamp, log_group, …). Control messages are counted, and have no line
+Data that is something else stays as it is, also if it only starts like one of them, which is counted (not_packed), or
+has more than 32 MiB in it, which is told (too_large). Of the lines of a subscription only the last one has
+sequence_number and may have last: whoever remembers positions line by line, and goes on with --after, misses no event.
+log_event.sequence_number is there in all of them.
+
+Exit code 3 tells that aggregates were malformed, or packed data was too large.`,
 		Example: `  kplkit deagg capture.jsonl.gz
   aws kinesis get-records --shard-iterator "$ITERATOR" | kplkit deagg --data text
+  kplkit deagg --stats capture.jsonl.gz
+  kplkit deagg --unwrap gzip,cwl --data raw logs.jsonl
   kplkit deagg --policy strict --after 49680523765537302257773285470013077594121277589726167042:7 *.jsonl`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := newDeaggregation(o, s.Out)
@@ -76,6 +96,9 @@ Exit code 3 tells that aggregates were malformed.`,
 	f.StringArrayVar(&o.ancestors, "ancestor-range", nil, "range `START-END` of a shard it came from (repeatable), likewise")
 	f.BoolVar(&o.noRange, "no-range", false, "ignore all ranges, those of the records too")
 	f.StringVar(&o.after, "after", "", "skip what is done: `SEQ`, SEQ:SUB, these as 65 digits, or a sentinel, in every shard")
+	f.BoolVar(&o.stats, "stats", false, "write counts, sizes, hot partition keys and shards instead of the user records")
+	f.StringSliceVar(&o.unwrap, "unwrap", nil, "open user records that are packed once more: `FORMS` are gzip, zlib, cwl")
+	complete(cmd, "unwrap", "gzip", "zlib", "cwl", "gzip,zlib,cwl")
 	complete(cmd, "policy", "lossless", "strict", "kcl")
 	complete(cmd, "data", "base64", "text", "raw")
 	return cmd
@@ -94,6 +117,10 @@ type deaggregation struct {
 	ancestors []hashkey.Range
 	noRange   bool
 	format    func(b []byte, u *deagg.UserRecord, shardID string) []byte
+	raw       bool       // format writes no JSON
+	tally     *tally     // nil: user records are written
+	unwrap    *unwrapper // nil: they stay as they are
+	closed    []error    // what it did not open
 	out       *lineWriter
 	user      deagg.UserRecord // that is written
 	position  []byte           // of a record that was taken out of its aggregate before
@@ -119,6 +146,7 @@ func newDeaggregation(o deaggOptions, out io.Writer) (*deaggregation, error) {
 			return recordio.AppendUserRecord(b, u, shardID, o.data == "text")
 		}
 	case "raw":
+		d.raw = true
 		d.format = func(b []byte, u *deagg.UserRecord, _ string) []byte {
 			return append(append(b, u.Data...), '\n')
 		}
@@ -131,6 +159,15 @@ func newDeaggregation(o deaggOptions, out io.Writer) (*deaggregation, error) {
 			return nil, fmt.Errorf("--after: %w", err)
 		}
 		d.decoder.After = after
+	}
+	if o.stats {
+		d.tally = new(tally)
+	}
+	if len(o.unwrap) > 0 {
+		var err error
+		if d.unwrap, err = newUnwrapper(o.unwrap); err != nil {
+			return nil, err
+		}
 	}
 	return d, d.parseRanges(o)
 }
@@ -155,12 +192,19 @@ func (d *deaggregation) parseRanges(o deaggOptions) (err error) {
 func (d *deaggregation) run(ctx context.Context, s Streams, names []string, asJSON bool) error {
 	var err error
 	d.leftOut, err = readInputs(ctx, s, names, d.prepare, d.out.Flush, d.record)
-	if failed := d.out.Flush(); failed != nil {
+	stats := d.stats()
+	failed := d.out.Flush()
+	if d.tally != nil {
+		failed = d.writeTally(s.Out, stats, asJSON)
+	}
+	if failed != nil {
 		err = failed // whatever else there was, it is told
 	}
-	stats := d.stats()
-	writeStats(s.Err, stats, d.leftOut, asJSON)
-	if err == nil && stats.Malformed > 0 {
+	for _, closed := range d.closed {
+		fmt.Fprintf(s.Err, "kplkit: %v\n", closed)
+	}
+	d.writeStats(s.Err, stats, asJSON)
+	if err == nil && (stats.Malformed > 0 || len(d.closed) > 0) {
 		return errFindings
 	}
 	return err
@@ -185,9 +229,12 @@ func (d *deaggregation) record(r *recordio.Record) error {
 	if err := d.probeFor(r); err != nil {
 		return err
 	}
+	if d.tally != nil {
+		d.tally.stored(r, d.decoder.HashRange)
+	}
 	for u := range d.decoder.UserRecords(r.StoredRecord) {
 		d.user = u // u itself would be allocated anew for each
-		d.write(&d.user, r.ShardID)
+		d.write(&d.user, r, d.decoder.HashRange)
 		if d.out.err != nil {
 			break
 		}
@@ -195,16 +242,19 @@ func (d *deaggregation) record(r *recordio.Record) error {
 	return d.out.err
 }
 
-func (d *deaggregation) write(u *deagg.UserRecord, shardID string) {
-	d.out.buf = d.format(d.out.buf, u, shardID)
-	d.out.lineDone()
+// rangeOf returns the range of the shard of r: its own, or else the one of --range.
+func (d *deaggregation) rangeOf(r *recordio.Record) hashkey.Range {
+	switch {
+	case d.noRange:
+		return hashkey.Range{}
+	case r.HasRange: // one that can't be read is unknown
+		return r.HashRange
+	}
+	return d.hashRange
 }
 
 func (d *deaggregation) setRanges(r *recordio.Record) {
-	d.decoder.HashRange, d.decoder.Ancestors = d.hashRange, d.ancestors
-	if r.HasRange { // one that can't be read is unknown
-		d.decoder.HashRange = r.HashRange
-	}
+	d.decoder.HashRange, d.decoder.Ancestors = d.rangeOf(r), d.ancestors
 	if r.HasAncestors {
 		d.decoder.Ancestors = r.Ancestors
 	}
@@ -246,26 +296,7 @@ func (d *deaggregation) finishedRecord(r *recordio.Record) error {
 		if u.Malformed != nil {
 			d.malformed++
 		}
-		d.write(&u, r.ShardID)
+		d.write(&u, r, d.rangeOf(r))
 	}
 	return d.out.err
-}
-
-func (d *deaggregation) stats() deagg.Stats {
-	s := d.decoder.Stats()
-	s.Stored += d.refused
-	s.Malformed += d.malformed + d.refused
-	return s
-}
-
-func writeStats(w io.Writer, s deagg.Stats, leftOut int64, asJSON bool) {
-	format, more, end := "stored %d, aggregated %d, user %d, strays %d, dropped %d, skipped %d, malformed %d", ", left out %d", "\n"
-	if asJSON {
-		format, more, end = `{"v":1,"stored":%d,"aggregated":%d,"user":%d,"strays":%d,"dropped":%d,"skipped":%d,"malformed":%d`, `,"left_out":%d`, "}\n"
-	}
-	text := fmt.Sprintf(format, s.Stored, s.Aggregated, s.User, s.Strays, s.Dropped, s.Skipped, s.Malformed)
-	if leftOut > 0 {
-		text += fmt.Sprintf(more, leftOut)
-	}
-	io.WriteString(w, text+end)
 }

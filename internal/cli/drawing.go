@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -15,28 +16,40 @@ import (
 	"github.com/kplkit/kplkit/seqnum"
 )
 
-// draw writes the anatomy of a record for a human.
-func (a *anatomy) draw(w io.Writer) error {
+// drawer writes the anatomy of records for people.
+type drawer struct {
+	pen
+	all bool // every key, user record and problem
+}
+
+// Of what is not shown in full, this much is.
+const (
+	mostKeysShown = 10
+	endsShown     = 5  // user records from the start and from the end
+	mostUsers     = 12 // user records that are shown in full
+)
+
+func (d *drawer) draw(w io.Writer, a *anatomy) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	a.drawHead(t)
+	d.drawHead(t, a)
 	if a.Aggregated {
-		a.drawFrame(t)
-		drawTable(t, "partition keys", a.PartitionKeys)
-		drawTable(t, "explicit hash keys", a.ExplicitKeys)
-		a.drawUserRecords(t)
+		a.drawSummary(t)
+		d.drawFrame(t, a)
+		d.drawTable(t, "partition keys", a.PartitionKeys)
+		d.drawTable(t, "explicit hash keys", a.ExplicitKeys)
 	}
-	a.drawProblems(t)
+	d.drawProblems(t, a)
+	d.drawUserRecords(t, a)
 	fmt.Fprintln(t)
 	return t.Flush()
 }
 
-func (a *anatomy) drawHead(w io.Writer) {
-	switch {
-	case a.ReadAs != "":
-		fmt.Fprintf(w, "stored record, read as %s\n", a.ReadAs)
-	default:
-		fmt.Fprintf(w, "stored record in %s, line %d\n", a.File, a.Line)
+func (d *drawer) drawHead(w io.Writer, a *anatomy) {
+	title := "stored record in " + visible(a.File) + ", line " + strconv.Itoa(a.Line)
+	if a.ReadAs != "" {
+		title = "stored record, read as " + a.ReadAs
 	}
+	fmt.Fprintln(w, d.bold(title))
 	row := func(name, value string) {
 		if value != "" {
 			fmt.Fprintf(w, "  %s\t%s\n", name, visible(value))
@@ -53,6 +66,30 @@ func (a *anatomy) drawHead(w io.Writer) {
 	if !a.Aggregated {
 		row("data", "plain: "+shorten(a.data))
 	}
+}
+
+// drawSummary says what there is, in a few lines however much it is.
+func (a *anatomy) drawSummary(w io.Writer) {
+	var bytes, least, most, strays int
+	for i, u := range a.UserRecords {
+		if bytes += u.DataSize; i == 0 || u.DataSize < least {
+			least = u.DataSize
+		}
+		most = max(most, u.DataSize)
+		if u.Stray {
+			strays++
+		}
+	}
+	fmt.Fprintf(w, "  user records\t%d, %d bytes of data, %d to %d each\n", len(a.UserRecords), bytes, least, most)
+	fmt.Fprintf(w, "  keys\t%d partition keys, %d explicit hash keys\n", len(a.PartitionKeys), len(a.ExplicitKeys))
+	if !a.hashed.IsValid() {
+		return
+	}
+	fmt.Fprintf(w, "  hash keys\t%v to %v", a.hashed.Start(), a.hashed.End())
+	if a.hashRange.IsValid() {
+		fmt.Fprintf(w, ", %d outside the shard's", strays)
+	}
+	fmt.Fprintln(w)
 }
 
 // mark tells whose aggregates have this partition key.
@@ -79,7 +116,7 @@ func shardOf(sequenceNumber string) string {
 	return ""
 }
 
-func (a *anatomy) drawFrame(w io.Writer) {
+func (d *drawer) drawFrame(w io.Writer, a *anatomy) {
 	fmt.Fprint(w, "\n  offset\tbytes\tframe\n")
 	fmt.Fprintf(w, "  0\t%d\tmagic % X\n", len(wire.Magic), wire.Magic)
 	if a.Checksum == nil {
@@ -88,46 +125,60 @@ func (a *anatomy) drawFrame(w io.Writer) {
 	end := a.Checksum.Offset
 	fmt.Fprintf(w, "  %d\t%d\tmessage: %d partition keys, %d explicit hash keys, %d user records\n",
 		len(wire.Magic), end-len(wire.Magic), len(a.PartitionKeys), len(a.ExplicitKeys), len(a.UserRecords))
-	verdict := "right"
+	verdict := d.green("right")
 	if !a.Checksum.OK {
-		verdict = "WRONG, the message has " + a.Checksum.Computed
+		verdict = d.red("WRONG, the message has " + a.Checksum.Computed)
 	}
 	fmt.Fprintf(w, "  %d\t%d\tchecksum %s: %s\n", end, wire.DigestSize, a.Checksum.Stored, verdict)
 }
 
-func drawTable(w io.Writer, name string, table []tableEntry) {
+// drawTable shows the keys of a table in its order, or only those with the most user records.
+func (d *drawer) drawTable(w io.Writer, name string, table []tableEntry) {
 	if len(table) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "\n  %s\n  index\toffset\tbytes\tkey\thash key\n", name)
-	for i, e := range table {
+	order := make([]int, len(table))
+	for i := range order {
+		order[i] = i
+	}
+	if !d.all && len(table) > mostKeysShown {
+		slices.SortStableFunc(order, func(i, j int) int { return table[j].Users - table[i].Users })
+		order = order[:mostKeysShown]
+		name = fmt.Sprintf("%s, the %d with the most user records of %d (--all shows all)", name, mostKeysShown, len(table))
+	}
+	fmt.Fprintf(w, "\n  %s\n  index\toffset\tbytes\tuser records\tkey\thash key\n", d.bold(name))
+	for n, i := range order {
+		e := &table[i]
 		hash := e.HashKey
 		if hash == "" {
-			hash = "none: no number of 0 to 2^128-1"
+			hash = d.yellow("none: not a number of 0 to 2^128-1")
 		}
-		fmt.Fprintf(w, "  %d\t%d\t%d\t%v\t%s\n", i, e.Offset, e.Size, e.Key, hash)
-		rowDone(w, i)
+		fmt.Fprintf(w, "  %d\t%d\t%d\t%d\t%v\t%s\n", i, e.Offset, e.Size, e.Users, e.Key, hash)
+		rowDone(w, n)
 	}
 }
 
-func (a *anatomy) drawUserRecords(w io.Writer) {
+// drawUserRecords shows the first and the last ones, or all.
+func (d *drawer) drawUserRecords(w io.Writer, a *anatomy) {
 	if len(a.UserRecords) == 0 {
 		return
 	}
-	fmt.Fprint(w, "\n  user records\n  index\toffset\tbytes\tkey\texplicit\tdata at\tbytes\tdata\n")
-	for i, u := range a.UserRecords {
-		fmt.Fprintf(w, "  %d\t%d\t%d\t%s\t%s\t", u.SubSequenceNumber, u.Offset, u.Size,
-			orDash(u.PartitionKeyIndex), orDash(u.ExplicitHashKeyIndex))
-		if u.hasData {
-			fmt.Fprintf(w, "%d\t%d\t%s", u.DataOffset, u.DataSize, shorten(a.data[u.DataOffset:u.DataOffset+u.DataSize]))
-		} else {
-			fmt.Fprint(w, "-\t-\t-")
-		}
-		if u.Stray {
-			fmt.Fprint(w, "  (stray: outside the shard's hash keys)")
-		}
-		fmt.Fprintln(w)
+	first, last := a.UserRecords, []userSpan(nil)
+	title, left := "user records", len(first)-2*endsShown
+	if !d.all && len(first) > mostUsers {
+		first, last = first[:endsShown], first[len(first)-endsShown:]
+		title += ", the first and the last"
+	}
+	fmt.Fprintf(w, "\n  %s\n  index\toffset\tbytes\tkey\texplicit\tdata at\tbytes\tdata\n", d.bold(title))
+	for i := range first {
+		d.drawUserRecord(w, a, &first[i])
 		rowDone(w, i)
+	}
+	if last != nil {
+		fmt.Fprintf(w, "  …\t\t\t\t\t\t\t%d more (--all shows them)\n", left)
+	}
+	for i := range last {
+		d.drawUserRecord(w, a, &last[i])
 	}
 }
 
@@ -138,25 +189,50 @@ func rowDone(w io.Writer, i int) {
 	}
 }
 
-func orDash(index *uint64) string {
-	if index == nil {
-		return "-"
+func (d *drawer) drawUserRecord(w io.Writer, a *anatomy, u *userSpan) {
+	fmt.Fprintf(w, "  %d\t%d\t%d\t%s\t%s\t", u.SubSequenceNumber, u.Offset, u.Size,
+		keyAt(a.PartitionKeys, u.PartitionKeyIndex), keyAt(a.ExplicitKeys, u.ExplicitHashKeyIndex))
+	if u.hasData {
+		fmt.Fprintf(w, "%d\t%d\t%s", u.DataOffset, u.DataSize, shorten(a.data[u.DataOffset:u.DataOffset+u.DataSize]))
+	} else {
+		fmt.Fprint(w, "-\t-\t-")
 	}
-	return strconv.FormatUint(*index, 10)
+	if u.Stray {
+		fmt.Fprint(w, d.yellow("  (stray: outside the shard's hash keys)"))
+	}
+	fmt.Fprintln(w)
 }
 
-func (a *anatomy) drawProblems(w io.Writer) {
+// keyAt names a key by its index and, as far as it is in its table, itself.
+func keyAt(table []tableEntry, index *uint64) string {
+	switch {
+	case index == nil:
+		return "-"
+	case *index >= uint64(len(table)):
+		return strconv.FormatUint(*index, 10)
+	}
+	return fmt.Sprintf("%d %v", *index, table[*index].Key)
+}
+
+func (d *drawer) drawProblems(w io.Writer, a *anatomy) {
 	if len(a.Problems) == 0 {
 		return
 	}
-	fmt.Fprint(w, "\n  WRONG")
+	title := "WRONG"
 	if a.Malformed != "" {
-		fmt.Fprintf(w, " (%s)", a.Malformed)
+		title += " (" + a.Malformed + ")"
 	}
-	fmt.Fprintln(w)
-	for i, p := range a.Problems {
+	fmt.Fprintf(w, "\n  %s\n", d.red(title))
+	shown := a.Problems
+	if !d.all {
+		shown = shown[:min(len(shown), mostKeysShown)]
+	}
+	for i, p := range shown {
 		fmt.Fprintf(w, "  byte %d\t%s\n", p.Offset, p.Text)
 		rowDone(w, i)
+	}
+	if more := len(a.Problems) - len(shown) + a.MoreProblems; more > 0 {
+		fmt.Fprintf(w, "  and %d more\n", more)
 	}
 }
 

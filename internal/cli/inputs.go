@@ -53,11 +53,8 @@ func readInputs(ctx context.Context, s Streams, names []string, prepare func(*re
 // readSources hands each of the named inputs to read, opened; without names that is stdin. One that does not open is
 // told on stderr, and makes errReported the result in the end. An error of read ends it.
 func readSources(ctx context.Context, s Streams, names []string, beforeRead func(int64), read func(*recordio.Source) error) error {
-	if len(names) == 0 {
-		names = []string{"-"}
-	}
 	var failed error
-	for _, name := range names {
+	for _, name := range allInputs(names) {
 		src, err := recordio.Open(ctx, name, s.In, beforeRead)
 		var result error
 		if err == nil {
@@ -75,6 +72,14 @@ func readSources(ctx context.Context, s Streams, names []string, beforeRead func
 		}
 	}
 	return failed
+}
+
+// allInputs names stdin where no input is named.
+func allInputs(names []string) []string {
+	if len(names) == 0 {
+		return []string{"-"}
+	}
+	return names
 }
 
 var errInterrupted = errors.New("interrupted")

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,7 +18,8 @@ import (
 )
 
 func newInspect(s Streams) *cobra.Command {
-	return &cobra.Command{
+	i := &inspection{s: s, drawer: drawer{pen: penFor(s.Out)}}
+	cmd := &cobra.Command{
 		Use:   "inspect [FILE | TEXT]…",
 		Short: "Shows what is in a stored record, and what is wrong with it",
 		Long: `Shows the anatomy of stored records: checksum, key tables, user records with offsets and sizes, hash keys, and what
@@ -26,22 +28,43 @@ the command line or on stdin: base64 (wrapped, URL-safe or unpadded, too), hex (
 of hexdump -C, xxd or od -A x -t x1, and what programs print of bytes: Node's Buffer, Python's b'…', strings with \x
 escapes, lists of numbers (Go, Java, Python). Prints that do not have all bytes are refused, with the way to get them.
 
-Long data is shortened. Exit code 3 tells that something is wrong with a record.`,
+First comes a summary: sizes, keys with their user records, ranges, what is wrong; then the first and the last user
+records. --all shows all of it. Long data is shortened. On a terminal it is coloured, unless NO_COLOR is set.
+
+--svg FILE draws the bytes of the first record, too: its fields as blocks, with a legend, for a light and a dark
+background. However large the record is, the file has at most a few hundred KB: of long records the bytes of the start
+and the end are drawn one by one. With - the drawing goes to stdout instead of the text.
+
+Exit code 3 tells that something is wrong with a record. An input with nothing in it is an error, other than for 'kplkit
+deagg', 'agg' and 'put', which count to 0.`,
 		Example: `  kplkit inspect capture.jsonl.gz
   kplkit inspect 84mawgoBYRoFCAAaAWJ8GgX8cEUzgZCB5fj3m58o
+  kplkit inspect --svg record.svg 84mawgoBYRoFCAAaAWJ8GgX8cEUzgZCB5fj3m58o
   pbpaste | kplkit inspect --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			i := &inspection{s: s, json: jsonFlag(cmd)}
+			i.json = jsonFlag(cmd)
+			switch {
+			case cmd.Flags().Changed("svg") && i.svg == "":
+				return usageError{errors.New("--svg: want the name of a file, or -")}
+			case i.svg == "-" && i.json:
+				return usageError{errors.New("--svg - and --json both write to stdout: choose one")}
+			}
 			return i.run(cmd.Context(), args)
 		},
 	}
+	cmd.Flags().BoolVar(&i.all, "all", false, "show all keys, user records and problems")
+	cmd.Flags().StringVar(&i.svg, "svg", "", "draw the bytes of the first record into `FILE`")
+	return cmd
 }
 
 // inspection is a run of kplkit inspect.
 type inspection struct {
 	s     Streams
 	json  bool
-	wrong bool // something is, with a record
+	svg   string // the file of a drawing; "": none
+	shown int    // records
+	wrong bool   // something is, with a record
+	drawer
 }
 
 func (i *inspection) run(ctx context.Context, args []string) error {
@@ -60,6 +83,9 @@ func (i *inspection) run(ctx context.Context, args []string) error {
 			fmt.Fprintf(i.s.Err, "kplkit: %v\n", err)
 		}
 		failed = errReported
+	}
+	if i.svg != "" && i.shown > 1 {
+		fmt.Fprintf(i.s.Err, "kplkit: %s shows the first of %d records\n", i.svg, i.shown)
 	}
 	if failed == nil && i.wrong {
 		return errFindings
@@ -92,7 +118,7 @@ func (i *inspection) source(ctx context.Context, src *recordio.Source) error {
 	isJSON, err := src.StartsJSON()
 	switch {
 	case err == io.EOF:
-		return nil
+		return fmt.Errorf("%s: there is nothing in it: want a stored record, as JSON, base64, hex or bytes", src.Name)
 	case err != nil:
 		return fmt.Errorf("%s: %w", src.Name, err)
 	case isJSON:
@@ -113,6 +139,7 @@ func (i *inspection) source(ctx context.Context, src *recordio.Source) error {
 }
 
 func (i *inspection) records(ctx context.Context, src *recordio.Source) (result error) {
+	before := i.shown
 	src.Text, src.Prints = true, true
 	src.Tell = func(err error) { fmt.Fprintf(i.s.Err, "kplkit: %v\n", err) }
 	for r, err := range src.Records() {
@@ -128,6 +155,9 @@ func (i *inspection) records(ctx context.Context, src *recordio.Source) (result 
 			return err
 		}
 	}
+	if result == nil && i.shown == before && ctx.Err() == nil {
+		return fmt.Errorf("%s: there is no record in it", src.Name)
+	}
 	return result
 }
 
@@ -139,12 +169,24 @@ func (i *inspection) pasted(data []byte, form string) error {
 
 func (i *inspection) show(a *anatomy) error {
 	i.wrong = i.wrong || len(a.Problems) > 0
+	i.shown++
+	switch {
+	case i.svg == "-" && i.shown > 1:
+		return nil
+	case i.svg == "-":
+		_, err := i.s.Out.Write(drawSVG(a))
+		return err
+	case i.svg != "" && i.shown == 1:
+		if err := os.WriteFile(i.svg, drawSVG(a), 0o666); err != nil {
+			return err
+		}
+	}
 	w := bufio.NewWriterSize(i.s.Out, 64<<10)
 	var err error
 	if i.json {
 		err = a.encode(w)
 	} else {
-		err = a.draw(w)
+		err = i.draw(w, a)
 	}
 	return cmp.Or(w.Flush(), err)
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/base64"
 	"encoding/json"
+	"encoding/xml"
 	"io"
 	"testing"
 
@@ -32,7 +33,12 @@ func FuzzInspect(f *testing.F) {
 		if a.Aggregated && wrong != (a.Malformed != "") || wrong && len(a.Problems) == 0 {
 			t.Errorf("malformed %v, but %q with problems %v", wrong, a.Malformed, a.Problems)
 		}
-		if err := a.draw(io.Discard); err != nil {
+		for _, all := range []bool{false, true} {
+			if err := (&drawer{pen{all}, all}).draw(io.Discard, a); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := xml.Unmarshal(drawSVG(a), new(struct{})); err != nil {
 			t.Error(err)
 		}
 		if _, err := json.Marshal(a); err != nil {

@@ -28,6 +28,7 @@ type putOptions struct {
 	strict                     bool // stored records are an error
 	linger                     time.Duration
 	rateLimit                  float64
+	failed                     string // "": what fails is told only
 }
 
 // putTime is how long a user record is tried. The input waits meanwhile, so that it may be long: a stream in order stores
@@ -52,7 +53,8 @@ sequence number that is not of deagg's lines) a warning names the way; with --st
 Out: a summary, with --json as one line {"v":1,"summary":{…}}, always the last one: put and failed together are what
 was read; unsent are those of the failed that were given up when the run was ended; retried is how often a user record
 was sent again; stored is how many stored records were written; bytes is the data of what was put. On a terminal
-progress is shown meanwhile.
+progress is shown meanwhile: a bar of what is put (or has failed) of all files, not of what is only read, and how long
+the rest will take (ETA) if it goes on like this.
 
 What fails is told with its file and line, on stderr or with --json as {"v":1,"file":…,"line":…,"error":…} on stdout,
 and makes the exit code 1. After a user record that the stream does not take (keys, size), or that was tried for 10
@@ -60,19 +62,30 @@ minutes in vain, the others are put all the same. At a line that is no such JSON
 came before is put. A stream that does not exist ends the run before anything is read, without a summary; one that
 refuses everything ends it, too. What is unsent is told as a whole then, with --json also line by line.
 
+--failed FILE keeps what failed, in the order in which it failed, as JSON lines: partition_key (of --lines, too, where
+it was a random one), explicit_hash_key, data, and file, line and error, which are ignored when 'kplkit put STREAM FILE'
+(without --lines) puts them again. FILE is replaced as a whole when the run ends, and empty if nothing failed; until
+then, and when the program is killed, it stays as it was, and what has failed so far is in FILE.*.part. It can't be one
+of the inputs. Lines that can't be read, or are too long, are told only.
+
 What is waited for is said on stderr where nothing is answered for 3 seconds. If the first call has no answer within 20
 seconds, the run ends before anything is read.
 
-An interrupt ends reading, too; what was read is sent for 2 seconds more, and where to go on is told. A second one ends
-the program at once. What failed may be stored all the same where no answer came, and so come twice when put again.
+An interrupt ends reading, too, and ends with the summary whenever it comes; what was read is sent for 2 seconds more,
+and where to go on is told. A second one ends the program at once. What failed may be stored all the same where no answer
+came, and so come twice when put again.
 Where nobody reads stdout any more, everything is put all the same, and the exit code is 1.`,
 		Example: `  kplkit put orders user-records.jsonl.gz
   kplkit deagg capture.jsonl.gz | kplkit put orders --endpoint-url http://127.0.0.1:4567
+  kplkit put orders --failed failed.jsonl user-records.jsonl; kplkit put orders failed.jsonl
   kplkit put logs --lines --partition-key host-1 --strict-order access.log`,
 		Args: usageArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.validate(args[0], cmd.Flags().Changed("partition-key")); err != nil {
 				return usageError{err}
+			}
+			if cmd.Flags().Changed("failed") && (o.failed == "" || o.failed == "-") {
+				return usageError{fmt.Errorf("--failed %q: want the name of a file", o.failed)}
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			context.AfterFunc(ctx, stop)   // a second interrupt ends the process at once
@@ -83,6 +96,7 @@ Where nobody reads stdout any more, everything is put all the same, and the exit
 	f := cmd.Flags()
 	o.aws.add(f)
 	f.BoolVar(&o.lines, "lines", false, "each line of the input is the data of a user record")
+	f.StringVar(&o.failed, "failed", "", "write what failed to `FILE`, as lines that can be put again")
 	f.StringVar(&o.partitionKey, "partition-key", "", "`KEY` of all lines; a random one for each unless given")
 	f.BoolVar(&o.noAggregation, "no-aggregation", false, "put each user record as a stored record of its own")
 	f.BoolVar(&o.strictOrder, "strict-order", false, "keep the order of each partition key even when something is sent again")
@@ -123,14 +137,21 @@ func (o *putOptions) producer() []producer.Option {
 }
 
 func runPut(ctx context.Context, s Streams, o putOptions, stream string, names []string, asJSON bool) error {
+	failures, err := openFailedFile(o.failed, s.In, names)
+	if err != nil {
+		return err
+	}
 	p := newPutting(s, o, asJSON)
+	p.failures = failures
 	client, err := connect(ctx, o.aws, p.status, stream)
 	switch {
 	case err == nil:
 		return p.run(ctx, client, stream, names)
-	case ctx.Err() != nil:
-		err = errInterrupted
+	case ctx.Err() != nil: // before anything was read
+		p.failures.discard()
+		return p.end(errInterrupted)
 	}
+	p.failures.discard()
 	p.status.end()
 	return err
 }

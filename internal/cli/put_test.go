@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -23,6 +24,8 @@ import (
 
 	"github.com/kplkit/kplkit/deagg/deaggaws"
 	"github.com/kplkit/kplkit/internal/kinesisfake"
+	"github.com/kplkit/kplkit/internal/recordio"
+	"github.com/kplkit/kplkit/producer"
 )
 
 // kinesisWith serves a Kinesis that has the stream s, and returns its URL.
@@ -225,17 +228,83 @@ func TestReadLine(t *testing.T) {
 
 func TestPutStatusLine(t *testing.T) {
 	c := putCounts{Put: 123, Failed: 2, Retried: 1, Bytes: 4_560_000, Seconds: 2}
-	if got, want := putStatusLine(c, 50, 100), "[=======        ] 123 put, 4.6 MB, 62/s, 1 retried, 2 failed"; got != want {
-		t.Errorf("%q, want %q", got, want)
+	for want, done := range map[string]float64{
+		"[=======        ] ETA 2s, 123 put, 62/s, 1 retried, 2 failed": 0.5,
+		"[===============] ETA 2s, 123 put, 62/s, 1 retried, 2 failed": 1,
+		"4.6 MB, 123 put, 62/s, 1 retried, 2 failed":                   -1,
+	} {
+		if got := putStatusLine(c, done, 2*time.Second); got != want {
+			t.Errorf("%v: %q, want %q", done, got, want)
+		}
 	}
-	if got, want := putStatusLine(putCounts{}, 200, 100), "[===============] 0 put, 0.0 MB, 0/s, 0 retried, 0 failed"; got != want {
-		t.Errorf("of a file that has grown: %q, want %q", got, want)
-	}
-	if got, want := putStatusLine(putCounts{}, 50, 0), "0 put, 0.0 MB, 0/s, 0 retried, 0 failed"; got != want {
-		t.Errorf("%q, want %q", got, want)
+	for want, left := range map[string]time.Duration{
+		"": -1, "ETA 9m59s, ": 599 * time.Second, "ETA 10m, ": 10 * time.Minute, "ETA 1h05m, ": 65 * time.Minute, "ETA 48h, ": 48 * time.Hour,
+	} {
+		if got := eta(left); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 	large := putCounts{Put: 99_999_999, Failed: 999, Retried: 9999, Bytes: 99_999_000_000, Seconds: 500}
-	if line := putStatusLine(large, 1, 1); utf8.RuneCountInString(line) >= 80 {
-		t.Errorf("%q has %d columns", line, utf8.RuneCountInString(line))
+	for _, done := range []float64{0.5, -1} {
+		if line := putStatusLine(large, done, 9*time.Hour); utf8.RuneCountInString(line) >= 80 {
+			t.Errorf("%q has %d columns", line, utf8.RuneCountInString(line))
+		}
+	}
+}
+
+// The bar shows what is stored of all inputs, not what was read: a full buffer is not progress.
+func TestPutShare(t *testing.T) {
+	ten := producer.Record{PartitionKey: "k", Data: []byte("12345678")}
+	u := &putStatus{total: 200}
+	want := func(share float64) {
+		t.Helper()
+		if got := u.share(); math.Abs(got-share) > 1e-9 {
+			t.Errorf("%v, want %v", got, share)
+		}
+	}
+	u.begin(&recordio.Source{Size: 100})
+	want(0)
+	for range 10 {
+		u.took(ten)
+	}
+	u.haveRead(100) // all of the first file is in the buffer
+	want(0)
+	for range 5 {
+		u.settled(ten)
+	}
+	want(0.25)
+	u.begin(&recordio.Source{Size: 100})
+	want(0.25)
+	u.haveRead(250) // it has grown
+	for range 5 {
+		u.settled(ten)
+	}
+	want(1)
+	if u.total = 0; u.share() >= 0 {
+		t.Error("it has a share of what is not known")
+	}
+}
+
+// The time that is left follows from the last ten seconds: neither a first burst nor a pause before them counts.
+func TestPutTimeLeft(t *testing.T) {
+	u, at := new(putStatus), time.Now()
+	show := func(done float64) time.Duration {
+		at = at.Add(time.Second / 5)
+		return u.timeLeft(putMark{at, done})
+	}
+	if left := show(0.2); left >= 0 {
+		t.Errorf("%v is left, after one look", left)
+	}
+	for range 60 {
+		show(0.2)
+	}
+	for i := range 50 {
+		show(0.2 + float64(i)/500)
+	}
+	if left := show(0.3).Round(time.Second); left != 70*time.Second {
+		t.Errorf("%v is left, want 70 s", left)
+	}
+	if left := show(-1); left >= 0 {
+		t.Errorf("%v is left of what is not known", left)
 	}
 }

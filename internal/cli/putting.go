@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -32,6 +31,7 @@ type putting struct {
 	producer *producer.Producer
 	status   *putStatus
 	nested   nesting
+	failures *failedFile // nil: not asked for
 	began    time.Time
 
 	mu      sync.Mutex
@@ -83,7 +83,8 @@ func (p *putting) run(ctx context.Context, client *kinesis.Client, stream string
 	defer stop()
 	p.stop = stop
 	s := Streams{In: p.s.In, Out: p.s.Out, Err: p.status}
-	err = readSources(reading, s, names, p.status.haveRead, func(src *recordio.Source) error {
+	p.status.total = sizeOfInputs(p.s.In, names)
+	err = readSources(reading, s, names, func(int64) {}, func(src *recordio.Source) error {
 		p.status.begin(src)
 		if p.o.lines {
 			return p.lines(reading, src)
@@ -91,11 +92,19 @@ func (p *putting) run(ctx context.Context, client *kinesis.Client, stream string
 		return p.records(reading, src)
 	})
 	p.close(ctx)
+	return p.end(p.result(ctx, err))
+}
+
+// end writes what every run ends with: the file of what failed, and the summary. err is what there is to say besides.
+func (p *putting) end(err error) error {
 	p.status.end()
+	if failed := p.failures.finish(); failed != nil {
+		err = errors.Join(err, failed)
+	}
 	if failed := p.writeSummary(); failed != nil {
 		return failed
 	}
-	return p.result(ctx, err)
+	return err
 }
 
 // close sends what is left. It gives up soon when ctx is done, and at once when the service takes nothing more.
@@ -115,15 +124,23 @@ func (p *putting) close(ctx context.Context) {
 // result is what the run ends with: err is why reading did.
 func (p *putting) result(ctx context.Context, err error) error {
 	unsent := fmt.Sprintf("%d of the records read were not put, the first is %v", p.counts.Unsent, p.unsent)
+	goOn := "go on from there (some after it may come twice)"
+	if p.failures != nil {
+		goOn = fmt.Sprintf("what failed is in %s, put that, and go on after %v", p.failures.name, p.last)
+	}
 	switch {
-	case p.refused != nil:
+	case p.refused != nil && p.failures == nil:
 		return fmt.Errorf("%w; %s", p.refused, unsent)
+	case p.refused != nil:
+		return fmt.Errorf("%w; %s: %s", p.refused, unsent, goOn)
 	case ctx.Err() != nil && p.counts.Unsent > 0:
-		return fmt.Errorf("interrupted: %s: go on from there (some behind it may come twice)", unsent)
+		return fmt.Errorf("interrupted: %s: %s", unsent, goOn)
 	case err == errInterrupted && p.read > 0 && p.counts.Failed > 0:
 		return fmt.Errorf("interrupted: everything up to %v was tried, and %d of it failed", p.last, p.counts.Failed)
 	case err == errInterrupted && p.read > 0:
 		return fmt.Errorf("interrupted: everything up to %v was sent", p.last)
+	case (err == nil || err == errReported) && p.failures != nil && p.failures.n > 0:
+		return fmt.Errorf("%d user records failed and are in %s", p.failures.n, p.failures.name)
 	case err == nil && p.counts.Failed > 0:
 		return errReported
 	}
@@ -148,9 +165,10 @@ func (p *putting) records(ctx context.Context, src *recordio.Source) error {
 			if read.n == 1 && r == nil && !errors.As(err, new(*fs.PathError)) {
 				at.Err = fmt.Errorf("%w (lines of text need --lines)", at.Err)
 			}
-			p.failed(read, endsReading(at.Err))
+			p.failed(read, nil, endsReading(at.Err))
 			return errReported
 		}
+		p.status.haveRead(src.Consumed())
 		p.put(ctx, place{file: r.File, line: r.Line}, producer.Record{
 			PartitionKey: strings.Clone(r.PartitionKey), ExplicitHashKey: strings.Clone(r.ExplicitHashKey), Data: bytes.Clone(r.Data),
 		})
@@ -172,18 +190,19 @@ func (p *putting) lines(ctx context.Context, src *recordio.Source) error {
 		}
 		switch {
 		case err == errLineTooLong:
-			p.failed(p.next(at), err)
+			p.failed(p.next(at), nil, err)
 		case err != nil:
-			p.failed(p.next(at), endsReading(err))
+			p.failed(p.next(at), nil, endsReading(err))
 			return errReported
 		default:
+			p.status.haveRead(src.Consumed())
 			p.put(ctx, at, producer.Record{PartitionKey: p.o.keyOfLine(), Data: line})
 		}
 	}
 }
 
 func endsReading(err error) error {
-	return fmt.Errorf("%w; from here on nothing is read: mend it and put the rest", err)
+	return fmt.Errorf("%w; from here on nothing is read: fix it and put the rest", err)
 }
 
 func (o *putOptions) keyOfLine() string {
@@ -229,9 +248,11 @@ func (p *putting) next(at place) place {
 
 func (p *putting) put(ctx context.Context, at place, r producer.Record) {
 	at = p.next(at)
+	p.status.took(r)
 	err := p.producer.Put(ctx, r, func(r producer.Record, res producer.Result) {
+		p.status.settled(r)
 		if res.Err != nil {
-			p.failed(at, res.Err)
+			p.failed(at, &r, res.Err)
 			return
 		}
 		p.mu.Lock()
@@ -240,12 +261,28 @@ func (p *putting) put(ctx context.Context, at place, r producer.Record) {
 		p.mu.Unlock()
 	})
 	if err != nil {
-		p.failed(at, err)
+		p.status.settled(r)
+		p.failed(at, &r, err)
 	}
 }
 
-// failed counts what is not put, and tells it unless many others share its fate.
-func (p *putting) failed(at place, err error) {
+// failed counts what is not put, keeps it if that is asked for, and tells it unless many others share its fate. Without
+// a user record there was none to read.
+func (p *putting) failed(at place, r *producer.Record, err error) {
+	unsent := p.countFailed(at, err)
+	if r != nil {
+		p.failures.add(at, r, err)
+	}
+	switch {
+	case p.asJSON:
+		p.status.tell(p.s.Out, append(appendFailure([]byte(`{"v":1`), at, err), "}\n"...))
+	case !unsent:
+		p.status.tell(p.s.Err, fmt.Appendf(nil, "kplkit: %v: %v\n", at, err))
+	}
+}
+
+// countFailed reports whether it failed because the run is over.
+func (p *putting) countFailed(at place, err error) (unsent bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.counts.Failed++
@@ -255,23 +292,11 @@ func (p *putting) failed(at place, err error) {
 		p.refused = err
 		p.stop()
 	}
-	if unusable || errors.Is(err, producer.ErrClosed) || errors.Is(err, context.Canceled) {
-		if p.counts.Unsent++; p.unsent.n == 0 || at.n < p.unsent.n {
-			p.unsent = at
-		}
-		if !p.asJSON {
-			return
-		}
+	if !unusable && !errors.Is(err, producer.ErrClosed) && !errors.Is(err, context.Canceled) {
+		return false
 	}
-	if !p.asJSON {
-		p.status.tell(p.s.Err, fmt.Appendf(nil, "kplkit: %v: %v\n", at, err))
-		return
+	if p.counts.Unsent++; p.unsent.n == 0 || at.n < p.unsent.n {
+		p.unsent = at
 	}
-	text, _ := json.Marshal(struct { // numbers and texts have no error
-		V     int    `json:"v"`
-		File  string `json:"file"`
-		Line  int    `json:"line"`
-		Error string `json:"error"`
-	}{1, at.file, at.line, err.Error()})
-	p.status.tell(p.s.Out, append(text, '\n'))
+	return true
 }

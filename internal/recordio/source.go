@@ -34,6 +34,16 @@ type Source struct {
 	LeftOut int64 // how many fields of the records so far could not be read
 
 	file *os.File
+	raw  *watched
+	held *bufio.Reader // what was read of raw, and not yet unpacked or handed out
+}
+
+// Consumed returns how many bytes of the input, as it is on disk, went into what Read has returned.
+func (s *Source) Consumed() int64 {
+	if s.raw == nil {
+		return 0
+	}
+	return s.raw.n - int64(s.held.Buffered())
 }
 
 // Open opens the file name, or stdin for the name "-", and unpacks it if it is gzip. Before each read that may wait,
@@ -56,10 +66,11 @@ func Open(ctx context.Context, name string, stdin io.Reader, beforeRead func(int
 	if s.Size == 0 {
 		raw = Interruptible(ctx, raw)
 	}
-	buffered := bufio.NewReaderSize(&watched{r: raw, before: beforeRead}, readSize)
-	s.Reader = buffered
-	if start, _ := buffered.Peek(len(gzipMagic)); string(start) == gzipMagic {
-		unzip, err := gzip.NewReader(buffered)
+	s.raw = &watched{r: raw, before: beforeRead}
+	s.held = bufio.NewReaderSize(s.raw, readSize)
+	s.Reader = s.held
+	if start, _ := s.held.Peek(len(gzipMagic)); string(start) == gzipMagic {
+		unzip, err := gzip.NewReader(s.held)
 		if err != nil {
 			s.Close()
 			return nil, fmt.Errorf("%s: %w", s.Name, gzipError(err))

@@ -27,22 +27,7 @@ func AppendUserRecord(b []byte, u *deagg.UserRecord, shardID string, asText bool
 		b = append(b, `,"approximate_arrival_timestamp":`...)
 		b = appendSeconds(b, u.ArrivalTime)
 	}
-	if utf8.ValidString(u.PartitionKey) {
-		b = AppendText(b, `,"partition_key":`, u.PartitionKey)
-	} else {
-		b = append(b, `,"partition_key_base64":`...)
-		b = AppendBase64(b, []byte(u.PartitionKey))
-	}
-	b = append(b, `,"explicit_hash_key":`...)
-	switch {
-	case u.ExplicitHashKey == "":
-		b = append(b, "null"...)
-	case utf8.ValidString(u.ExplicitHashKey):
-		b = appendJSONString(b, u.ExplicitHashKey)
-	default:
-		b = append(b, `null,"explicit_hash_key_base64":`...)
-		b = AppendBase64(b, []byte(u.ExplicitHashKey))
-	}
+	b = AppendKeys(b, u.PartitionKey, u.ExplicitHashKey)
 	switch {
 	case !asText:
 		b = append(b, `,"data":`...)
@@ -58,6 +43,28 @@ func AppendUserRecord(b []byte, u *deagg.UserRecord, shardID string, asText bool
 		b = AppendText(b, `,"malformed":`, Malformation(u.Malformed))
 	}
 	return append(b, "}\n"...)
+}
+
+// AppendKeys appends the fields of both keys: explicit_hash_key is null where there is none, and a key that is not UTF-8
+// goes by the name NAME_base64.
+func AppendKeys(b []byte, partitionKey, explicitHashKey string) []byte {
+	if utf8.ValidString(partitionKey) {
+		b = AppendText(b, `,"partition_key":`, partitionKey)
+	} else {
+		b = append(b, `,"partition_key_base64":`...)
+		b = AppendBase64(b, []byte(partitionKey))
+	}
+	b = append(b, `,"explicit_hash_key":`...)
+	switch {
+	case explicitHashKey == "":
+		b = append(b, "null"...)
+	case utf8.ValidString(explicitHashKey):
+		b = appendJSONString(b, explicitHashKey)
+	default:
+		b = append(b, `null,"explicit_hash_key_base64":`...)
+		b = AppendBase64(b, []byte(explicitHashKey))
+	}
+	return b
 }
 
 // AppendText appends a field of a JSON object, unless value is empty. key is all that comes before the value, as in
