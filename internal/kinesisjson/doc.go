@@ -1,0 +1,100 @@
+// Package kinesisjson reads and writes what goes over the wire when a shard is read: answers of GetRecords, events of
+// SubscribeToShard with the frames around them, and requests whose position changes on the way. In JSON, as most SDKs
+// speak, and in CBOR, as the SDK for Java does; which of the two a body is shows its first byte.
+//
+// A body is read in one pass, and what is not asked for is kept as it came: [Writer] puts other records into an answer,
+// and [Object] other values into fields, and all else comes out byte for byte. Strings and slices share the memory of
+// the body: they are good until it is used again, and what is kept has to be cloned.
+//
+// What is read means the same to the AWS SDK. Whatever is damaged, or merely not as Kinesis writes it (a field that is
+// there twice, an escape in a field's name, something after the end), is left to others: the error is [ErrUnusual], and
+// the body is to be passed on as it came, or to be read by the SDK, which has an error of its own for what is damaged.
+// Memory stays in proportion to the body, and no depth or length in it can make that more.
+//
+// In CBOR, data is a byte string or, as kinesis-mock has it, base64 text; a time is a number of milliseconds, with tag 1
+// where the SDK for Java writes it. In JSON, a time is a number of seconds.
+package kinesisjson
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrUnusual says that a body is left to others: pass it on as it came, or have the SDK read it.
+var ErrUnusual = errors.New("not in the usual form")
+
+// Format is how a body is written.
+type Format uint8
+
+const (
+	JSON Format = 1 + iota // application/x-amz-json-1.1; application/json in events
+	CBOR                   // application/x-amz-cbor-1.1; application/cbor in events
+)
+
+// FormatOf returns the format of an object, and 0 for what is none.
+func FormatOf(body []byte) Format {
+	switch c := (&jsonLexer{cursor: cursor{b: body}}).next(); {
+	case c == '{':
+		return JSON
+	case len(body) > 0 && body[0]>>5 == cborMap:
+		return CBOR
+	}
+	return 0
+}
+
+// lexer reads a body, one value after the other. After its first error it is at the end of the body, and reads no more.
+type lexer interface {
+	open(list bool) level       // the beginning of a list or of an object
+	more(l level) (level, bool) // whether an item or a field follows, which is to be read then
+	name() []byte               // of a field
+	null() bool                 // reads a null, if one follows
+	text() string
+	integer() int64
+	moment() []byte // a time as it came
+	blob() (data []byte, base64 bool)
+	skip() []byte // anything, as it came
+	end() error   // what went wrong, or that something follows
+	fail(why string)
+	at() int
+}
+
+// level is where a lexer is in a list or an object.
+type level struct {
+	list bool
+	n    int // JSON: how many came before. CBOR: how many are left, -1 if it has an end of its own
+}
+
+// maxDepth is how deep what is skipped may be nested.
+const maxDepth = 64
+
+// cursor is where a lexer is.
+type cursor struct {
+	b   []byte
+	i   int
+	err error
+}
+
+func (c *cursor) at() int { return c.i }
+
+func (c *cursor) fail(why string) {
+	if c.err == nil {
+		c.err = fmt.Errorf("kinesisjson: %w: %s, at byte %d", ErrUnusual, why, c.i)
+	}
+	c.i = len(c.b)
+}
+
+// lexers holds one of each format, so that reading allocates none.
+type lexers struct {
+	json jsonLexer
+	cbor cborLexer
+}
+
+// of returns the lexer of a format at the beginning of b.
+func (l *lexers) of(f Format, b []byte) lexer {
+	if f == CBOR {
+		l.cbor = cborLexer{cursor{b: b}}
+		return &l.cbor
+	}
+	l.json = jsonLexer{cursor{b: b}}
+	return &l.json
+}

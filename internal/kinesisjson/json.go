@@ -1,0 +1,226 @@
+package kinesisjson
+
+import (
+	"bytes"
+	"math"
+	"unsafe"
+)
+
+// jsonLexer reads JSON by the grammar of RFC 8259, no more and no less. That texts are UTF-8 is not asked, as the SDK
+// does not ask.
+type jsonLexer struct{ cursor }
+
+// next skips white space and returns the byte that follows, 0 at the end.
+func (l *jsonLexer) next() byte {
+	for l.i < len(l.b) {
+		switch c := l.b[l.i]; c {
+		case ' ', '\t', '\n', '\r':
+			l.i++
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+func (l *jsonLexer) take(c byte, what string) bool {
+	if l.next() != c {
+		l.fail(what + " is missing")
+		return false
+	}
+	l.i++
+	return true
+}
+
+func (l *jsonLexer) open(list bool) level {
+	if list {
+		l.take('[', "a list")
+	} else {
+		l.take('{', "an object")
+	}
+	return level{list: list}
+}
+
+func (l *jsonLexer) more(v level) (level, bool) {
+	end := byte('}')
+	if v.list {
+		end = ']'
+	}
+	switch c := l.next(); {
+	case c == end:
+		l.i++
+		return v, false
+	case v.n > 0 && !l.take(',', "a comma"), l.err != nil:
+		return v, false
+	}
+	l.next() // what follows begins there
+	v.n++
+	return v, true
+}
+
+func (l *jsonLexer) name() []byte {
+	s, escaped := l.token()
+	if escaped {
+		l.fail("an escape in the name of a field")
+	}
+	l.take(':', "a colon")
+	return s
+}
+
+func (l *jsonLexer) null() bool {
+	if l.next() != 'n' {
+		return false
+	}
+	l.literal("null")
+	return true
+}
+
+func (l *jsonLexer) literal(word string) {
+	if !bytes.HasPrefix(l.b[l.i:], []byte(word)) {
+		l.fail("no value")
+		return
+	}
+	l.i += len(word)
+}
+
+func (l *jsonLexer) text() string {
+	s, escaped := l.token()
+	if escaped {
+		s = unescape(s)
+	}
+	return stringOf(s)
+}
+
+// blob returns base64. Whether it is good shows when it is decoded.
+func (l *jsonLexer) blob() ([]byte, bool) {
+	if l.next() == '"' {
+		from := l.i + 1
+		n := bytes.IndexByte(l.b[from:], '"')
+		if n >= 0 && bytes.IndexByte(l.b[from:from+n], '\\') < 0 {
+			l.i = from + n + 1
+			return l.b[from : from+n], true
+		}
+	}
+	s, escaped := l.token()
+	if escaped { // some writers escape each slash; line ends are no part of the data
+		s = bytes.Join(bytes.FieldsFunc(unescape(s), func(r rune) bool { return r == '\r' || r == '\n' }), nil)
+	}
+	return s, true
+}
+
+func (l *jsonLexer) integer() int64 {
+	s := l.number()
+	negative := len(s) > 0 && s[0] == '-'
+	if negative {
+		s = s[1:]
+	}
+	var n uint64
+	for _, c := range s {
+		if c < '0' || c > '9' || n > math.MaxInt64/10 {
+			l.fail("not an integer of 64 bits")
+			return 0
+		}
+		n = 10*n + uint64(c-'0')
+	}
+	switch {
+	case negative && n <= math.MaxInt64+1:
+		return -int64(n)
+	case n > math.MaxInt64:
+		l.fail("not an integer of 64 bits")
+		return 0
+	}
+	return int64(n)
+}
+
+// moment reads a number. Those that a float64 can't hold are kept out by their length: no time is that long.
+func (l *jsonLexer) moment() []byte {
+	s := l.number()
+	exponent := len(s)
+	if i := bytes.IndexAny(s, "eE"); i >= 0 {
+		exponent = i
+	}
+	if len(s) > 32 || len(s)-exponent > len("E+12") {
+		l.fail("a number that is not a time")
+	}
+	return s
+}
+
+func (l *jsonLexer) number() []byte {
+	c := l.next()
+	from := l.i
+	if c == '-' {
+		l.i++
+	}
+	first := l.i
+	if n := l.digits(); n == 0 || n > 1 && l.b[first] == '0' {
+		l.fail("not a number")
+		return nil
+	}
+	if l.i < len(l.b) && l.b[l.i] == '.' {
+		l.i++
+		if l.digits() == 0 {
+			l.fail("not a number")
+		}
+	}
+	if l.i < len(l.b) && l.b[l.i]|0x20 == 'e' {
+		l.i++
+		if l.i < len(l.b) && (l.b[l.i] == '+' || l.b[l.i] == '-') {
+			l.i++
+		}
+		if l.digits() == 0 {
+			l.fail("not a number")
+		}
+	}
+	return l.b[from:l.i]
+}
+
+func (l *jsonLexer) digits() int {
+	from := l.i
+	for l.i < len(l.b) && l.b[l.i]-'0' <= 9 {
+		l.i++
+	}
+	return l.i - from
+}
+
+func (l *jsonLexer) skip() []byte {
+	l.next()
+	from := l.i
+	l.value(0)
+	return l.b[from:l.i]
+}
+
+func (l *jsonLexer) value(depth int) {
+	switch c := l.next(); c {
+	case '{', '[':
+		if depth == maxDepth {
+			l.fail("nested too deep")
+		}
+		for v, ok := l.more(l.open(c == '[')); ok; v, ok = l.more(v) {
+			if c == '{' {
+				l.token()
+				l.take(':', "a colon")
+			}
+			l.value(depth + 1)
+		}
+	case '"':
+		l.token()
+	case 't':
+		l.literal("true")
+	case 'f':
+		l.literal("false")
+	case 'n':
+		l.literal("null")
+	default:
+		l.number()
+	}
+}
+
+func (l *jsonLexer) end() error {
+	if l.err == nil && (l.next() != 0 || l.i < len(l.b)) {
+		l.fail("something after the end")
+	}
+	return l.err
+}
+
+// stringOf returns b as a string, without copying it.
+func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
