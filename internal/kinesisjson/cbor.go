@@ -12,6 +12,7 @@ const (
 	cborOneByte, cborTwoBytes, cborEightBytes = 24, 25, 27 // the argument follows, in so many bytes
 	cborIndefinite                            = 31         // there is none: the value has an end of its own
 
+	cborFalse                          = 20 // then true, null and undefined; those below it mean nothing yet
 	cborNull, cborUndefined, cborBreak = cborSimple<<5 | 22, cborSimple<<5 | 23, cborSimple<<5 | cborIndefinite
 )
 
@@ -184,15 +185,15 @@ func (l *cborLexer) value(depth int) {
 		}
 		for v, ok := l.more(l.open(major == cborList)); ok; v, ok = l.more(v) {
 			if major == cborMap {
-				l.value(depth + 1)
+				l.name()
 			}
 			l.value(depth + 1)
 		}
 	case cborTag:
 		l.value(depth + 1)
 	case cborSimple:
-		if low == cborOneByte && n < 32 {
-			l.fail("a value that CBOR does not know")
+		if low < cborFalse || low == cborOneByte {
+			l.fail("a value that has no meaning yet")
 		}
 	}
 }

@@ -135,11 +135,12 @@ func (l *jsonLexer) integer() int64 {
 // moment reads a number. Those that a float64 can't hold are kept out by their length: no time is that long.
 func (l *jsonLexer) moment() []byte {
 	s := l.number()
-	exponent := len(s)
-	if i := bytes.IndexAny(s, "eE"); i >= 0 {
-		exponent = i
+	for i, c := range s {
+		if c|0x20 == 'e' && len(s)-i > len("E+12") {
+			l.fail("a number that is not a time")
+		}
 	}
-	if len(s) > 32 || len(s)-exponent > len("E+12") {
+	if len(s) > 32 {
 		l.fail("a number that is not a time")
 	}
 	return s

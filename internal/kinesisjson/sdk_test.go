@@ -76,7 +76,7 @@ func byUs(body []byte) (*kinesis.GetRecordsOutput, error) {
 		out.MillisBehindLatest = &ms
 	}
 	if a.Records != nil {
-		out.Records = []types.Record{}
+		out.Records = make([]types.Record, 0, len(a.Records))
 	}
 	for i := range a.Records {
 		r := &a.Records[i]
