@@ -3,7 +3,6 @@ package kinesisjson
 import (
 	"encoding/base64"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -55,7 +54,7 @@ func (f Format) appendText(dst []byte, s string) []byte {
 		return appendJSONText(dst, s)
 	}
 	if !utf8.ValidString(s) {
-		s = strings.ToValidUTF8(s, string(utf8.RuneError))
+		s = string([]rune(s))
 	}
 	return append(appendHead(dst, cborText, uint64(len(s))), s...)
 }
