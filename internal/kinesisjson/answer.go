@@ -56,15 +56,17 @@ func (a *Answer) readRecords(l lexer, body []byte) {
 		a.room = []Record{}
 	}
 	a.Records = a.room[:0]
+	first := l.at()
 	for v, ok := l.more(l.open(true)); ok; v, ok = l.more(v) {
 		from := l.at()
+		if n := len(a.Records); n == cap(a.Records) && n > 0 {
+			average := max((from-first)/n, 1) // the others are as long, nearly always
+			a.Records = slices.Grow(a.Records, min((len(body)-from)/average+1, max(n, maxRecords)))
+		}
 		a.Records = append(a.Records, Record{})
 		r := &a.Records[len(a.Records)-1]
 		r.read(l)
 		r.raw = body[from:l.at()]
-		if len(a.Records) == 1 { // the others are as long as the first one, nearly always
-			a.Records = slices.Grow(a.Records, min((len(body)-l.at())/max(len(r.raw), 1), maxRecords))
-		}
 	}
 	a.room = a.Records
 }

@@ -204,19 +204,3 @@ func (l *cborLexer) end() error {
 	}
 	return l.err
 }
-
-// appendHead appends the first bytes of a value, the argument in as few as hold it.
-func appendHead(dst []byte, major byte, n uint64) []byte {
-	major <<= 5
-	switch {
-	case n < cborOneByte:
-		return append(dst, major|byte(n))
-	case n <= math.MaxUint8:
-		return append(dst, major|cborOneByte, byte(n))
-	case n <= math.MaxUint16:
-		return binary.BigEndian.AppendUint16(append(dst, major|cborTwoBytes), uint16(n))
-	case n <= math.MaxUint32:
-		return binary.BigEndian.AppendUint32(append(dst, major|(cborTwoBytes+1)), uint32(n))
-	}
-	return binary.BigEndian.AppendUint64(append(dst, major|cborEightBytes), n)
-}
