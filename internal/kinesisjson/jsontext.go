@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // token reads a text and returns what stands between its quotes, and whether there are escapes in it.
@@ -134,27 +135,23 @@ func secondHalf(s []byte) rune {
 	return hex4(s[2:])
 }
 
-// appendJSONText appends s as a text. A byte that is not UTF-8 becomes U+FFFD: JSON has no room for it.
+// appendJSONText appends s, which is UTF-8, as a text.
 func appendJSONText(dst []byte, s string) []byte {
 	dst = append(dst, '"')
-	for len(s) > 0 {
-		c := s[0]
-		switch {
-		case c == '"' || c == '\\':
-			dst = append(dst, '\\', c)
-		case c < ' ':
+	for {
+		n := plain(unsafe.Slice(unsafe.StringData(s), len(s)))
+		dst = append(dst, s[:n]...)
+		if n == len(s) {
+			return append(dst, '"')
+		}
+		if c := s[n]; c < ' ' {
 			dst = append(dst, `\u00`...)
 			dst = append(dst, "01"[c>>4], "0123456789abcdef"[c&15])
-		case c < utf8.RuneSelf:
-			dst = append(dst, c)
-		default:
-			r, n := utf8.DecodeRuneInString(s)
-			dst, s = utf8.AppendRune(dst, r), s[n:]
-			continue
+		} else {
+			dst = append(dst, '\\', c)
 		}
-		s = s[1:]
+		s = s[n+1:]
 	}
-	return append(dst, '"')
 }
 
 // appendSeconds appends a number of milliseconds as one of seconds.

@@ -83,6 +83,17 @@ func (r *Record) DataLen() int {
 	return max(len(r.data)/4*3-padding, 0)
 }
 
+// MayBegin says whether the record's data begins with a prefix of up to 12 bytes, without decoding all of it. It also says
+// yes of data that is damaged there, which AppendData then refuses.
+func (r *Record) MayBegin(prefix []byte) bool {
+	if !r.base64 {
+		return bytes.HasPrefix(r.data, prefix)
+	}
+	var begin [12]byte
+	n, err := base64.StdEncoding.Decode(begin[:], r.data[:min(len(r.data), 16)])
+	return err != nil || n < min(r.DataLen(), len(begin)) || bytes.HasPrefix(begin[:n], prefix)
+}
+
 // AppendData appends the record's data to dst. The error, [ErrUnusual], says that it is not base64; then the whole
 // answer is to be left to others.
 func (r *Record) AppendData(dst []byte) ([]byte, error) {

@@ -51,12 +51,13 @@ func (f Format) appendName(dst []byte, name string) []byte {
 	return append(dst, `":`...)
 }
 
+// appendText appends s. A byte in it that is not UTF-8 becomes U+FFFD: neither format has room for it.
 func (f Format) appendText(dst []byte, s string) []byte {
-	if f == JSON {
-		return appendJSONText(dst, s)
-	}
 	if !utf8.ValidString(s) {
 		s = string([]rune(s))
+	}
+	if f == JSON {
+		return appendJSONText(dst, s)
 	}
 	return append(appendHead(dst, cborText, uint64(len(s))), s...)
 }
