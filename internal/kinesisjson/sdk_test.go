@@ -97,29 +97,45 @@ func byUs(body []byte) (*kinesis.GetRecordsOutput, error) {
 	return out, nil
 }
 
+// asEvent turns what an answer has into what an event has.
+func asEvent(a *kinesisjson.Answer, out *kinesis.GetRecordsOutput) *types.SubscribeToShardEvent {
+	e := &types.SubscribeToShardEvent{Records: out.Records, MillisBehindLatest: out.MillisBehindLatest}
+	if number, ok := a.Text("ContinuationSequenceNumber"); ok {
+		e.ContinuationSequenceNumber = &number
+	}
+	return e
+}
+
 // compare holds what this package reads of a body against the SDK: it may leave to it what it likes, but what it reads
 // the SDK reads, too, and reads the same. It returns whether this package has read it.
 func compare(t *testing.T, body []byte) bool {
 	t.Helper()
 	want, refused := bySDK(body)
 	got, err := byUs(body)
+	event, refusedEvent := eventBySDK(kinesisjson.AppendFrame(nil, eventHeaders, body))
 	var a kinesisjson.Answer
 	children := a.Read(body, limit) == nil && a.Raw("ChildShards") != nil
 	switch {
 	case err != nil:
 		return false
-	case refused != nil && children:
+	case (refused != nil || refusedEvent != nil) && children:
 		return true // what is in them is not looked at
-	case refused != nil:
-		t.Errorf("%.300q: read, and the SDK says %v", body, refused)
+	case refused != nil || refusedEvent != nil:
+		t.Errorf("%.300q: read, and the SDK says %v, %v", body, refused, refusedEvent)
 		return true
 	}
-	want.ChildShards = nil
+	want.ChildShards, event.ChildShards = nil, nil
 	if diff := cmp.Diff(want, got, ignoreUnexported); diff != "" {
 		t.Errorf("%.300q: - SDK + we\n%s", body, diff)
 	}
+	if diff := cmp.Diff(event, asEvent(&a, got), ignoreUnexported); diff != "" {
+		t.Errorf("%.300q: as an event: - SDK + we\n%s", body, diff)
+	}
 	return true
 }
+
+// eventHeaders are those that an event has to have.
+var eventHeaders = []byte("\x0d:message-type\x07\x00\x05event\x0b:event-type\x07\x00\x15SubscribeToShardEvent")
 
 var ignoreUnexported = cmp.FilterPath(func(p cmp.Path) bool {
 	s, ok := p.Last().(cmp.StructField)
@@ -136,6 +152,7 @@ const (
 // usual are answers that have to be read, not left to the SDK.
 var usual = map[string]string{
 	"as Kinesis writes":        `{"Records":[` + record1 + `,` + record2 + `]` + end,
+	"the longest lead":         `{"MillisBehindLatest":-9223372036854775808}`,
 	"no records":               `{"Records":[]` + end,
 	"fields in another order":  `{"MillisBehindLatest":9223372036854775807,"NextShardIterator":"x","Records":[` + record1 + `]}`,
 	"the end of a shard":       `{"Records":[` + record1 + `],"NextShardIterator":null,"MillisBehindLatest":0,"ChildShards":[{"ShardId":"shardId-000000000001","ParentShards":["shardId-000000000000"],"HashKeyRange":{"StartingHashKey":"0","EndingHashKey":"1"}}]}`,
@@ -187,6 +204,10 @@ var unusual = map[string]string{
 	"a far time":                 `{"Records":[{"Data":"","PartitionKey":"a","SequenceNumber":"1","ApproximateArrivalTimestamp":1e12}]}`,
 	"a time that is a text":      `{"Records":[{"Data":"","PartitionKey":"a","SequenceNumber":"1","ApproximateArrivalTimestamp":"NaN"}]}`,
 	"a long lag":                 `{"MillisBehindLatest":9223372036854775808}`,
+	"a longer lag":               `{"MillisBehindLatest":18446744073709551616}`,
+	"the longest lag":            `{"MillisBehindLatest":99999999999999999999}`,
+	"a long lead":                `{"MillisBehindLatest":-9223372036854775809}`,
+	"a longer lead":              `{"MillisBehindLatest":-18446744073709551615}`,
 	"a lag with a fraction":      `{"MillisBehindLatest":1.0}`,
 	"a lag with an exponent":     `{"MillisBehindLatest":1e3}`,
 	"a lag that is true":         `{"MillisBehindLatest":true}`,
