@@ -46,7 +46,7 @@ func (a *Answer) Read(body []byte, limit int) error {
 		default:
 			l.skip()
 		}
-		a.fields = append(a.fields, field{name, body[from:l.at()]})
+		a.fields = append(a.fields, field{name, body[from:l.at():l.at()]})
 	}
 	return l.end()
 }

@@ -4,31 +4,14 @@ package kinesisjson_test
 
 import (
 	"bytes"
-	"encoding/base64"
 	"fmt"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/kplkit/kplkit/internal/kinesisjson"
 )
-
-// answerOf returns an answer as Kinesis writes it, with n records of size bytes.
-func answerOf(n, size int) []byte {
-	data := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("data"), size/4))
-	var b strings.Builder
-	b.WriteString(`{"Records":[`)
-	for i := range n {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		fmt.Fprintf(&b, `{"SequenceNumber":"4959033827149025660855969253836157109592157598913658%05d","ApproximateArrivalTimestamp":1.795529850123E9,`+
-			`"Data":"%s","PartitionKey":"user-%d"}`, i, data, i%10)
-	}
-	return []byte(b.String() + `],"NextShardIterator":"` + strings.Repeat("A", 200) + `","MillisBehindLatest":0}`)
-}
 
 // sizes are answers of 1 MB of data: plain records, and aggregates.
 var sizes = []struct{ records, size int }{{10_000, 100}, {1000, 1000}, {20, 50_000}, {1, 1_000_000}}

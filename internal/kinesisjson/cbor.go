@@ -161,13 +161,13 @@ func (l *cborLexer) moment() []byte {
 	if float := major == cborSimple && low >= cborTwoBytes && low <= cborEightBytes; major > cborNegative && !float {
 		l.fail("not a time")
 	}
-	return l.b[from:l.i]
+	return l.b[from:l.i:l.i]
 }
 
 func (l *cborLexer) skip() []byte {
 	from := l.i
 	l.value(0)
-	return l.b[from:l.i]
+	return l.b[from:l.i:l.i]
 }
 
 func (l *cborLexer) value(depth int) {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	smithycbor "github.com/aws/smithy-go/encoding/cbor"
 
@@ -224,7 +225,7 @@ func TestCBOR(t *testing.T) {
 // TestSameInBoth: an answer says the same in both formats.
 func TestSameInBoth(t *testing.T) {
 	for _, body := range slices.Collect(maps.Values(usual)) {
-		if !json.Valid([]byte(body)) || strings.Contains(body, "xff") || strings.ContainsAny(body, "\xff") {
+		if !utf8.ValidString(body) {
 			continue
 		}
 		var a, b kinesisjson.Answer

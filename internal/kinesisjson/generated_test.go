@@ -152,3 +152,16 @@ func TestUsedAgain(t *testing.T) {
 		t.Errorf("%d records of none", len(a.Records))
 	}
 }
+
+// TestMayBegin: data that is damaged may begin with anything, so that it is looked at.
+func TestMayBegin(t *testing.T) {
+	for data, want := range map[string]bool{"": false, "QUJD": false, "eHl6": true, "eHl6QUJDREVGR0hJSktM": true, "QUJDQ": true, "====": true, "Q\\nUJD": false, "eHl6=AAA": true} {
+		var a kinesisjson.Answer
+		if err := a.Read([]byte(`{"Records":[{"Data":"`+data+`","PartitionKey":"","SequenceNumber":""}]}`), limit); err != nil {
+			t.Fatal(err)
+		}
+		if got := a.Records[0].MayBegin([]byte("xyz")); got != want {
+			t.Errorf("%q: %v, want %v", data, got, want)
+		}
+	}
+}

@@ -111,7 +111,7 @@ func (l *jsonLexer) skip() []byte {
 	l.next()
 	from := l.i
 	l.value(0)
-	return l.b[from:l.i]
+	return l.b[from:l.i:l.i]
 }
 
 func (l *jsonLexer) value(depth int) {

@@ -55,7 +55,7 @@ func (l *jsonLexer) number() []byte {
 			l.fail("not a number")
 		}
 	}
-	return l.b[from:l.i]
+	return l.b[from:l.i:l.i]
 }
 
 func (l *jsonLexer) digits() int {

@@ -2,6 +2,7 @@ package kinesisjson_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"runtime"
@@ -72,6 +73,23 @@ func keeps(t *testing.T, body []byte) {
 	}
 	if again := rewrite(written); !bytes.Equal(again, written) {
 		t.Errorf("%q, written as %q, and again as %q", body, written, again)
+	}
+}
+
+// TestNeighbours: to append to what is handed out does not change what stands beside it.
+func TestNeighbours(t *testing.T) {
+	for _, body := range [][]byte{answerOf(2, 8), asCBOR(answerOf(2, 8))} {
+		var a kinesisjson.Answer
+		if err := a.Read(body, limit); err != nil {
+			t.Fatal(err)
+		}
+		before := bytes.Clone(body)
+		for _, b := range [][]byte{a.Raw("NextShardIterator"), a.Raw("MillisBehindLatest"), a.Records[0].ArrivalTime} {
+			_ = append(b, "XXXX"...)
+		}
+		if !bytes.Equal(body, before) {
+			t.Errorf("%q, was %q", body, before)
+		}
 	}
 }
 
@@ -191,4 +209,19 @@ func allocated(f func()) int {
 	f()
 	runtime.ReadMemStats(&after)
 	return int(after.TotalAlloc - before.TotalAlloc)
+}
+
+// answerOf returns an answer as Kinesis writes it, with n records of size bytes.
+func answerOf(n, size int) []byte {
+	data := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("data"), size/4))
+	var b strings.Builder
+	b.WriteString(`{"Records":[`)
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `{"SequenceNumber":"4959033827149025660855969253836157109592157598913658%05d","ApproximateArrivalTimestamp":1.795529850123E9,`+
+			`"Data":"%s","PartitionKey":"user-%d"}`, i, data, i%10)
+	}
+	return []byte(b.String() + `],"NextShardIterator":"` + strings.Repeat("A", 200) + `","MillisBehindLatest":0}`)
 }
