@@ -2,6 +2,7 @@ package kinesisjson
 
 import (
 	"bytes"
+	"slices"
 	"unsafe"
 )
 
@@ -102,7 +103,7 @@ func (l *jsonLexer) blob() ([]byte, bool) {
 	}
 	s, escaped := l.token()
 	if escaped { // some writers escape each slash; line ends are no part of the data
-		s = bytes.Join(bytes.FieldsFunc(unescape(s), func(r rune) bool { return r == '\r' || r == '\n' }), nil)
+		s = slices.DeleteFunc(unescape(s), func(c byte) bool { return c == '\r' || c == '\n' })
 	}
 	return s, true
 }
