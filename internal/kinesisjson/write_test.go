@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"math"
 	"runtime"
 	"strings"
 	"testing"
@@ -34,6 +35,16 @@ func meaning(t *testing.T, body []byte) any {
 	}
 	return v
 }
+
+// A number that is none is not equal to itself, but kept.
+var (
+	sameBits32 = cmp.Comparer(func(a, b smithycbor.Float32) bool {
+		return math.Float32bits(float32(a)) == math.Float32bits(float32(b))
+	})
+	sameBits64 = cmp.Comparer(func(a, b smithycbor.Float64) bool {
+		return math.Float64bits(float64(a)) == math.Float64bits(float64(b))
+	})
+)
 
 // rewrite reads an answer and writes it without a change. It returns nil for one that is unusual.
 func rewrite(body []byte) []byte {
@@ -67,7 +78,7 @@ func keeps(t *testing.T, body []byte) {
 			v["Records"] = smithycbor.List{}
 		}
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, sameBits32, sameBits64); diff != "" {
 		t.Errorf("%q: written as %q\n%s", body, written, diff)
 	}
 	if again := rewrite(written); !bytes.Equal(again, written) {
@@ -199,7 +210,7 @@ func TestMemory(t *testing.T) {
 		"items":           {"\xa1\x61a\x9f", "\x80", "\xff", true},
 		"tags":            {"\xa1\x61a", "\xc1", "\x00", false},
 	} {
-		body := []byte(c.begin + strings.Repeat(c.again, 10<<20/len(c.again)) + c.end)
+		body := []byte(c.begin + strings.Repeat(c.again, 4<<20/len(c.again)) + c.end)
 		var err error
 		used := allocated(func() { err = new(kinesisjson.Answer).Read(body, limit) })
 		if (err == nil) != c.reads || used > 12*len(body) {
