@@ -21,9 +21,11 @@ type field struct {
 func NewObject(f Format) Object { return Object{format: f} }
 
 // ReadObject reads an object, such as the body of a request. Its fields may hold anything. The error is [ErrUnusual].
-func ReadObject(body []byte) (Object, error) {
-	o := Object{format: FormatOf(body)}
-	l := new(lexers).of(o.format, body)
+func ReadObject(body []byte) (Object, error) { return readObject(FormatOf(body), body) }
+
+func readObject(f Format, body []byte) (Object, error) {
+	o := Object{format: f}
+	l := new(lexers).of(f, body)
 	for v, ok := l.more(l.open(false)); ok; v, ok = l.more(v) {
 		name := o.newName(l)
 		o.fields = append(o.fields, field{name, l.skip()})
@@ -75,8 +77,8 @@ func (o *Object) Int(name string) (int64, bool) {
 
 // Object returns the value of a field that holds an object. To change it, set it again.
 func (o *Object) Object(name string) (Object, bool) {
-	inner, err := ReadObject(o.Raw(name))
-	return inner, err == nil && inner.format == o.format
+	inner, err := readObject(o.format, o.Raw(name))
+	return inner, err == nil
 }
 
 // SetText sets a field to a text, in its place if it is there, else after the others. So do the methods below. What is

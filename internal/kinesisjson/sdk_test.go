@@ -157,6 +157,7 @@ var usual = map[string]string{
 	"fields in another order":  `{"MillisBehindLatest":9223372036854775807,"NextShardIterator":"x","Records":[` + record1 + `]}`,
 	"the end of a shard":       `{"Records":[` + record1 + `],"NextShardIterator":null,"MillisBehindLatest":0,"ChildShards":[{"ShardId":"shardId-000000000001","ParentShards":["shardId-000000000000"],"HashKeyRange":{"StartingHashKey":"0","EndingHashKey":"1"}}]}`,
 	"nothing":                  `{}`,
+	"many fields":              `{` + manyFields(64) + `}`,
 	"nulls":                    `{"Records":null,"NextShardIterator":null,"MillisBehindLatest":null}`,
 	"white space":              " {\n \"Records\" : [\t" + record1 + " ,\r\n " + record2 + " ] , \"MillisBehindLatest\" : -1 } \n",
 	"unknown fields":           `{"New":{"a":[1,{"b":null}],"a":true},"Records":[{"Later":[-0.5e-3,"\ud83d\ude00"],"Later":0,` + record1[1:] + `],"More":[]` + end,
@@ -224,9 +225,17 @@ var unusual = map[string]string{
 	"cut":                        `{"Records":[` + record1,
 	"deep":                       `{"a":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`,
 	"deep and cut":               `{"a":` + strings.Repeat("[", 1<<16),
-	"many fields":                `{` + strings.Repeat(`"a":1,`, 100) + `"b":1}`,
+	"many fields":                `{` + manyFields(65) + `}`,
 	"a wrong word":               `{"a":nul}`,
 	"another kind of list":       `{"Records":{}}`,
+}
+
+func manyFields(n int) string {
+	fields := make([]string, n)
+	for i := range fields {
+		fields[i] = fmt.Sprintf(`"%d":0`, i)
+	}
+	return strings.Join(fields, ",")
 }
 
 // TestUsual: what Kinesis writes, and what differs from it only in what JSON leaves open, is read, and as the SDK's
