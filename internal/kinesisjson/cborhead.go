@@ -13,7 +13,7 @@ const (
 	cborNull, cborUndefined, cborBreak = cborSimple<<5 | 22, cborSimple<<5 | 23, cborSimple<<5 | cborIndefinite
 )
 
-// head reads the first bytes of a value: what is low is below cborOneByte the argument itself.
+// head reads the first bytes of a value: its kind, the low five bits, and the argument, which they are or which follows.
 func (l *cborLexer) head() (major, low byte, argument uint64) {
 	if l.i == len(l.b) {
 		l.fail("a value is missing")

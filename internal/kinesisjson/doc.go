@@ -1,6 +1,6 @@
 // Package kinesisjson reads and writes what goes over the wire when a shard is read: answers of GetRecords, events of
-// SubscribeToShard with the frames around them, and requests whose position changes on the way. In JSON, as most SDKs
-// speak, and in CBOR, as the SDK for Java does; which of the two a body is shows its first byte.
+// SubscribeToShard with the frames around them, and requests whose position changes on the way; in JSON, as most SDKs
+// speak, and in CBOR, as the SDK for Java does. The first byte of a body shows which of the two it is.
 //
 // A body is read in one pass, and what is not asked for is kept as it came: [Writer] puts other records into an answer,
 // and [Object] other values into fields, and all else comes out byte for byte. Strings and slices share the memory of
@@ -12,7 +12,8 @@
 // Memory stays in proportion to the body, and no depth or length in it can make that more.
 //
 // In CBOR, data is a byte string or, as kinesis-mock has it, base64 text; a time is a number of milliseconds, with tag 1
-// where the SDK for Java writes it. In JSON, a time is a number of seconds.
+// where the SDK for Java writes it; objects and lists have lengths or ends of their own. In JSON, a time is a number of
+// seconds. No answer of AWS in CBOR was at hand: the form is what the SDK for Java 2.33.0 writes and reads.
 package kinesisjson
 
 import "errors"
@@ -24,8 +25,8 @@ var ErrUnusual = errors.New("not in the usual form")
 type Format uint8
 
 const (
-	JSON Format = 1 + iota // application/x-amz-json-1.1; application/json in events
-	CBOR                   // application/x-amz-cbor-1.1; application/cbor in events
+	JSON Format = 1 + iota // application/x-amz-json-1.1; also all of SubscribeToShard, by the SDK for Java too
+	CBOR                   // application/x-amz-cbor-1.1
 )
 
 // FormatOf returns the format of an object, and 0 for what is none.

@@ -64,6 +64,7 @@ func (l *jsonLexer) name() []byte {
 		l.fail("an escape in the name of a field")
 	}
 	l.take(':', "a colon")
+	l.next() // the value begins there
 	return s
 }
 

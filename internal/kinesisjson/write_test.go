@@ -56,10 +56,13 @@ func keeps(t *testing.T, body []byte) {
 
 // TestNeighbours: to append to what is handed out does not change what stands beside it.
 func TestNeighbours(t *testing.T) {
-	for _, body := range [][]byte{answerOf(2, 8), asCBOR(answerOf(2, 8))} {
+	for _, body := range [][]byte{answerOf(2, 8), bytes.ReplaceAll(answerOf(2, 8), []byte(":"), []byte(" : ")), asCBOR(answerOf(2, 8))} {
 		var a kinesisjson.Answer
 		if err := a.Read(body, limit); err != nil {
 			t.Fatal(err)
+		}
+		if next := a.Raw("NextShardIterator"); next[0] == ' ' {
+			t.Errorf("%q begins with a space", next)
 		}
 		before := bytes.Clone(body)
 		for _, b := range [][]byte{a.Raw("NextShardIterator"), a.Raw("MillisBehindLatest"), a.Records[0].ArrivalTime} {
