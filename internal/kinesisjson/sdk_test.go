@@ -205,6 +205,8 @@ var unusual = map[string]string{
 	"a far time":                 `{"Records":[{"Data":"","PartitionKey":"a","SequenceNumber":"1","ApproximateArrivalTimestamp":1e12}]}`,
 	"a time that is a text":      `{"Records":[{"Data":"","PartitionKey":"a","SequenceNumber":"1","ApproximateArrivalTimestamp":"NaN"}]}`,
 	"a long lag":                 `{"MillisBehindLatest":9223372036854775808}`,
+	"an iterator of one":         `{"NextShardIterator":1}`,
+	"a list to go on at":         `{"ContinuationSequenceNumber":[]}`,
 	"a longer lag":               `{"MillisBehindLatest":18446744073709551616}`,
 	"the longest lag":            `{"MillisBehindLatest":99999999999999999999}`,
 	"a long lead":                `{"MillisBehindLatest":-9223372036854775809}`,
