@@ -147,6 +147,8 @@ func TestUsedAgain(t *testing.T) {
 		if want := write(new(kinesisjson.Answer), new(kinesisjson.Writer), nil); !bytes.Equal(out, want) {
 			t.Errorf("seed %d: %s, want %s", seed, out, want)
 		}
+		w.Begin(&a, nil) // and is given up
+		w.UserRecord(&a.Records[0], "1", "a", nil)
 	}
 	if a.Read([]byte(`{}`), limit) != nil || a.Records != nil {
 		t.Errorf("%d records of none", len(a.Records))
