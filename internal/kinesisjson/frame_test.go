@@ -2,7 +2,9 @@ package kinesisjson_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"io"
 	"slices"
 	"testing"
@@ -48,6 +50,15 @@ func TestDamagedFrames(t *testing.T) {
 			t.Errorf("byte %d changed: %v", i, err)
 		}
 	}
+	for all, headers := range map[uint32]uint32{0: 0, 15: 0, 16: 1, 20: 5, 21: 1 << 31, 1<<32 - 1: 0, 17: 1<<32 - 1} { // lengths that can't be
+		b := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, all), headers)
+		b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
+		b = append(b, make([]byte, 16)[:max(int(min(all, 32)), 16)-16]...)
+		b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
+		if _, err := kinesisjson.ReadFrame(bytes.NewReader(b), nil, limit); !errors.Is(err, kinesisjson.ErrFrame) {
+			t.Errorf("%d bytes, %d of them headers: %v", all, headers, err)
+		}
+	}
 	broken := errors.New("the connection is gone")
 	if _, err := kinesisjson.ReadFrame(io.MultiReader(bytes.NewReader(whole[:50]), iotest.ErrReader(broken)), nil, limit); err != broken {
 		t.Errorf("an error of the reader: %v", err)
@@ -67,6 +78,9 @@ func TestFrameMemory(t *testing.T) {
 func FuzzFrame(f *testing.F) {
 	f.Add(kinesisjson.AppendFrame(nil, []byte("\x01a\x07\x00\x01b"), []byte("{}")))
 	f.Add(kinesisjson.AppendFrame(nil, []byte("\x01a\x08\x00\x01b"), nil))
+	for _, headers := range []string{"\x01", "\x05a", "\x01a\x07", "\x01a\x07\x00", "\x01a\x07\x00\x02b", "\x01a\x05123", "\x01a\x0a", "\x00\x00\x00\x01", "\x01a\x09123456789012345"} {
+		f.Add(kinesisjson.AppendFrame(nil, []byte(headers), nil))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		checkFrame(t, b)
 		if len(b) > 0 { // fuzzing finds no CRCs
@@ -79,6 +93,7 @@ func FuzzFrame(f *testing.F) {
 func checkFrame(t *testing.T, b []byte) {
 	f, err := kinesisjson.ReadFrame(bytes.NewReader(b), nil, limit)
 	want, refused := decode(b)
+	f.Header("none") // of damaged headers, too
 	switch {
 	case err != nil && refused == nil:
 		t.Errorf("%q: %v, and the SDK reads it", b, err)

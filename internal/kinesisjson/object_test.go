@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"math"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -108,6 +110,31 @@ func TestRequests(t *testing.T) {
 			}
 			if diff := cmp.Diff(meaning(t, from), meaning(t, original.AppendTo(nil))); diff != "" {
 				t.Errorf("%s: the clone has changed: %s", name, diff)
+			}
+		}
+	}
+}
+
+// TestSizes: lengths and integers around the bounds of what a head of CBOR holds come back.
+func TestSizes(t *testing.T) {
+	for _, f := range []kinesisjson.Format{kinesisjson.JSON, kinesisjson.CBOR} {
+		for _, bound := range []int64{0, 24, 1 << 8, 1 << 16, 1 << 32, math.MaxInt64} {
+			for n := max(bound-1, 0); n <= bound && n >= 0; n++ {
+				o := kinesisjson.NewObject(f)
+				o.SetText("text", strings.Repeat("x", int(n%(1<<20))))
+				o.SetInt("n", n)
+				o.SetInt("less", -1-n)
+				m := meaning(t, o.AppendTo(nil))
+				back, err := kinesisjson.ReadObject(o.AppendTo(nil))
+				text, _ := back.Text("text")
+				same, _ := back.Int("n")
+				less, _ := back.Int("less")
+				if err != nil || m == nil || int64(len(text)) != n%(1<<20) || same != n || less != -1-n {
+					t.Errorf("%d: %v, %d bytes, %d, %d", n, err, len(text), same, less)
+				}
+				if n == math.MaxInt64 {
+					break
+				}
 			}
 		}
 	}
