@@ -20,7 +20,7 @@ export PATH=$PATH:/usr/sbin:$(printf '%s:' /usr/lib/postgresql/*/bin)
 # What they download stays here, too.
 export npm_config_cache=$cache/npm PIP_CACHE_DIR=$cache/pip
 
-quick='mutations decoders aggregatorutil dynamodb kinesis daemon-quick'
+quick='mutations decoders aggregatorutil dynamodb kinesis cbor daemon-quick'
 rows='kcl-1.3.0 kcl-1.4.0 kcl-1.14.10 kcl-2.7.2 kcl-3.5.1 kcl-others hand-over hand-over-3 reshard reshard-ages reshard-daemon row-1'
 rows+=' multilang-1.3.0 multilang-1.4.0 multilang-1.14.10 multilang-2.7.2 multilang-3.1.3 multilang-libraries'
 rows+=' sdk-java sdk-python sdk-node sdk-go sdk-go-kplkit vmware vmware-kplkit harlow harlow-kplkit'
@@ -38,6 +38,7 @@ part() {
 	aggregatorutil) tools='java javac mvn' installs='kcl1 kcl2 kcl3' test=TestAggregatorUtil ;;
 	dynamodb) tools='node npm' installs='dynalite' test=TestDynamoDB ;;
 	kinesis) tools='node npm' installs='kinesis-mock' test=TestKinesis ;;
+	cbor) tools='java javac mvn node npm' installs='kinesis-mock sdk-java' test=TestCBOR ;;
 	daemon-quick) tools='java javac mvn' installs='kpl-1.0.7 kcl2' test=TestDaemonQuick ;;
 	daemon) tools='java javac mvn' installs='kpl-1.0.7 kpl-0.14.13 kcl2' test=TestDaemon ;;
 	kills) tools='java javac mvn python3 node' installs='kpl-1.0.7 kpl-0.14.13 kcl2' test=TestKills ;;
