@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,6 +86,7 @@ func TestUpstreamFails(t *testing.T) {
 			io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n")
 			c.Close()
 		}, false},
+		{"has a status that is none", func(c net.Conn, _ int) { io.WriteString(c, "HTTP/1.1 099 SECRET\r\nContent-Length: 0\r\n\r\n") }, false},
 		{"cuts the answer", func(c net.Conn, _ int) { io.WriteString(c, okHead+"Content-Length: 100\r\n\r\nSECRET"); c.Close() }, true},
 		{"cuts a chunk", func(c net.Conn, _ int) {
 			io.WriteString(c, okHead+"Transfer-Encoding: chunked\r\n\r\n64\r\nSECRET")
@@ -323,34 +325,28 @@ func TestEndsAfterWholeEvent(t *testing.T) {
 	message := append([]byte{0, 0, 0, 20}, bytes.Repeat([]byte("m"), 16)...)
 	all := bytes.Repeat(message, 3)
 	for at := range len(all) + 1 {
-		ending, end := context.WithCancel(t.Context())
-		ctx, cancel := context.WithCancelCause(t.Context())
-		from := 0
-		body := io.NopCloser(readerFunc(func(p []byte) (int, error) {
-			if from == at {
-				end()
-				for range 1000 { // AfterFunc has its own goroutine
-					if ctx.Err() != nil {
-						return 0, ctx.Err()
-					}
-					time.Sleep(time.Microsecond)
+		synctest.Test(t, func(t *testing.T) {
+			ending, end := context.WithCancel(t.Context())
+			ctx, cancel := context.WithCancelCause(t.Context())
+			from := 0
+			e := endWith(io.NopCloser(readerFunc(func(p []byte) (int, error) {
+				if from == at {
+					end()
+					synctest.Wait()
 				}
+				if ctx.Err() != nil || from == len(all) {
+					return 0, cmp.Or(ctx.Err(), io.EOF)
+				}
+				p[0] = all[from]
+				from++
+				return 1, nil
+			})), ending, cancel)
+			got, err := io.ReadAll(e)
+			if want := (at + 19) / 20 * 20; err != nil || len(got) != want {
+				t.Errorf("the end at %d: %d bytes, want %d: %v", at, len(got), want, err)
 			}
-			n := copy(p[:min(1, len(p))], all[from:])
-			from += n
-			if n == 0 {
-				return 0, io.EOF
-			}
-			return n, nil
-		}))
-		e := endWith(body, ending, cancel)
-		got, err := io.ReadAll(e)
-		if err != nil || len(got)%20 != 0 || len(got) < at-at%20 || len(got) > at-at%20+20 {
-			t.Errorf("the end at %d: %d bytes, %v", at, len(got), err)
-		}
-		e.Close()
-		end()
-		cancel(nil)
+			e.Close()
+		})
 	}
 }
 

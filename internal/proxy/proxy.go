@@ -209,8 +209,8 @@ func (roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 // answer takes upstream's answer, before anything of it goes to the client.
 func (x *exchange) answer(answer *http.Response) error {
 	x.header = time.Since(x.began)
-	if answer.StatusCode == http.StatusSwitchingProtocols {
-		return errors.New("upstream switches protocols")
+	if answer.StatusCode < 200 || answer.StatusCode > 999 { // 101 is another protocol; others are not to be had of net/http
+		return fmt.Errorf("upstream's answer has the status %d", answer.StatusCode)
 	}
 	answer.Body = x.newMovingBody(answer.Body)
 	if x.subscribes() && answer.Header.Get("Content-Type") == "application/vnd.amazon.eventstream" {

@@ -147,7 +147,9 @@ func (u *upstream) endpoint(operation string, creds aws.Credentials, body []byte
 		if u.options.AccountIDEndpointMode != aws.AccountIDEndpointModeDisabled && creds.AccountID != "" {
 			p.AccountId = &creds.AccountID
 		}
-		setResource(&p, body)
+		if !setResource(&p, body) {
+			p = regional
+		}
 	}
 	e, err := u.options.EndpointResolverV2.ResolveEndpoint(context.Background(), p)
 	if err != nil && operation != "" { // an ARN that is none: what is wrong with it is AWS's to say
@@ -156,34 +158,35 @@ func (u *upstream) endpoint(operation string, creds aws.Credentials, body []byte
 	return &e.URI, err
 }
 
-// setResource notes what a request in JSON is about.
-func setResource(p *kinesis.EndpointParameters, body []byte) {
+// setResource notes what a request in JSON is about. False: it may name something, but can't be read.
+func setResource(p *kinesis.EndpointParameters, body []byte) bool {
 	if !bytes.Contains(body, []byte("ARN")) && !bytes.Contains(body, []byte("StreamId")) {
-		return // most requests, and the large ones
+		return true // most requests, and the large ones
 	}
 	members := map[string]**string{
 		"StreamARN": &p.StreamARN, "ConsumerARN": &p.ConsumerARN, "ResourceARN": &p.ResourceARN, "ChannelARN": &p.ChannelARN, "StreamId": &p.StreamId,
 	}
-	d := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	d := jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if token, err := d.ReadToken(); err != nil || token.Kind() != '{' {
-		return
+		return false
 	}
 	for d.PeekKind() == '"' {
 		name, err := d.ReadToken()
 		if err != nil {
-			return
+			return false
 		}
 		member := members[name.String()]
 		if member == nil || d.PeekKind() != '"' {
 			if d.SkipValue() != nil {
-				return
+				return false
 			}
 			continue
 		}
 		value, err := d.ReadToken()
 		if err != nil {
-			return
+			return false
 		}
 		*member = aws.String(value.String())
 	}
+	return d.PeekKind() == '}'
 }
