@@ -157,6 +157,9 @@ func (o *proxyOptions) announce(s Streams, addr net.Addr, asJSON bool) error {
 		scheme = "https"
 	}
 	at := scheme + "://" + addr.String()
+	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		at = fmt.Sprintf("%s://127.0.0.1:%d", scheme, tcp.Port) // from here
+	}
 	if asJSON {
 		return json.NewEncoder(s.Out).Encode(map[string]any{"v": 1, "url": at})
 	}

@@ -129,10 +129,9 @@ func TestProxyByTLS(t *testing.T) {
 	}
 	line, stop := startProxy(t, "--endpoint-url", upstreamOf(t), "--listen", "0.0.0.0:0", "--require-access-key", access,
 		"--tls-cert", filepath.Join(folder, "cert.pem"), "--tls-key", filepath.Join(folder, "key.pem"))
-	url, isExport := strings.CutPrefix(strings.TrimSpace(line), "export AWS_ENDPOINT_URL_KINESIS=https://")
-	_, port, err := net.SplitHostPort(url)
-	if err != nil || !isExport {
-		t.Fatalf("%q: %v", line, err)
+	port, isExport := strings.CutPrefix(strings.TrimSpace(line), "export AWS_ENDPOINT_URL_KINESIS=https://127.0.0.1:")
+	if !isExport {
+		t.Fatalf("%q", line)
 	}
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}}
 	for secret, want := range map[string]string{"SECRET": "", "another": "InvalidSignatureException"} {

@@ -87,7 +87,7 @@ func (x *exchange) brokeOff(err error) {
 		x.err = errStalled
 	case errEnding:
 	default:
-		x.err = errors.New("the client is gone")
+		x.err = errGone
 	}
 }
 
@@ -119,7 +119,10 @@ func endWith(body io.ReadCloser, ending context.Context, cancel context.CancelCa
 	return e
 }
 
-var errEnding = errors.New("the proxy ends")
+var (
+	errEnding = errors.New("the proxy ends")
+	errGone   = errors.New("the client takes no more")
+)
 
 func (e *events) between() bool { return e.left == 0 && len(e.prefix) == 0 }
 

@@ -230,7 +230,7 @@ func (x *exchange) upstreamError(err error) error {
 	case errors.As(err, new(*Error)):
 		return err
 	case x.r.Context().Err() != nil && cause != errStalled:
-		return unavailable(cause, "the request was given up") // mostly by the client, who is gone
+		return unavailable(errGone, "the request was given up")
 	}
 	x.Metrics.upstreamErrors.Add(1)
 	return unavailable(err, "Kinesis gives no answer; the proxy's log says why")
@@ -273,10 +273,12 @@ func (x *exchange) finish() {
 	}
 	level := slog.LevelInfo
 	if x.err == nil && x.w.err != nil {
-		x.err = fmt.Errorf("the client takes no more: %w", x.w.err)
+		x.err = fmt.Errorf("%w: %w", errGone, x.w.err)
 	}
 	if x.err != nil {
-		level = slog.LevelWarn
+		if !errors.Is(x.err, errGone) { // which is a client's right
+			level = slog.LevelWarn
+		}
 		attributes = append(attributes, slog.String("error", describe(x.err)))
 	}
 	x.cancel(nil)
