@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -283,6 +284,12 @@ func TestConnections(t *testing.T) {
 
 // TestEnding: at the end a subscription ends after a whole event, calls finish, and no new ones are taken.
 func TestEnding(t *testing.T) {
+	t.Run("HTTP/1.1", func(t *testing.T) { testEnding(t, false, func(*http.Transport, *kinesis.Options) {}) })
+	t.Run("HTTP/2 by TLS", func(t *testing.T) { testEnding(t, true, func(*http.Transport, *kinesis.Options) {}) })
+	t.Run("HTTP/2 without TLS", func(t *testing.T) { testEnding(t, false, unencryptedHTTP2) })
+}
+
+func testEnding(t *testing.T, secure bool, protocol func(*http.Transport, *kinesis.Options)) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := func(r kinesisfake.Request) (f kinesisfake.Fault) {
 			if r.Operation == "ListStreams" {
@@ -290,8 +297,8 @@ func TestEnding(t *testing.T) {
 			}
 			return f
 		}
-		p, _ := before(t, kinesisfake.Options{Fault: slow}, Config{}, false)
-		c := p.client()
+		p, _ := before(t, kinesisfake.Options{Fault: slow}, Config{}, secure)
+		c := p.client(protocol)
 		ctx := context.Background()
 		consumer := must[*kinesis.RegisterStreamConsumerOutput](t)(c.RegisterStreamConsumer(ctx, &kinesis.RegisterStreamConsumerInput{StreamARN: aws.String(arn), ConsumerName: aws.String("c")}))
 		sub := must[*kinesis.SubscribeToShardOutput](t)(c.SubscribeToShard(ctx, &kinesis.SubscribeToShardInput{
@@ -314,10 +321,65 @@ func TestEnding(t *testing.T) {
 			t.Errorf("the end came after %v: %v", time.Since(began), err)
 		}
 		p.ended <- nil
-		if _, err := p.client().ListStreams(ctx, nil); err == nil {
+		if _, err := p.client(protocol).ListStreams(ctx, nil); err == nil {
 			t.Error("it still answers")
 		}
 	})
+}
+
+// TestClientGoes: a request whose client is gone is gone upstream, too, and nobody is blamed for it.
+func TestClientGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gone := make(chan struct{})
+		p := serve(t, Config{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			close(gone)
+			return nil, r.Context().Err()
+		})}, false)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := p.client().ListStreams(ctx, nil); err == nil {
+			t.Error("there is an answer")
+		}
+		<-gone
+		synctest.Wait()
+		if log := p.log.String(); p.Metrics.upstreamErrors.Load() != 0 || strings.Contains(log, "WARN") || !strings.Contains(log, errGone.Error()) {
+			t.Errorf("%d upstream errors: %s", p.Metrics.upstreamErrors.Load(), log)
+		}
+	})
+}
+
+// TestUpstreamHTTP2: AWS has subscriptions by HTTP/2 alone.
+func TestUpstreamHTTP2(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := kinesisfake.New(kinesisfake.Options{})
+		upstream := newPipes()
+		certificate, pool := must2(kinesisfake.SelfSigned())
+		s := &http.Server{TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}}, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.ProtoMajor != 2 {
+				t.Errorf("it comes by %s", r.Proto)
+			}
+			k.ServeHTTP(w, r)
+		})}
+		go s.ServeTLS(upstream, "", "")
+		tr := newTransport(nil, defaultLimits())
+		tr.DialContext, tr.Proxy, tr.TLSClientConfig = upstream.dial, nil, &tls.Config{RootCAs: pool}
+		cfg := Config{Transport: tr}
+		cfg.AWS.Region, cfg.AWS.BaseEndpoint = "us-east-1", aws.String("https://localhost")
+		p := serve(t, cfg, false)
+		t.Cleanup(func() { k.Close(); s.Close(); tr.CloseIdleConnections() })
+		if _, err := p.client().CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: aws.String("s"), ShardCount: aws.Int32(1)}); err != nil {
+			t.Fatal(err)
+		}
+		useSDK(t, p.client())
+	})
+}
+
+func must2[A, B any](a A, b B, err error) (A, B) {
+	if err != nil {
+		panic(err)
+	}
+	return a, b
 }
 
 // TestEndsAfterWholeEvent: wherever the end comes, what has been passed on are whole messages.

@@ -48,10 +48,7 @@ func TestSDK(t *testing.T) {
 		proto  int
 	}{
 		{"HTTP/1.1", false, func(*http.Transport, *kinesis.Options) {}, 1},
-		{"HTTP/2 without TLS", false, func(t *http.Transport, _ *kinesis.Options) {
-			t.Protocols = new(http.Protocols)
-			t.Protocols.SetUnencryptedHTTP2(true)
-		}, 2},
+		{"HTTP/2 without TLS", false, unencryptedHTTP2, 2},
 		{"TLS", true, func(*http.Transport, *kinesis.Options) {}, 2},
 		{"TLS, HTTP/1.1", true, func(t *http.Transport, _ *kinesis.Options) {
 			t.ForceAttemptHTTP2 = false
@@ -72,6 +69,11 @@ func TestSDK(t *testing.T) {
 			})
 		})
 	}
+}
+
+func unencryptedHTTP2(t *http.Transport, _ *kinesis.Options) {
+	t.Protocols = new(http.Protocols)
+	t.Protocols.SetUnencryptedHTTP2(true)
 }
 
 func useSDK(t *testing.T, c *kinesis.Client) {
@@ -197,6 +199,9 @@ func TestSeam(t *testing.T) {
 		upstream := roundTrip(func(r *http.Request) (*http.Response, error) {
 			body, _ := io.ReadAll(r.Body)
 			checkSigned(t, r, string(body))
+			if r.Header.Get("X-Hop") != "" || strings.Contains(r.Header.Get("X-Amz-Target"), "GetRecords") == (r.Header.Get("Accept-Encoding") == "gzip") && string(body) != "first" {
+				t.Errorf("%v", r.Header)
+			}
 			sent = append(sent, r.Header.Get("X-Amz-Target")[len(targetPrefix):]+r.URL.Path+" "+string(body))
 			return answerOf(r, 200, "answer"), nil
 		})
@@ -221,7 +226,9 @@ func TestSeam(t *testing.T) {
 			}
 			return nil
 		}}, false)
-		target := func(op string) []string { return []string{"X-Amz-Target", targetPrefix + op} }
+		target := func(op string) []string {
+			return []string{"X-Amz-Target", targetPrefix + op, "Connection", "X-Hop", "X-Hop", "gone", "Accept-Encoding", "gzip"}
+		}
 		if a, body := p.do("POST", "/", "body", target("GetRecords")...); a.StatusCode != 200 || body != "new" {
 			t.Errorf("%d %q", a.StatusCode, body)
 		}
