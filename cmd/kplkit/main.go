@@ -9,6 +9,7 @@
 //	kplkit matrix                     # where aggregation has to be disabled
 //	kplkit seqnum explain NUMBER      # what a sequence number says
 //	kplkit local --stream orders:4    # a Kinesis and a DynamoDB to try things on
+//	kplkit proxy --region eu-west-1   # between any client and Kinesis
 //
 // It exits with 0 if all is fine, 1 if something failed, 2 on wrong usage, and 3 if it finished and found something
 // to act on. Every command explains itself with --help.

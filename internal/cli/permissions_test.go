@@ -33,6 +33,7 @@ import (
 	"github.com/kplkit/kplkit/internal/kpldaemon"
 	"github.com/kplkit/kplkit/internal/kplpipe"
 	"github.com/kplkit/kplkit/internal/kplpipe/kplpb"
+	"github.com/kplkit/kplkit/internal/proxy"
 	"github.com/kplkit/kplkit/kclcompat"
 	"github.com/kplkit/kplkit/kclcompat/vmwarekcl"
 	"github.com/kplkit/kplkit/producer"
@@ -161,6 +162,23 @@ func (a *account) poll(opts ...deaggaws.Option) error {
 		return read > 0 || err != nil
 	})
 	return cmp.Or(err, failed)
+}
+
+// proxied puts kplkit proxy before the account: what is read from here on comes through it.
+func (a *account) proxied() *account {
+	cfg := demoAWS(a.url)
+	cfg.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{AccessKeyID: "any", SecretAccessKey: "any"}, nil
+	})
+	h, err := proxy.New(proxy.Config{AWS: cfg})
+	if err != nil {
+		a.Fatal(err)
+	}
+	server := httptest.NewServer(h)
+	a.Cleanup(server.Close)
+	a.Cleanup(h.End)
+	a.url = server.URL
+	return a
 }
 
 func (a *account) subscribe() error {
@@ -330,6 +348,7 @@ func TestPermissions(t *testing.T) {
 		"producer":                {(*account).produce},
 		"kplkit put":              {(*account).put},
 		"kplkit daemon":           {(*account).serve},
+		"kplkit proxy":            {func(a *account) error { return a.proxied().poll() }, func(a *account) error { return a.proxied().subscribe() }},
 	}
 	needed := map[string]map[string]string{}
 	for _, row := range permissionRows(t) {
