@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/smithy-go/middleware"
+
+	"github.com/kplkit/kplkit/internal/lineage"
 )
 
 // clients keeps what an application of WithDeaggregation knows of shards, by client: it goes along with a client's Options
@@ -20,6 +22,12 @@ import (
 type clients struct {
 	mu       sync.Mutex
 	lineages map[client]*lineages
+}
+
+// lineages is what a client knows of shards.
+type lineages struct {
+	*lineage.Streams
+	used time.Time // by a call; guarded by the lock of clients
 }
 
 // client tells clients apart, by what decides whose streams they read. One that is made from another's Options, with the
@@ -38,7 +46,7 @@ func (c *clients) of(stack *middleware.Stack, home *kinesis.Options) *lineages {
 	defer c.mu.Unlock()
 	l := c.lineages[key]
 	if l == nil {
-		maps.DeleteFunc(c.lineages, func(_ client, l *lineages) bool { return time.Since(l.used) > maxAge }) // too old to serve
+		maps.DeleteFunc(c.lineages, func(_ client, l *lineages) bool { return time.Since(l.used) > lineage.MaxAge }) // too old to serve
 		l = newLineages(options, home)
 		c.lineages[key] = l
 	}
@@ -47,18 +55,17 @@ func (c *clients) of(stack *middleware.Stack, home *kinesis.Options) *lineages {
 }
 
 func newLineages(options, home *kinesis.Options) *lineages {
-	l := &lineages{streams: map[string]*stream{}}
 	if options == nil {
-		l.list = func(context.Context, string) (map[string]lineage, error) {
+		return &lineages{Streams: lineage.New(func(context.Context, string) (map[string]lineage.Lineage, error) {
 			return nil, errors.New("deaggaws: this version of the AWS SDK keeps a client's options elsewhere")
-		}
-		return l
+		})}
 	}
 	lister := kinesis.New(*options, func(o *kinesis.Options) {
 		o.APIOptions, o.Interceptors, o.Protocol = slices.Clone(home.APIOptions), home.Interceptors.Copy(), options.Protocol
 	})
-	l.list = func(ctx context.Context, stream string) (map[string]lineage, error) { return list(ctx, lister, stream) }
-	return l
+	return &lineages{Streams: lineage.New(func(ctx context.Context, stream string) (map[string]lineage.Lineage, error) {
+		return lineage.List(ctx, lister, stream)
+	})}
 }
 
 func clientOf(o *kinesis.Options) client {

@@ -66,14 +66,15 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/internal/position"
 )
 
 // ErrPosition is wrapped by the error of GetShardIterator and SubscribeToShard for a starting position that names no
 // place to start from: neither a sequence number, SEQUENCE:SUB, that as digits, nor a sentinel that has one.
-var ErrPosition = errors.New("no position to start from")
+var ErrPosition = position.ErrStart
 
 // ErrIterator is wrapped by the error of GetRecords for a shard iterator whose front is damaged.
-var ErrIterator = errors.New("damaged shard iterator")
+var ErrIterator = position.ErrIterator
 
 // ErrOption is wrapped by the error of every call of a client whose WithDeaggregation was given an option that is nil.
 var ErrOption = errors.New("deaggaws: an option of WithDeaggregation is nil: leave it out")
@@ -149,6 +150,10 @@ func AppendStored(dst []deagg.StoredRecord, batch []types.Record) []deagg.Stored
 	return dst
 }
 
+func storedRecords(batch []types.Record) []deagg.StoredRecord {
+	return AppendStored(make([]deagg.StoredRecord, 0, len(batch)), batch)
+}
+
 func storedRecord(r *types.Record) deagg.StoredRecord {
 	s := deagg.StoredRecord{
 		SequenceNumber: aws.ToString(r.SequenceNumber),
@@ -166,5 +171,5 @@ func storedRecord(r *types.Record) deagg.StoredRecord {
 // read as the package says.
 func DeaggregateRecords(batch []types.Record) ([]types.Record, error) {
 	var decoder deagg.Decoder
-	return expand(&decoder, batch, form{})
+	return expand(&decoder, batch, storedRecords(batch), form{})
 }

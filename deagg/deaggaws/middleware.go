@@ -14,6 +14,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/internal/position"
 	"github.com/kplkit/kplkit/seqnum"
 )
 
@@ -99,21 +100,21 @@ func (d *deaggregation) HandleInitialize(ctx context.Context, in middleware.Init
 func (d *deaggregation) getShardIterator(ctx context.Context, p kinesis.GetShardIteratorInput, next middleware.InitializeHandler) (
 	middleware.InitializeOutput, middleware.Metadata, error,
 ) {
-	s, err := start{kind: p.ShardIteratorType, number: p.StartingSequenceNumber, time: p.Timestamp}.resolve()
+	s, err := position.Start{Kind: string(p.ShardIteratorType), Number: p.StartingSequenceNumber, Time: p.Timestamp}.Resolve()
 	if err != nil {
 		return middleware.InitializeOutput{}, middleware.Metadata{}, fmt.Errorf("deaggaws: shard %s: %w", aws.ToString(p.ShardId), err)
 	}
-	p.ShardIteratorType, p.StartingSequenceNumber, p.Timestamp = s.kind, s.number, s.time
+	p.ShardIteratorType, p.StartingSequenceNumber, p.Timestamp = types.ShardIteratorType(s.Kind), s.Number, s.Time
 	out, metadata, err := next.HandleInitialize(ctx, middleware.InitializeInput{Parameters: &p})
 	if r, ok := out.Result.(*kinesis.GetShardIteratorOutput); ok && err == nil {
-		f := front{after: s.after}
-		if d.named() || s.after.IsValid() {
-			f.shard = aws.ToString(p.ShardId)
+		f := position.Front{After: s.After}
+		if d.named() || s.After.IsValid() {
+			f.Shard = aws.ToString(p.ShardId)
 		}
 		if d.named() {
-			f.stream = cmp.Or(aws.ToString(p.StreamARN), aws.ToString(p.StreamName))
+			f.Stream = cmp.Or(aws.ToString(p.StreamARN), aws.ToString(p.StreamName))
 		}
-		r.ShardIterator = f.join(r.ShardIterator)
+		r.ShardIterator = join(f, r.ShardIterator)
 	}
 	return out, metadata, err
 }
@@ -121,49 +122,57 @@ func (d *deaggregation) getShardIterator(ctx context.Context, p kinesis.GetShard
 func (d *deaggregation) getRecords(ctx context.Context, p kinesis.GetRecordsInput, next middleware.InitializeHandler) (
 	middleware.InitializeOutput, middleware.Metadata, error,
 ) {
-	f, iterator, err := splitIterator(p.ShardIterator)
+	f, iterator, err := position.Split(aws.ToString(p.ShardIterator))
 	if err != nil {
 		return middleware.InitializeOutput{}, middleware.Metadata{}, fmt.Errorf("deaggaws: %w", err)
 	}
-	p.ShardIterator = iterator
+	if iterator != aws.ToString(p.ShardIterator) {
+		p.ShardIterator = &iterator
+	}
 	out, metadata, err := next.HandleInitialize(ctx, middleware.InitializeInput{Parameters: &p})
 	if r, ok := out.Result.(*kinesis.GetRecordsOutput); ok && err == nil {
-		if f.after, err = d.expand(ctx, &r.Records, f); err != nil {
+		if f.After, err = d.expand(ctx, &r.Records, f); err != nil {
 			return middleware.InitializeOutput{}, metadata, fmt.Errorf("deaggaws: %w", err)
 		}
-		if !f.after.IsValid() && f.stream == "" && !d.named() {
-			f.shard = "" // it was for a warning
+		if !f.After.IsValid() && f.Stream == "" && !d.named() {
+			f.Shard = "" // it was for a warning
 		}
-		r.NextShardIterator = f.join(r.NextShardIterator)
+		r.NextShardIterator = join(f, r.NextShardIterator)
 	}
 	return out, metadata, err
 }
 
-// expand replaces a batch by its user records behind f.after. It returns what later batches have to skip: nothing once
+// join returns iterator with f in front.
+func join(f position.Front, iterator *string) *string {
+	if iterator == nil {
+		return nil
+	}
+	return aws.String(f.Join(*iterator))
+}
+
+// expand replaces a batch by its user records behind f.After. It returns what later batches have to skip: nothing once
 // the position has passed. It fails only for digits that there are not.
-func (d *deaggregation) expand(ctx context.Context, batch *[]types.Record, f front) (seqnum.Extended, error) {
+func (d *deaggregation) expand(ctx context.Context, batch *[]types.Record, f position.Front) (seqnum.Extended, error) {
 	if len(*batch) == 0 {
-		return f.after, nil
+		return f.After, nil
 	}
-	decoder, after := deagg.Decoder{After: f.after}, f.after
-	if passed(f.after, *batch) {
-		after = seqnum.Extended{}
-	}
-	if why := beyond(f.after, *batch); why != "" {
-		d.log().WarnContext(ctx, why, "checkpoint", f.after.String(), "shard", f.shard)
-		decoder.After = seqnum.Extended{}
+	var decoder deagg.Decoder
+	stored := storedRecords(*batch)
+	after, wrong := position.Skip(&decoder, f.After, stored)
+	if wrong != "" {
+		d.log().WarnContext(ctx, wrong, "checkpoint", f.After.String(), "shard", f.Shard)
 	}
 	if d.hashRanges {
-		l := d.lineages.of(ctx, d.log(), f.stream, f.shard)
-		decoder.HashRange, decoder.Ancestors = l.own, l.ancestors
+		l := d.lineages.Of(ctx, d.log(), f.Stream, f.Shard)
+		decoder.HashRange, decoder.Ancestors = l.Own, l.Ancestors
 	}
-	users, err := expand(&decoder, *batch, d.form)
+	users, err := expand(&decoder, *batch, stored, d.form)
 	if err != nil {
-		return f.after, err
+		return f.After, err
 	}
 	*batch = users
 	for _, count := range d.stats {
-		(*count)(f.shard, decoder.Stats())
+		(*count)(f.Shard, decoder.Stats())
 	}
 	return after, nil
 }
@@ -172,15 +181,15 @@ func (d *deaggregation) subscribeToShard(ctx context.Context, p kinesis.Subscrib
 	middleware.InitializeOutput, middleware.Metadata, error,
 ) {
 	stream, _, _ := strings.Cut(aws.ToString(p.ConsumerARN), "/consumer/")
-	f := front{stream: stream, shard: aws.ToString(p.ShardId)}
+	f := position.Front{Stream: stream, Shard: aws.ToString(p.ShardId)}
 	if p.StartingPosition != nil {
 		at := *p.StartingPosition
-		s, err := start{kind: at.Type, number: at.SequenceNumber, time: at.Timestamp}.resolve()
+		s, err := position.Start{Kind: string(at.Type), Number: at.SequenceNumber, Time: at.Timestamp}.Resolve()
 		if err != nil {
-			return middleware.InitializeOutput{}, middleware.Metadata{}, fmt.Errorf("deaggaws: shard %s: %w", f.shard, err)
+			return middleware.InitializeOutput{}, middleware.Metadata{}, fmt.Errorf("deaggaws: shard %s: %w", f.Shard, err)
 		}
-		at.Type, at.SequenceNumber, at.Timestamp = s.kind, s.number, s.time
-		p.StartingPosition, f.after = &at, s.after
+		at.Type, at.SequenceNumber, at.Timestamp = types.ShardIteratorType(s.Kind), s.Number, s.Time
+		p.StartingPosition, f.After = &at, s.After
 	}
 	return next.HandleInitialize(withFront(ctx, f), middleware.InitializeInput{Parameters: &p})
 }

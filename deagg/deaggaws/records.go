@@ -12,8 +12,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/internal/position"
 	"github.com/kplkit/kplkit/internal/wire"
-	"github.com/kplkit/kplkit/seqnum"
 )
 
 // form is how user records are written as the SDK's records.
@@ -22,17 +22,18 @@ type form struct {
 	digits     bool // positions are digits alone
 }
 
-// expand returns the user records of a batch as the SDK's records. It fails only for digits that there are not. All memory that their number decides is allocated
-// once, for as many as there can be: they may be 25 times as large as what they are made of.
-func expand(d *deagg.Decoder, batch []types.Record, how form) ([]types.Record, error) {
+// expand returns the user records of a batch, which is stored, as the SDK's records. It fails only for digits that there are
+// not. All memory that their number decides is allocated once, for as many as there can be: they may be 25 times as large as
+// what they are made of.
+func expand(d *deagg.Decoder, batch []types.Record, stored []deagg.StoredRecord, how form) ([]types.Record, error) {
 	most, each := 0, make([]int, len(batch))
 	for i := range batch {
 		each[i] = deagg.Count(batch[i].Data)
 		most += each[i]
 	}
-	x := expansion{out: make([]types.Record, 0, most), form: how}
+	x := expansion{out: make([]types.Record, 0, most), secondPass: how.secondPass, numbers: position.Numbers{Digits: how.digits}}
 	at := -1
-	for i, u := range d.All(AppendStored(make([]deagg.StoredRecord, 0, len(batch)), batch)) {
+	for i, u := range d.All(stored) {
 		if i != at {
 			if err := x.begin(&batch[i], &u, each[i]); err != nil {
 				return nil, err
@@ -49,40 +50,21 @@ func expand(d *deagg.Decoder, batch []types.Record, how form) ([]types.Record, e
 
 // expansion collects user records. Those of one stored record share the memory of their texts.
 type expansion struct {
-	form
-	out      []types.Record
-	stored   *types.Record
-	count    int    // of its user records, at most
-	sequence string // its sequence number, without a sub-sequence number
-	finished bool   // it is a user record already
-	keys     keyPointers
-	numbers  []string // sequence numbers, whose text is in
-	texts    []byte
+	secondPass bool
+	out        []types.Record
+	stored     *types.Record
+	count      int // of its user records, at most
+	numbers    position.Numbers
+	keys       keyPointers
+	made       []string // sequence numbers, whose text is in
+	texts      []byte
 }
 
 // begin takes the stored record that the next user records come out of, and the first of them.
 func (x *expansion) begin(r *types.Record, u *deagg.UserRecord, count int) error {
-	x.stored, x.count, x.finished = r, count, len(u.SequenceNumber) != len(aws.ToString(r.SequenceNumber))
-	x.sequence = sequenceOf(u.SequenceNumber)
+	x.stored, x.count, x.made = r, count, nil
 	x.keys.begin(count)
-	x.numbers = nil
-	if !x.digits {
-		return nil
-	}
-	return digitError(x.sequence, u.SubSequenceNumber)
-}
-
-// sequenceOf returns what a position begins with, "" where that would not be a position: so it has no more than 129
-// digits, however long the text is that the stored record has instead.
-func sequenceOf(text string) string {
-	if len(text) <= seqnum.MaxDigits {
-		return text
-	}
-	n, err := seqnum.Parse(text)
-	if err != nil {
-		return ""
-	}
-	return n.String()
+	return x.numbers.Begin(aws.ToString(r.SequenceNumber), u)
 }
 
 func (x *expansion) add(u *deagg.UserRecord) {
@@ -90,48 +72,40 @@ func (x *expansion) add(u *deagg.UserRecord) {
 	r := &x.out[len(x.out)-1]
 	r.Data = u.Data
 	magic := deagg.HasMagic(u.Data)
-	if u.Aggregated && !x.finished {
+	if u.Aggregated && !x.numbers.Finished {
 		r.PartitionKey = x.keys.of(u.PartitionKey)
 	}
-	switch inside := u.Aggregated && !(u.Last && !magic); {
-	case x.digits || inside && x.sequence != "":
-		r.SequenceNumber = x.number(u.SubSequenceNumber, inside)
-	case x.finished && !inside: // all of the stored record, in digits
-		r.SequenceNumber = aws.String(x.sequence)
+	switch how := x.numbers.How(u, magic); how {
+	case position.Inside, position.Whole:
+		r.SequenceNumber = x.number(how, u.SubSequenceNumber)
+	case position.Bare:
+		r.SequenceNumber = aws.String(x.numbers.Sequence)
 	}
 	if magic && x.secondPass {
 		r.Data = wrap(u.PartitionKey, u.Data)
 	}
 }
 
-// number returns SEQUENCE:SUB or digits; inside says that it is not all of the stored record.
-func (x *expansion) number(sub int64, inside bool) *string {
-	if len(x.numbers) == cap(x.numbers) {
+// number returns SEQUENCE:SUB or digits.
+func (x *expansion) number(how position.How, sub int64) *string {
+	if len(x.made) == cap(x.made) {
 		x.makeRoom(sub)
 	}
 	from := len(x.texts)
-	x.texts = append(x.texts, x.sequence...) // never moved: there is room
-	switch {
-	case !x.digits:
-		x.texts = strconv.AppendInt(append(x.texts, ':'), sub, 10)
-	case inside:
-		x.texts = appendSub(x.texts, sub)
-	default:
-		x.texts = appendSub(x.texts, -1)
-	}
-	x.numbers = append(x.numbers, unsafe.String(&x.texts[from], len(x.texts)-from))
-	return &x.numbers[len(x.numbers)-1]
+	x.texts = x.numbers.Append(x.texts, how, sub) // never moved: there is room
+	x.made = append(x.made, unsafe.String(&x.texts[from], len(x.texts)-from))
+	return &x.made[len(x.made)-1]
 }
 
 // makeRoom makes room for the numbers of the stored record from sub on.
 func (x *expansion) makeRoom(sub int64) {
 	last := sub
-	if !x.finished {
+	if !x.numbers.Finished {
 		last = max(sub, int64(x.count)-1)
 	}
 	n := int(last - sub + 1)
-	x.numbers = make([]string, 0, n)
-	x.texts = make([]byte, 0, n*(len(x.sequence)+max(9, 1+len(strconv.FormatInt(last, 10)))))
+	x.made = make([]string, 0, n)
+	x.texts = make([]byte, 0, n*(len(x.numbers.Sequence)+max(9, 1+len(strconv.FormatInt(last, 10)))))
 }
 
 // maxKey is the length of the longest partition key that Kinesis takes: 256 characters.

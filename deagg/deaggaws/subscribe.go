@@ -16,6 +16,8 @@ import (
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/aws/smithy-go/transport/http/protocol/awsjson"
+
+	"github.com/kplkit/kplkit/internal/position"
 )
 
 // The SDK reads the events of a subscription from the body of a response, by the client's protocol. Two things stand
@@ -46,12 +48,12 @@ func (d *deaggregation) HandleDeserialize(ctx context.Context, in middleware.Des
 type frontKey struct{}
 
 // withFront marks the context of a call of SubscribeToShard that this package's steps are in.
-func withFront(ctx context.Context, f front) context.Context {
+func withFront(ctx context.Context, f position.Front) context.Context {
 	return middleware.WithStackValue(ctx, frontKey{}, f)
 }
 
-func frontOf(ctx context.Context) (front, bool) {
-	f, ok := middleware.GetStackValue(ctx, frontKey{}).(front)
+func frontOf(ctx context.Context) (position.Front, bool) {
+	f, ok := middleware.GetStackValue(ctx, frontKey{}).(position.Front)
 	return f, ok
 }
 
@@ -107,7 +109,7 @@ type subscription struct {
 	io.ReadCloser // as it comes
 	ctx           context.Context
 	layer         *deaggregation
-	front         front // what is still to be skipped
+	front         position.Front // what is still to be skipped
 	own           smithyhttp.ClientProtocol
 	rest          *types.SubscribeToShardEvent // of an event that is encoded in parts; nil: none is
 	message       bytes.Buffer
@@ -199,14 +201,14 @@ func (s *subscription) part() *types.SubscribeToShardEvent {
 
 // event replaces the records of an event by user records. As long as f's position has not passed, the number to go on
 // at is that position.
-func (d *deaggregation) event(ctx context.Context, e *types.SubscribeToShardEvent, f *front) error {
+func (d *deaggregation) event(ctx context.Context, e *types.SubscribeToShardEvent, f *position.Front) error {
 	after, err := d.expand(ctx, &e.Records, *f)
 	if err == nil {
 		err = d.goOn(e, after)
 	}
 	if err != nil {
-		return fmt.Errorf("deaggaws: shard %s: %w", f.shard, err)
+		return fmt.Errorf("deaggaws: shard %s: %w", f.Shard, err)
 	}
-	f.after = after
+	f.After = after
 	return nil
 }

@@ -1,9 +1,12 @@
-package deaggaws
+// Package lineage knows the hash ranges of shards and of the shards they came from, by which deagg.Decoder tells a user
+// record that its writer stores again. It asks Kinesis for them while a stream is read.
+package lineage
 
 import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -16,27 +19,32 @@ import (
 	"github.com/kplkit/kplkit/deagg/hashkey"
 )
 
-// What is known of a stream serves for maxAge, since its strategy can be switched at any time. It is asked for anew so
+// MaxAge is how long what is known of a stream serves, since its strategy can be switched at any time. It is asked for anew so
 // early that a listing, which fails after listingTime, has ended by then. A batch waits for a listing only where
 // nothing is known that serves, and only in the listing's first moments: nothing is lost without it.
 const (
-	maxAge      = time.Minute
+	MaxAge      = time.Minute
 	listingTime = 10 * time.Second
 	patience    = time.Second
+	maxStreams  = 1000 // that something is known of: a name may come from anyone
 )
 
-// lineages knows the shards of the streams that a client reads. Its lock is never held during I/O.
-type lineages struct {
-	list func(ctx context.Context, stream string) (map[string]lineage, error)
-	used time.Time // by a call; guarded by the lock of clients
+// Streams knows the shards of the streams that a client reads. Its lock is never held during I/O.
+type Streams struct {
+	list func(ctx context.Context, stream string) (map[string]Lineage, error)
 
 	mu      sync.Mutex
 	streams map[string]*stream
 }
 
+// New returns what asks list, such as [List], for all shards of a stream, by their ids.
+func New(list func(ctx context.Context, stream string) (map[string]Lineage, error)) *Streams {
+	return &Streams{list: list, streams: map[string]*stream{}}
+}
+
 // stream is what is known of one stream.
 type stream struct {
-	shards  map[string]lineage // nil where hash ranges say nothing, or could not be had
+	shards  map[string]Lineage // nil where hash ranges say nothing, or could not be had
 	at      time.Time          // of the last answer
 	listing *listing           // the one in flight
 	warned  bool               // for the one in flight to see
@@ -59,10 +67,11 @@ func (l *listing) wait(ctx context.Context) {
 	}
 }
 
-// of returns the lineage of a shard, zero where it is not known.
-func (l *lineages) of(ctx context.Context, log *slog.Logger, name, shard string) lineage {
+// Of returns the lineage of a shard, zero where it is not known. A stream is its name or its ARN. It waits for a second at
+// most, and logs once where shards can't be listed.
+func (l *Streams) Of(ctx context.Context, log *slog.Logger, name, shard string) Lineage {
 	if name == "" {
-		return lineage{} // an iterator of a client that did not ask for ranges
+		return Lineage{} // an iterator of a client that did not ask for ranges
 	}
 	known, listing := l.ask(ctx, log, name, shard)
 	if listing == nil {
@@ -72,39 +81,45 @@ func (l *lineages) of(ctx context.Context, log *slog.Logger, name, shard string)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.streams[name]
-	if time.Since(s.at) > maxAge {
-		return lineage{} // the strategy may be another one by now
+	if s == nil || time.Since(s.at) > MaxAge {
+		return Lineage{} // the strategy may be another one by now
 	}
 	known, ok := s.shards[shard]
 	if !ok && s.shards != nil && s.listing == nil {
-		s.shards[shard] = lineage{} // it is not listed: it is not asked for again before the next time
+		s.shards[shard] = Lineage{} // it is not listed: it is not asked for again before the next time
 	}
 	return known
 }
 
 // ask returns what is known of a shard and, if that does not serve, the listing that will tell.
-func (l *lineages) ask(ctx context.Context, log *slog.Logger, name, shard string) (lineage, *listing) {
+func (l *Streams) ask(ctx context.Context, log *slog.Logger, name, shard string) (Lineage, *listing) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.streams[name]
 	if s == nil {
+		if len(l.streams) >= maxStreams {
+			maps.DeleteFunc(l.streams, func(_ string, s *stream) bool { return s.listing == nil && time.Since(s.at) > MaxAge })
+		}
+		if len(l.streams) >= maxStreams {
+			return Lineage{}, nil
+		}
 		s = &stream{}
 		l.streams[name] = s
 	}
 	known, ok := s.shards[shard]
 	lacks, age := s.shards != nil && !ok, time.Since(s.at)
-	if s.listing == nil && (lacks || age > maxAge-listingTime) {
+	if s.listing == nil && (lacks || age > MaxAge-listingTime) {
 		s.listing = &listing{time.Now(), make(chan struct{})}
 		go l.load(context.WithoutCancel(ctx), log, name, s)
 	}
-	if lacks || age > maxAge {
+	if lacks || age > MaxAge {
 		return known, s.listing
 	}
 	return known, nil
 }
 
 // load asks for a stream's strategy and shards. Where that fails nothing is known, and duplicates are delivered.
-func (l *lineages) load(ctx context.Context, log *slog.Logger, name string, s *stream) {
+func (l *Streams) load(ctx context.Context, log *slog.Logger, name string, s *stream) {
 	limited, cancel := context.WithTimeout(ctx, listingTime)
 	defer cancel()
 	shards, err := l.list(limited, name)
@@ -120,8 +135,8 @@ func (l *lineages) load(ctx context.Context, log *slog.Logger, name string, s *s
 	s.listing = nil
 }
 
-// list returns the lineages of all shards of a stream by their ids, none for a service-managed stream.
-func list(ctx context.Context, client *kinesis.Client, stream string) (map[string]lineage, error) {
+// List returns the lineages of all shards of a stream by their ids, none for a service-managed stream.
+func List(ctx context.Context, client *kinesis.Client, stream string) (map[string]Lineage, error) {
 	name, arn := aws.String(stream), (*string)(nil)
 	if strings.HasPrefix(stream, "arn:") {
 		name, arn = nil, name
@@ -136,7 +151,7 @@ func list(ctx context.Context, client *kinesis.Client, stream string) (map[strin
 	if summary.StreamDescriptionSummary.RecordDistributionStrategy == types.RecordDistributionStrategyAuto {
 		return nil, nil
 	}
-	f := family{listed: map[string]types.Shard{}, known: map[string]lineage{}}
+	f := family{listed: map[string]types.Shard{}, known: map[string]Lineage{}}
 	for in := (&kinesis.ListShardsInput{StreamName: name, StreamARN: arn}); in != nil; {
 		page, err := client.ListShards(ctx, in)
 		if err != nil {
@@ -156,33 +171,33 @@ func list(ctx context.Context, client *kinesis.Client, stream string) (map[strin
 	return f.known, nil
 }
 
-// lineage is the hash range of a shard and those of its ancestors, without the ones that lie in another.
-type lineage struct {
-	own       hashkey.Range
-	ancestors []hashkey.Range
+// Lineage is the hash range of a shard and those of its ancestors, without the ones that lie in another.
+type Lineage struct {
+	Own       hashkey.Range
+	Ancestors []hashkey.Range
 }
 
 // family works out the lineages of listed shards, each once.
 type family struct {
 	listed map[string]types.Shard
-	known  map[string]lineage
+	known  map[string]Lineage
 }
 
 // lineageOf returns the lineage of a listed shard, zero for any other: parents are not listed any more one day.
-func (f *family) lineageOf(id string) lineage {
+func (f *family) lineageOf(id string) Lineage {
 	if k, ok := f.known[id]; ok {
 		return k
 	}
 	s, ok := f.listed[id]
 	if !ok {
-		return lineage{}
+		return Lineage{}
 	}
-	k := lineage{own: rangeOf(s)}
+	k := Lineage{Own: rangeOf(s)}
 	f.known[id] = k // a shard that is its own ancestor must not go on for ever
 	for _, parent := range []*string{s.ParentShardId, s.AdjacentParentShardId} {
 		p := f.lineageOf(aws.ToString(parent))
-		k.add(p.own)
-		for _, r := range p.ancestors {
+		k.add(p.Own)
+		for _, r := range p.Ancestors {
 			k.add(r)
 		}
 	}
@@ -191,14 +206,14 @@ func (f *family) lineageOf(id string) lineage {
 }
 
 // add adds the range of an ancestor, unless one that is there has all of its keys.
-func (k *lineage) add(r hashkey.Range) {
+func (k *Lineage) add(r hashkey.Range) {
 	within := func(inner, outer hashkey.Range) bool {
 		return outer.Contains(inner.Start()) && outer.Contains(inner.End())
 	}
-	if !r.IsValid() || slices.ContainsFunc(k.ancestors, func(a hashkey.Range) bool { return within(r, a) }) {
+	if !r.IsValid() || slices.ContainsFunc(k.Ancestors, func(a hashkey.Range) bool { return within(r, a) }) {
 		return
 	}
-	k.ancestors = append(slices.DeleteFunc(k.ancestors, func(a hashkey.Range) bool { return within(a, r) }), r)
+	k.Ancestors = append(slices.DeleteFunc(k.Ancestors, func(a hashkey.Range) bool { return within(a, r) }), r)
 }
 
 func rangeOf(s types.Shard) hashkey.Range {

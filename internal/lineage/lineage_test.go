@@ -1,0 +1,69 @@
+package lineage
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"github.com/kplkit/kplkit/deagg/hashkey"
+)
+
+// TestUnlistedShard: a shard that no listing has is asked for once for each time that the stream is listed.
+func TestUnlistedShard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		listings := 0
+		l := New(func(context.Context, string) (map[string]Lineage, error) {
+			listings++
+			return map[string]Lineage{"listed": {Own: hashkey.Whole()}}, nil
+		})
+		for range 30 {
+			if !l.Of(t.Context(), slog.Default(), "s", "listed").Own.IsValid() || l.Of(t.Context(), slog.Default(), "s", "not listed").Own.IsValid() {
+				t.Error("a wrong range")
+			}
+			time.Sleep(time.Second)
+		}
+		if listings != 2 {
+			t.Errorf("listed %d times in half a minute, want 2: for the stream, and for the shard", listings)
+		}
+	})
+}
+
+// TestFamily: after many splits and merges, a shard has as its ancestors only those ranges that no other has, and what
+// is listed in a circle ends.
+func TestFamily(t *testing.T) {
+	f := family{listed: map[string]types.Shard{}, known: map[string]Lineage{}}
+	add := func(id string, r hashkey.Range, parents ...string) {
+		s := types.Shard{HashKeyRange: &types.HashKeyRange{
+			StartingHashKey: aws.String(r.Start().String()), EndingHashKey: aws.String(r.End().String())}}
+		if len(parents) > 0 {
+			s.ParentShardId = &parents[0]
+		}
+		if len(parents) > 1 {
+			s.AdjacentParentShardId = &parents[1]
+		}
+		f.listed[id] = s
+	}
+	whole, halves := hashkey.Whole(), hashkey.Whole().Split(2)
+	add("0", halves[0], "trimmed")
+	add("0'", halves[1], "trimmed")
+	for i := range 1000 {
+		add(fmt.Sprint(2*i+1), whole, fmt.Sprint(2*i), fmt.Sprint(2*i, "'"))
+		add(fmt.Sprint(2*i+2), halves[0], fmt.Sprint(2*i+1))
+		add(fmt.Sprint(2*i+2, "'"), halves[1], fmt.Sprint(2*i+1))
+	}
+	add("own parent", whole, "own parent", "0")
+	for id, want := range map[string][]hashkey.Range{
+		"0": nil, "1": halves, "2": {whole}, "2000'": {whole}, "1999": {whole}, "own parent": {whole},
+	} {
+		if got := f.lineageOf(id).Ancestors; !slices.Equal(got, want) {
+			t.Errorf("ancestors of %s: %v, want %v", id, got, want)
+		}
+	}
+}
