@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
+	stdlog "log"
 	"log/slog"
 	"net"
 	"net/url"
@@ -20,7 +20,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/spf13/cobra"
 
+	"github.com/kplkit/kplkit/internal/lineage"
 	"github.com/kplkit/kplkit/internal/proxy"
+	"github.com/kplkit/kplkit/internal/userview"
 )
 
 // proxyOptions are the flags of kplkit proxy.
@@ -28,7 +30,8 @@ type proxyOptions struct {
 	awsFlags
 	listen, metrics, accessKey string
 	tlsCert, tlsKey            string
-	anyone, readOnly           bool
+	positions, limit           string
+	anyone, readOnly, ranges   bool
 	grace                      time.Duration
 }
 
@@ -39,6 +42,11 @@ func newProxy(s Streams) *cobra.Command {
 		Short: "Stands between a client of any language and Kinesis",
 		Long: `Stands between a client of any language and Kinesis, until it is interrupted. Give the client its URL as the endpoint.
 Each request is signed anew with the credentials that AWS's tools would find here, and sent on, once.
+
+GetRecords and SubscribeToShard answer with user records where the stream stores aggregates of the KPL. The last one of an
+aggregate keeps its sequence number; the others read SEQUENCE:SUB, and the client starts after one as after any number.
+With --positions digits all of them are 65 digits, for clients that parse or compare numbers. An answer may hold more
+records than Limit; with --limit strict it does not, which costs calls. docs/proxy.md says which client needs what.
 
 It signs for whoever reaches it. So it listens on the loopback interface, and any other address needs
 --require-access-key FILE, with the key pair that clients have to sign with, in the form of ~/.aws/credentials; or
@@ -66,6 +74,9 @@ At SIGTERM or an interrupt it ends subscriptions, and waits for other requests f
 	f.StringVar(&o.accessKey, "require-access-key", "", "serve those who sign with the key pair in `FILE`")
 	f.BoolVar(&o.anyone, "allow-anyone", false, "serve whoever can connect, on an address that is not loopback, too")
 	f.BoolVar(&o.readOnly, "read-only", false, "refuse all that is not known to read, before it goes to Kinesis")
+	f.StringVar(&o.positions, "positions", "text", "how places inside aggregates are written: text (SEQUENCE:SUB) or digits")
+	f.StringVar(&o.limit, "limit", "", "strict: an answer has no more user records than its Limit")
+	f.BoolVar(&o.ranges, "hash-ranges", false, "drop what the KPL and kplkit store again after a reshard; only for streams that these alone write")
 	f.StringVar(&o.tlsCert, "tls-cert", "", "serve TLS, with the certificates in `FILE` (PEM)")
 	f.StringVar(&o.tlsKey, "tls-key", "", "the key of --tls-cert, in `FILE` (PEM)")
 	f.StringVar(&o.metrics, "metrics", "", "serve /metrics, for Prometheus, and /healthz on `HOST:PORT`")
@@ -83,8 +94,10 @@ func runProxy(ctx context.Context, s Streams, o proxyOptions, asJSON bool) error
 	if err != nil {
 		return err
 	}
-	log.SetOutput(io.Discard) // where net/http writes the beginning of what it can't read
-	h, err := proxy.New(proxy.Config{AWS: cfg, AccessKey: key, ReadOnly: o.readOnly, Log: slog.New(slog.NewJSONHandler(s.Err, nil))})
+	stdlog.SetOutput(io.Discard) // where net/http writes the beginning of what it can't read
+	log := slog.New(slog.NewJSONHandler(s.Err, nil))
+	view := userview.New(o.view(cfg, log))
+	h, err := proxy.New(proxy.Config{AWS: cfg, AccessKey: key, ReadOnly: o.readOnly, Change: view.Change, Log: log})
 	if err != nil {
 		return err
 	}
@@ -125,6 +138,10 @@ func (o *proxyOptions) check() (key *proxy.AccessKey, certificate *tls.Certifica
 	case !isLoopback(host) && o.accessKey == "" && !o.anyone:
 		return nil, nil, usageError{fmt.Errorf("--listen %s: the proxy signs for all who reach it there: "+
 			"set --require-access-key FILE, with a key pair that they have to know, or --allow-anyone", o.listen)}
+	case o.positions != "text" && o.positions != "digits":
+		return nil, nil, usageError{fmt.Errorf("--positions %s: want text or digits", o.positions)}
+	case o.limit != "" && o.limit != "strict":
+		return nil, nil, usageError{fmt.Errorf("--limit %s: want strict, or leave it out", o.limit)}
 	case (o.tlsCert == "") != (o.tlsKey == ""):
 		return nil, nil, usageError{errors.New("--tls-cert and --tls-key go together")}
 	}
@@ -141,6 +158,18 @@ func (o *proxyOptions) check() (key *proxy.AccessKey, certificate *tls.Certifica
 		certificate = &pair
 	}
 	return key, certificate, nil
+}
+
+// view returns how clients see streams.
+func (o *proxyOptions) view(cfg aws.Config, log *slog.Logger) userview.Config {
+	c := userview.Config{Digits: o.positions == "digits", StrictLimit: o.limit == "strict", Log: log}
+	if o.ranges {
+		client := kinesis.NewFromConfig(cfg)
+		c.Shards = lineage.New(func(ctx context.Context, stream string) (map[string]lineage.Lineage, error) {
+			return lineage.List(ctx, client, stream)
+		})
+	}
+	return c
 }
 
 // isItself reports whether requests would come back: AWS_ENDPOINT_URL is meant for clients, and may be set here, too.

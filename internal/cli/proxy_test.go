@@ -194,6 +194,8 @@ func TestProxyUsage(t *testing.T) {
 		{[]string{"--allow-anyone", "--require-access-key", readable, upstream}, exitUsage, []string{"exclude each other"}},
 		{[]string{"--require-access-key", readable, upstream}, exitFailed, []string{"chmod 600"}},
 		{[]string{"--listen", "4568", upstream}, exitUsage, []string{"HOST:PORT"}},
+		{[]string{"--positions", "hex", upstream}, exitUsage, []string{"text or digits"}},
+		{[]string{"--limit", "7", upstream}, exitUsage, []string{"strict"}},
 		{[]string{"--tls-cert", "x", upstream}, exitUsage, []string{"--tls-key"}},
 		{[]string{"--tls-cert", "x", "--tls-key", "y", upstream}, exitFailed, []string{"--tls-cert"}},
 		{[]string{"--listen", taken.Addr().String(), upstream}, exitFailed, []string{"--listen", "in use"}},

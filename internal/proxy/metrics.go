@@ -15,6 +15,7 @@ import (
 // one who changes answers.
 type Metrics struct {
 	UserRecords, StoredRecords, Malformed, Dropped atomic.Uint64
+	Unusual                                        atomic.Uint64 // answers that can not be read
 
 	requestBytes, answerBytes, upstreamErrors, refusals atomic.Uint64
 	requests, connections                               atomic.Int64 // now
@@ -61,6 +62,7 @@ func (m *Metrics) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 		{"stored_records_total", "counter", "Stored records that they came from.", m.StoredRecords.Load()},
 		{"malformed_records_total", "counter", "Records that are damaged, and were passed on marked as such.", m.Malformed.Load()},
 		{"dropped_records_total", "counter", "User records outside their shard, which come from another one.", m.Dropped.Load()},
+		{"unusual_answers_total", "counter", "Answers of Kinesis that are not in a known form, and were refused.", m.Unusual.Load()},
 		{"request_bytes_total", "counter", "Bytes of the bodies of clients' requests.", m.requestBytes.Load()},
 		{"answer_bytes_total", "counter", "Bytes of the bodies of answers to clients.", m.answerBytes.Load()},
 		{"upstream_errors_total", "counter", "Requests to which Kinesis gave no answer, or not all of it.", m.upstreamErrors.Load()},

@@ -1,0 +1,10 @@
+package userview
+
+// SetBounds makes an answer and an event to clients so small, in bytes.
+func (v *View) SetBounds(answer, event int) { v.bounds.answer, v.bounds.event = answer, event }
+
+// SetAll bounds what all answers take together, and what one that comes takes.
+func (v *View) SetAll(all int64, body int) { v.bounds.all, v.bounds.body = all, body }
+
+// Held returns how many bytes of answers are held.
+func (v *View) Held() int64 { return v.held.Load() }

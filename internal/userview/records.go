@@ -1,0 +1,169 @@
+package userview
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/kplkit/kplkit/internal/kinesisjson"
+	"github.com/kplkit/kplkit/internal/position"
+	"github.com/kplkit/kplkit/seqnum"
+)
+
+// maxRecords is how many records Kinesis puts into an answer, at most and if nothing is said.
+const maxRecords = 10_000
+
+// reading is a call of GetRecords.
+type reading struct {
+	*call
+	batch
+	front    position.Front
+	iterator string // upstream's
+	limit    int    // the client's
+}
+
+func (x *call) getRecords() error {
+	text, _ := x.request.Text("ShardIterator")
+	f, iterator, err := position.Split(text)
+	if err != nil {
+		return invalidArgument(err)
+	}
+	r := &reading{call: x, front: f, iterator: iterator, limit: maxRecords}
+	if limit, ok := x.request.Int("Limit"); ok {
+		r.limit = int(min(max(limit, 1), maxRecords)) // any other is an error, upstream's
+	}
+	if iterator != text {
+		x.request.SetText("ShardIterator", iterator)
+		if f.AtOnce > 0 && f.AtOnce < r.limit {
+			x.request.SetInt("Limit", int64(f.AtOnce))
+		}
+		x.Body = x.request.AppendTo(nil)
+	}
+	x.Answer = r.answer
+	return nil
+}
+
+// answer puts user records into upstream's answer.
+func (r *reading) answer(answer *http.Response) error {
+	ctx := answer.Request.Context()
+	body, err := r.whole(answer)
+	if err != nil {
+		return err
+	}
+	defer r.free(cap(body))
+	if err := r.read(body, r.bounds.body, r.cfg.Digits); err != nil {
+		return r.answerError(err)
+	}
+	if r.plain && r.front == (position.Front{}) && len(r.stored) <= r.users(len(r.stored)) {
+		r.Metrics.UserRecords.Add(uint64(len(r.stored)))
+		r.Metrics.StoredRecords.Add(uint64(len(r.stored)))
+		r.replace(answer, body)
+		return nil
+	}
+	decoder, later := r.decoderFor(ctx, r.front, r.stored)
+	r.decoder = decoder
+	var w kinesisjson.Writer
+	w.Begin(&r.in, make([]byte, 0, len(body)+len(body)/2))
+	done, after, err := r.write(&w, r.users(0), r.bounds.answer, r.Metrics)
+	switch {
+	case err != nil:
+		return r.answerError(err)
+	case done:
+		r.next(later)
+	default:
+		r.rest(ctx, after)
+	}
+	r.replace(answer, w.End(&r.in.Object))
+	return nil
+}
+
+// users returns how many user records the answer may have, otherwise where that is not bounded.
+func (r *reading) users(otherwise int) int {
+	if r.cfg.StrictLimit {
+		return r.limit
+	}
+	return otherwise
+}
+
+// next puts what is still to be known in front of the iterator for what comes after the answer.
+func (r *reading) next(later position.Front) {
+	iterator, ok := r.in.Text("NextShardIterator")
+	if !ok {
+		return // the shard has ended
+	}
+	if later.AtOnce *= 2; later.AtOnce >= r.limit || r.behind() == 0 {
+		later.AtOnce = 0
+	}
+	if later != (position.Front{}) {
+		r.in.SetText("NextShardIterator", join(later, iterator))
+	}
+}
+
+func (r *reading) behind() int64 {
+	ms, _ := r.in.Int("MillisBehindLatest")
+	return ms
+}
+
+// rest makes the answer one that others follow, with the rest after a position first. What was asked for is asked for
+// again, or, where stream and shard are known, by an iterator at the stored record of the rest, which does not expire
+// early; and only for about as many stored records as an answer takes.
+func (r *reading) rest(ctx context.Context, after seqnum.Extended) {
+	f := r.front
+	f.After, f.AtOnce = after, r.from+r.used
+	iterator, err := r.iteratorAt(ctx, f, r.numbers.Sequence)
+	if err != nil {
+		iterator = r.iterator // good as long as it is, and nothing is lost
+	} else {
+		f.AtOnce = r.used + 1
+	}
+	f.AtOnce = min(f.AtOnce, maxRecords)
+	r.in.SetText("NextShardIterator", join(f, iterator))
+	r.in.SetInt("MillisBehindLatest", max(r.behind(), 1))
+	r.in.Delete("ChildShards")
+}
+
+var errNoNames = errors.New("the iterator does not say of which shard it is")
+
+const iteratorTime = 5 * time.Second
+
+// iteratorAt asks upstream for an iterator at a stored record: a second request for one of the client's.
+func (r *reading) iteratorAt(ctx context.Context, f position.Front, number string) (string, error) {
+	if f.Stream == "" || f.Shard == "" {
+		return "", errNoNames
+	}
+	o := kinesisjson.NewObject(r.in.Format())
+	if strings.HasPrefix(f.Stream, "arn:") {
+		o.SetText("StreamARN", f.Stream)
+	} else {
+		o.SetText("StreamName", f.Stream)
+	}
+	o.SetText("ShardId", f.Shard)
+	o.SetText("ShardIteratorType", position.AtNumber)
+	o.SetText("StartingSequenceNumber", number)
+	ctx, cancel := context.WithTimeout(ctx, iteratorTime)
+	defer cancel()
+	answer, err := r.Send(ctx, "GetShardIterator", o.AppendTo(nil))
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
+	switch {
+	case err != nil:
+		return "", err
+	case answer.StatusCode != http.StatusOK:
+		return "", fmt.Errorf("status %d", answer.StatusCode)
+	}
+	if o, err = kinesisjson.ReadObject(body); err != nil {
+		return "", err
+	}
+	iterator, ok := o.Text("ShardIterator")
+	if !ok {
+		return "", fmt.Errorf("%w: no iterator", kinesisjson.ErrUnusual)
+	}
+	return strings.Clone(iterator), nil
+}
