@@ -111,7 +111,7 @@ func (l *locked) Write(p []byte) (int, error) {
 type inProcess struct{ http.Handler }
 
 func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
-	ctx, cancel := context.WithCancel(r.Context())
+	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), http.ServerContextKey, new(http.Server))) // as under net/http
 	reader, writer := io.Pipe()
 	w := &pipe{header: http.Header{}, writer: writer, begun: make(chan struct{})}
 	in := r.Clone(ctx)
