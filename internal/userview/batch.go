@@ -35,11 +35,10 @@ func (b *batch) read(body []byte, limit int, digits bool) error {
 	for i := range b.in.Records {
 		r := &b.in.Records[i]
 		s := deagg.StoredRecord{SequenceNumber: r.SequenceNumber, PartitionKey: r.PartitionKey}
-		if digits || r.MayBegin([]byte(wire.Magic)) {
-			s.Data = []byte{} // is decoded below
+		if digits || r.MayBegin([]byte(wire.Magic)) || positional(r.SequenceNumber) { // else it is written as it came
+			s.Data, b.plain = []byte{}, false // is decoded below
 			room += r.DataLen()
 		}
-		b.plain = b.plain && s.Data == nil && !positional(r.SequenceNumber)
 		b.stored = append(b.stored, s)
 	}
 	data := make([]byte, 0, room)
