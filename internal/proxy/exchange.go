@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/textproto"
 	"regexp"
 	"time"
 )
@@ -52,7 +51,6 @@ func (x *exchange) admit() (err error) {
 		return err
 	}
 	x.w.control.SetReadDeadline(time.Time{})
-	x.w.move()
 	if key := x.cfg.AccessKey; key != nil {
 		if err := key.verify(c, x.r, x.body); err != nil {
 			return err
@@ -202,9 +200,6 @@ func describe(err error) string {
 			return text
 		}
 		text += ": "
-	}
-	if errors.As(err, new(textproto.ProtocolError)) {
-		return text + "a header that is none"
 	}
 	return text + quoted.ReplaceAllString(err.Error(), `"…"`)
 }
