@@ -18,6 +18,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/smithy-go"
@@ -433,6 +434,12 @@ func TestClientGoes(t *testing.T) {
 
 // TestUpstreamHTTP2: AWS has subscriptions by HTTP/2 alone.
 func TestUpstreamHTTP2(t *testing.T) {
+	for _, client := range []aws.HTTPClient{nil, awshttp.NewBuildableClient()} {
+		testUpstreamHTTP2(t, client)
+	}
+}
+
+func testUpstreamHTTP2(t *testing.T, client aws.HTTPClient) {
 	synctest.Test(t, func(t *testing.T) {
 		k := kinesisfake.New(kinesisfake.Options{})
 		upstream := newPipes()
@@ -444,7 +451,7 @@ func TestUpstreamHTTP2(t *testing.T) {
 			k.ServeHTTP(w, r)
 		})}
 		go s.ServeTLS(upstream, "", "")
-		tr := newTransport(nil, defaultLimits())
+		tr := newTransport(client, defaultLimits())
 		tr.DialContext, tr.Proxy, tr.TLSClientConfig = upstream.dial, nil, &tls.Config{RootCAs: pool}
 		cfg := Config{Transport: tr}
 		cfg.AWS.Region, cfg.AWS.BaseEndpoint = "us-east-1", aws.String("https://localhost")
