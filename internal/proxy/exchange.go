@@ -145,9 +145,6 @@ func (x *exchange) fail(err error) {
 	if !errors.As(err, &e) {
 		e = unavailable(err, "it failed")
 	}
-	if e.Status != http.StatusServiceUnavailable {
-		x.Metrics.refusals.Add(1)
-	}
 	x.err = e
 	e.write(x.w, x.r)
 }

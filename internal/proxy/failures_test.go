@@ -239,6 +239,9 @@ func TestLimits(t *testing.T) {
 		if held, n := p.budget.held.Load(), p.Metrics.requests.Load(); held != 0 || n != 0 {
 			t.Errorf("%d bytes and %d requests are still held", held, n)
 		}
+		if n := p.Metrics.refusals.Load(); n != 4 {
+			t.Errorf("%d refusals", n)
+		}
 		if a, _ := p.do("POST", "/", mega); a.StatusCode != 200 {
 			t.Errorf("after all: %d", a.StatusCode)
 		}

@@ -108,6 +108,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer x.finish()
 	x.w.control.SetReadDeadline(x.began.Add(h.limits.bodyTime)) // net/http looks for the end of a body, too, that nobody has read
 	if err := x.admit(); err != nil {
+		h.Metrics.refusals.Add(1)
 		x.fail(err)
 		return
 	}
