@@ -17,6 +17,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -228,5 +230,26 @@ func TestProxyBeforeItself(t *testing.T) {
 	defer cancel()
 	if code := Run(ctx, []string{"proxy", "--listen", addr}, Streams{Out: io.Discard, Err: stderr}); code != exitUsage || !strings.Contains(stderr.String(), "proxy itself") {
 		t.Errorf("%d %s", code, stderr)
+	}
+}
+
+// TestProxyExamples: what the documents say to type is there.
+func TestProxyExamples(t *testing.T) {
+	flags := newProxy(Streams{}).Flags()
+	for file, least := range map[string]int{"docs/proxy.md": 8, "examples/proxy/sidecar.yaml": 6, "examples/proxy/Containerfile": 2} {
+		text, err := os.ReadFile("../../" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		for _, m := range regexp.MustCompile("[\\s`\\[]--([a-z][a-z-]+)").FindAllStringSubmatch(string(text), -1) {
+			others := []string{"rm", "from"} // docker's
+			if found++; flags.Lookup(m[1]) == nil && !slices.Contains(others, m[1]) {
+				t.Errorf("%s: there is no --%s", file, m[1])
+			}
+		}
+		if found < least {
+			t.Errorf("%s: %d flags", file, found)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -74,7 +75,7 @@ func parseAuthorization(header string) (c claim, id string, err error) {
 	return c, scope[0], nil
 }
 
-var errParse = fmt.Errorf("not a signature")
+var errParse = errors.New("not a signature")
 
 // checkHeaders makes sure that the signature covers what decides over the request.
 func (c *claim) checkHeaders(r *http.Request) error {

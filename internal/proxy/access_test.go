@@ -136,6 +136,32 @@ func TestAccessKey(t *testing.T) {
 	}
 }
 
+// TestAccessClock: a client's clock may differ by five minutes, and the day of the key is that of the time.
+func TestAccessClock(t *testing.T) {
+	for ahead, want := range map[time.Duration]string{
+		4 * time.Minute: "", 6 * time.Minute: "InvalidSignatureException", -4 * time.Minute: "", -6 * time.Minute: "InvalidSignatureException",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := serve(t, Config{AccessKey: theirs, Transport: roundTrip(func(r *http.Request) (*http.Response, error) { return answerOf(r, 200, ""), nil })}, false)
+			time.Sleep(time.Hour)
+			r := signed(t, theirs, "{}", nil)
+			hash := sha256.Sum256([]byte("{}"))
+			creds := aws.Credentials{AccessKeyID: theirs.id, SecretAccessKey: theirs.secret}
+			if err := v4.NewSigner().SignHTTP(t.Context(), creds, r, hex.EncodeToString(hash[:]), "kinesis", "us-east-1", time.Now().Add(ahead)); err != nil {
+				t.Fatal(err)
+			}
+			if got, _ := sendTo(t, p, r); got != want {
+				t.Errorf("%v: %q, want %q", ahead, got, want)
+			}
+			r = signed(t, theirs, "{}", nil)
+			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "/20000101/", "/20000102/", 1))
+			if got, _ := sendTo(t, p, r); got != "IncompleteSignatureException" {
+				t.Errorf("another day: %q", got)
+			}
+		})
+	}
+}
+
 // TestAccessUnsignedPayload: a signature has to cover the body.
 func TestAccessUnsignedPayload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -152,18 +178,20 @@ func TestAccessUnsignedPayload(t *testing.T) {
 	})
 }
 
-// TestAccessSDK: the real SDK works with the pair, and sets its clock by the proxy's; with another pair it gets AWS's error.
+// TestAccessSDK: the real SDK works with the pair; with another pair it gets AWS's error.
 func TestAccessSDK(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p, _ := before(t, kinesisfake.Options{}, Config{AccessKey: theirs}, false)
-		c := p.client(func(_ *http.Transport, o *kinesis.Options) { o.Credentials = keyPair(theirs.id, theirs.secret) })
-		useSDK(t, c)
-		stranger := p.client(func(_ *http.Transport, o *kinesis.Options) { o.Credentials = keyPair(theirs.id, "a guess") })
-		_, err := stranger.ListStreams(t.Context(), nil)
-		if e := smithy.APIError(nil); !errors.As(err, &e) || e.ErrorCode() != "InvalidSignatureException" {
-			t.Error(err)
-		}
-	})
+	for _, protocol := range []func(*http.Transport, *kinesis.Options){func(*http.Transport, *kinesis.Options) {}, unencryptedHTTP2} {
+		synctest.Test(t, func(t *testing.T) {
+			p, _ := before(t, kinesisfake.Options{}, Config{AccessKey: theirs}, false)
+			c := p.client(protocol, func(_ *http.Transport, o *kinesis.Options) { o.Credentials = keyPair(theirs.id, theirs.secret) })
+			useSDK(t, c)
+			stranger := p.client(protocol, func(_ *http.Transport, o *kinesis.Options) { o.Credentials = keyPair(theirs.id, "a guess") })
+			_, err := stranger.ListStreams(t.Context(), nil)
+			if e := smithy.APIError(nil); !errors.As(err, &e) || e.ErrorCode() != "InvalidSignatureException" {
+				t.Error(err)
+			}
+		})
+	}
 }
 
 // TestAccessBeforeBody: who has no key can't make the proxy hold anything.
@@ -174,6 +202,17 @@ func TestAccessBeforeBody(t *testing.T) {
 	w := &recorder{header: http.Header{}}
 	h.ServeHTTP(w, r)
 	if w.status != 400 {
+		t.Error(w.status)
+	}
+}
+
+// TestTooLargeBeforeBody: what says itself that it is too large is not read.
+func TestTooLargeBeforeBody(t *testing.T) {
+	h, _ := newHandler(t, Config{})
+	r, _ := http.NewRequest(http.MethodPost, "http://x/", io.NopCloser(readerFunc(func([]byte) (int, error) { t.Error("the body is read"); return 0, io.EOF })))
+	r.ContentLength = int64(h.limits.body) + 1
+	w := &recorder{header: http.Header{}}
+	if h.ServeHTTP(w, r); w.status != 413 {
 		t.Error(w.status)
 	}
 }

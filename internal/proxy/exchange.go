@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/textproto"
 	"regexp"
 	"time"
 )
@@ -52,7 +51,6 @@ func (x *exchange) admit() (err error) {
 		return err
 	}
 	x.w.control.SetReadDeadline(time.Time{})
-	x.w.move()
 	if key := x.cfg.AccessKey; key != nil {
 		if err := key.verify(c, x.r, x.body); err != nil {
 			return err
@@ -147,9 +145,6 @@ func (x *exchange) fail(err error) {
 	if !errors.As(err, &e) {
 		e = unavailable(err, "it failed")
 	}
-	if e.Status != http.StatusServiceUnavailable {
-		x.Metrics.refusals.Add(1)
-	}
 	x.err = e
 	e.write(x.w, x.r)
 }
@@ -202,9 +197,6 @@ func describe(err error) string {
 			return text
 		}
 		text += ": "
-	}
-	if errors.As(err, new(textproto.ProtocolError)) {
-		return text + "a header that is none"
 	}
 	return text + quoted.ReplaceAllString(err.Error(), `"…"`)
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/smithy-go"
@@ -77,11 +78,8 @@ func TestUpstreamFails(t *testing.T) {
 		{"says nothing", func(net.Conn, int) { time.Sleep(time.Hour) }, false},
 		{"is not HTTP", func(c net.Conn, _ int) { io.WriteString(c, "SECRET\r\n\r\n"); c.Close() }, false},
 		{"has a header that is none", func(c net.Conn, _ int) { io.WriteString(c, "HTTP/1.1 200 OK\r\nSECRET\r\n\r\n"); c.Close() }, false},
-		{"has an endless header", func(c net.Conn, _ int) {
-			io.WriteString(c, okHead)
-			for err := error(nil); err == nil; {
-				_, err = io.WriteString(c, "X-A: "+strings.Repeat("SECRET", 100)+"\r\n")
-			}
+		{"has a huge header", func(c net.Conn, _ int) {
+			io.WriteString(c, okHead+strings.Repeat("X-A: "+strings.Repeat("SECRET", 100)+"\r\n", 1000)+"\r\n")
 		}, false},
 		{"switches protocols", func(c net.Conn, _ int) {
 			io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n")
@@ -132,6 +130,30 @@ func TestUpstreamFails(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestSendStalls: a call on behalf of another one is given up with it.
+func TestSendStalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newRawUpstream(t, func(c net.Conn, _ int) {
+			io.WriteString(c, okHead+"Content-Length: 100\r\n\r\nSECRET")
+			time.Sleep(time.Hour)
+		})
+		p := serve(t, Config{Transport: u.transport(t), Change: func(ctx context.Context, c *Call) error {
+			a, err := c.Send(ctx, "GetShardIterator", nil)
+			if err != nil {
+				return err
+			}
+			defer a.Body.Close()
+			_, err = io.ReadAll(a.Body)
+			return err
+		}}, false)
+		began := time.Now()
+		if a, body := p.do("POST", "/", "", "X-Amz-Target", targetPrefix+"GetRecords"); a.StatusCode != 503 || time.Since(began) > 61*time.Second {
+			t.Errorf("after %v: %d %s", time.Since(began), a.StatusCode, body)
+		}
+		time.Sleep(2 * time.Hour)
+	})
 }
 
 // TestNeverTwice: a connection that the upstream closes after use does not make a request go there twice.
@@ -217,6 +239,9 @@ func TestLimits(t *testing.T) {
 		if held, n := p.budget.held.Load(), p.Metrics.requests.Load(); held != 0 || n != 0 {
 			t.Errorf("%d bytes and %d requests are still held", held, n)
 		}
+		if n := p.Metrics.refusals.Load(); n != 4 {
+			t.Errorf("%d refusals", n)
+		}
 		if a, _ := p.do("POST", "/", mega); a.StatusCode != 200 {
 			t.Errorf("after all: %d", a.StatusCode)
 		}
@@ -237,6 +262,8 @@ func TestSlowClients(t *testing.T) {
 		{"stops in a chunk", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n123", 62 * time.Second, true, "RequestTimeoutException"},
 		{"does not read", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 4 * time.Minute, false, ""},
 		{"is idle", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 4 * time.Minute, true, "200 OK"},
+		{"has a huge header", "POST / HTTP/1.1\r\nHost: x\r\nX-A: " + strings.Repeat("x", 100<<10), 11 * time.Second, true, "431"},
+		{"wants a tunnel", "CONNECT evil.test:443 HTTP/1.1\r\nHost: evil.test\r\nConnection: close\r\n\r\n", 11 * time.Second, true, "UnknownOperationException"},
 		{"is HTTP/2 and stops", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 4 * time.Minute, true, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -262,6 +289,65 @@ func TestSlowClients(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLaterRequest: time-outs of a request do not fall on the next one on its connection.
+func TestLaterRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := serve(t, Config{Transport: roundTrip(func(r *http.Request) (*http.Response, error) { return answerOf(r, 200, ""), nil })}, false)
+		c := must[net.Conn](t)(p.net.dial(t.Context(), "", ""))
+		defer c.Close()
+		from := newBufReader(c)
+		for range 3 {
+			io.WriteString(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+			for _, body := range []string{"{}", ""} { // it is sent after 100
+				a, err := http.ReadResponse(from, nil)
+				if err != nil || body != "" && a.StatusCode != 100 || body == "" && a.StatusCode != 200 {
+					t.Fatalf("%v %v", a, err)
+				}
+				io.WriteString(c, body)
+			}
+			time.Sleep(150 * time.Second)
+		}
+	})
+}
+
+// TestStreams: a connection with HTTP/2 has so many requests at a time, and clients make another one.
+func TestStreams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := make(chan struct{})
+		p := serve(t, Config{Transport: roundTrip(func(r *http.Request) (*http.Response, error) { <-hold; return answerOf(r, 200, "{}"), nil })}, false,
+			func(h *Handler) { h.limits.streams = 2 })
+		c := p.client(unencryptedHTTP2)
+		for range 3 {
+			go c.ListStreams(t.Context(), nil)
+			synctest.Wait()
+		}
+		if n := p.Metrics.connections.Load(); n != 2 {
+			t.Errorf("%d connections", n)
+		}
+		close(hold)
+		synctest.Wait()
+	})
+}
+
+// TestTransport: upstream is not asked for what the client has not asked for.
+func TestTransport(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newPipes()
+		s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprint(w, r.Header["Accept-Encoding"], r.Header["User-Agent"])
+		})}
+		go s.Serve(u)
+		defer s.Close()
+		tr := newTransport(nil, defaultLimits())
+		tr.DialContext, tr.Proxy = u.dial, nil
+		defer tr.CloseIdleConnections()
+		p := serve(t, Config{Transport: tr}, false)
+		if _, got := p.do("POST", "/", "", "User-Agent", ""); got != "[] []" {
+			t.Error(got)
+		}
+	})
 }
 
 // TestConnections: one too many is closed at once, and there is room again when one is gone.
@@ -351,6 +437,12 @@ func TestClientGoes(t *testing.T) {
 
 // TestUpstreamHTTP2: AWS has subscriptions by HTTP/2 alone.
 func TestUpstreamHTTP2(t *testing.T) {
+	for _, client := range []aws.HTTPClient{nil, awshttp.NewBuildableClient()} {
+		testUpstreamHTTP2(t, client)
+	}
+}
+
+func testUpstreamHTTP2(t *testing.T, client aws.HTTPClient) {
 	synctest.Test(t, func(t *testing.T) {
 		k := kinesisfake.New(kinesisfake.Options{})
 		upstream := newPipes()
@@ -362,7 +454,7 @@ func TestUpstreamHTTP2(t *testing.T) {
 			k.ServeHTTP(w, r)
 		})}
 		go s.ServeTLS(upstream, "", "")
-		tr := newTransport(nil, defaultLimits())
+		tr := newTransport(client, defaultLimits())
 		tr.DialContext, tr.Proxy, tr.TLSClientConfig = upstream.dial, nil, &tls.Config{RootCAs: pool}
 		cfg := Config{Transport: tr}
 		cfg.AWS.Region, cfg.AWS.BaseEndpoint = "us-east-1", aws.String("https://localhost")

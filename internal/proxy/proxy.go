@@ -106,9 +106,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.r = r.WithContext(context.WithValue(ctx, exchangeKey{}, x))
 	x.w = &answerWriter{ResponseWriter: w, control: http.NewResponseController(w), limit: h.limits.writeTime}
 	defer x.finish()
-	x.w.move()
 	x.w.control.SetReadDeadline(x.began.Add(h.limits.bodyTime)) // net/http looks for the end of a body, too, that nobody has read
 	if err := x.admit(); err != nil {
+		h.Metrics.refusals.Add(1)
 		x.fail(err)
 		return
 	}

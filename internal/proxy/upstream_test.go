@@ -115,6 +115,28 @@ func TestHostileARN(t *testing.T) {
 	}
 }
 
+// TestARNInCBOR: where an ARN can't be read, the account of the credentials decides nothing.
+func TestARNInCBOR(t *testing.T) {
+	for body, want := range map[string]string{
+		"\xa1\x69StreamARN\x61x":   "https://kinesis.us-east-1.amazonaws.com/",
+		"\xa1\x6aStreamName\x61s":  "https://1.control-kinesis.us-east-1.amazonaws.com/",
+		`{"StreamName":"s"}`:       "https://1.control-kinesis.us-east-1.amazonaws.com/",
+		`{"StreamARN":"arn:aws:`:   "https://kinesis.us-east-1.amazonaws.com/",
+		`{"StreamARN":null,"x":1}`: "https://1.control-kinesis.us-east-1.amazonaws.com/",
+	} {
+		var at string
+		h, _ := newHandler(t, Config{Transport: noting(&at), AWS: aws.Config{Region: "us-east-1", Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "a", SecretAccessKey: "b", AccountID: "1"}, nil
+		})}})
+		r, _ := http.NewRequest(http.MethodPost, "http://localhost/", strings.NewReader(body))
+		r.Header.Set("X-Amz-Target", targetPrefix+"ListShards")
+		h.ServeHTTP(&recorder{header: http.Header{}}, r)
+		if at != want {
+			t.Errorf("%q went to %s, want %s", body, at, want)
+		}
+	}
+}
+
 // TestSettingsOfUpstream: what can't work is said at once.
 func TestSettingsOfUpstream(t *testing.T) {
 	both := aws.Config{Region: "us-east-1", Credentials: keyPair("a", "b"), BaseEndpoint: aws.String("http://a.test"),
