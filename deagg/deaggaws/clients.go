@@ -63,9 +63,7 @@ func newLineages(options, home *kinesis.Options) *lineages {
 	lister := kinesis.New(*options, func(o *kinesis.Options) {
 		o.APIOptions, o.Interceptors, o.Protocol = slices.Clone(home.APIOptions), home.Interceptors.Copy(), options.Protocol
 	})
-	return &lineages{Streams: lineage.New(func(ctx context.Context, stream string) (map[string]lineage.Lineage, error) {
-		return lineage.List(ctx, lister, stream)
-	})}
+	return &lineages{Streams: lineage.Of(lister)}
 }
 
 func clientOf(o *kinesis.Options) client {

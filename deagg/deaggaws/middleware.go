@@ -122,7 +122,7 @@ func (d *deaggregation) getShardIterator(ctx context.Context, p kinesis.GetShard
 func (d *deaggregation) getRecords(ctx context.Context, p kinesis.GetRecordsInput, next middleware.InitializeHandler) (
 	middleware.InitializeOutput, middleware.Metadata, error,
 ) {
-	f, iterator, err := position.Split(aws.ToString(p.ShardIterator))
+	f, iterator, err := position.OfClient.Split(aws.ToString(p.ShardIterator))
 	if err != nil {
 		return middleware.InitializeOutput{}, middleware.Metadata{}, fmt.Errorf("deaggaws: %w", err)
 	}
@@ -147,7 +147,7 @@ func join(f position.Front, iterator *string) *string {
 	if iterator == nil {
 		return nil
 	}
-	return aws.String(f.Join(*iterator))
+	return aws.String(position.OfClient.Join(f, *iterator))
 }
 
 // expand replaces a batch by its user records behind f.After. It returns what later batches have to skip: nothing once
@@ -163,7 +163,7 @@ func (d *deaggregation) expand(ctx context.Context, batch *[]types.Record, f pos
 		d.log().WarnContext(ctx, wrong, "checkpoint", f.After.String(), "shard", f.Shard)
 	}
 	if d.hashRanges {
-		l := d.lineages.Of(ctx, d.log(), f.Stream, f.Shard)
+		l := d.lineages.Shard(ctx, d.log(), f.Stream, f.Shard)
 		decoder.HashRange, decoder.Ancestors = l.Own, l.Ancestors
 	}
 	users, err := expand(&decoder, *batch, stored, d.form)

@@ -34,6 +34,7 @@ import (
 	"github.com/kplkit/kplkit/internal/kplpipe"
 	"github.com/kplkit/kplkit/internal/kplpipe/kplpb"
 	"github.com/kplkit/kplkit/internal/proxy"
+	"github.com/kplkit/kplkit/internal/userview"
 	"github.com/kplkit/kplkit/kclcompat"
 	"github.com/kplkit/kplkit/kclcompat/vmwarekcl"
 	"github.com/kplkit/kplkit/producer"
@@ -165,12 +166,12 @@ func (a *account) poll(opts ...deaggaws.Option) error {
 }
 
 // proxied puts kplkit proxy before the account: what is read from here on comes through it.
-func (a *account) proxied() *account {
+func (a *account) proxied(o proxyOptions) *account {
 	cfg := demoAWS(a.url)
 	cfg.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{AccessKeyID: "any", SecretAccessKey: "any"}, nil
 	})
-	h, err := proxy.New(proxy.Config{AWS: cfg})
+	h, err := proxy.New(proxy.Config{AWS: cfg, Change: userview.New(o.view(cfg, slog.New(slog.DiscardHandler))).Change})
 	if err != nil {
 		a.Fatal(err)
 	}
@@ -283,7 +284,7 @@ func (a *account) serve() error {
 	d, err := kpldaemon.New(a.Context(), kpldaemon.Options{
 		Configuration: &kplpb.Configuration{Region: proto.String("us-east-1"), KinesisEndpoint: &a.url},
 		Kinesis:       kpldaemon.Keys{Pipe: &kplpb.Credentials{Akid: proto.String("any"), SecretKey: proto.String("any")}},
-		Logger:        slog.New(slog.DiscardHandler), Transport: a,
+		Logger:        slog.Default(), Transport: a,
 	})
 	if err != nil {
 		return err
@@ -348,7 +349,9 @@ func TestPermissions(t *testing.T) {
 		"producer":                {(*account).produce},
 		"kplkit put":              {(*account).put},
 		"kplkit daemon":           {(*account).serve},
-		"kplkit proxy":            {func(a *account) error { return a.proxied().poll() }, func(a *account) error { return a.proxied().subscribe() }},
+		"kplkit proxy": {func(a *account) error { return a.proxied(proxyOptions{}).poll() },
+			func(a *account) error { return a.proxied(proxyOptions{}).subscribe() }},
+		"kplkit proxy --hash-ranges": {func(a *account) error { return a.proxied(proxyOptions{ranges: true}).poll() }},
 	}
 	needed := map[string]map[string]string{}
 	for _, row := range permissionRows(t) {

@@ -164,10 +164,7 @@ func (o *proxyOptions) check() (key *proxy.AccessKey, certificate *tls.Certifica
 func (o *proxyOptions) view(cfg aws.Config, log *slog.Logger) userview.Config {
 	c := userview.Config{Digits: o.positions == "digits", StrictLimit: o.limit == "strict", Log: log}
 	if o.ranges {
-		client := kinesis.NewFromConfig(cfg)
-		c.Shards = lineage.New(func(ctx context.Context, stream string) (map[string]lineage.Lineage, error) {
-			return lineage.List(ctx, client, stream)
-		})
+		c.Shards = lineage.Of(kinesis.NewFromConfig(cfg))
 	}
 	return c
 }

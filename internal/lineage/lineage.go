@@ -37,9 +37,14 @@ type Streams struct {
 	streams map[string]*stream
 }
 
-// New returns what asks list, such as [List], for all shards of a stream, by their ids.
+// New returns what asks list for all shards of a stream, by their ids.
 func New(list func(ctx context.Context, stream string) (map[string]Lineage, error)) *Streams {
 	return &Streams{list: list, streams: map[string]*stream{}}
+}
+
+// Of returns what asks a client.
+func Of(client *kinesis.Client) *Streams {
+	return New(func(ctx context.Context, stream string) (map[string]Lineage, error) { return list(ctx, client, stream) })
 }
 
 // stream is what is known of one stream.
@@ -67,9 +72,9 @@ func (l *listing) wait(ctx context.Context) {
 	}
 }
 
-// Of returns the lineage of a shard, zero where it is not known. A stream is its name or its ARN. It waits for a second at
+// Shard returns the lineage of a shard, zero where it is not known. A stream is its name or its ARN. It waits for a second at
 // most, and logs once where shards can't be listed.
-func (l *Streams) Of(ctx context.Context, log *slog.Logger, name, shard string) Lineage {
+func (l *Streams) Shard(ctx context.Context, log *slog.Logger, name, shard string) Lineage {
 	if name == "" {
 		return Lineage{} // an iterator of a client that did not ask for ranges
 	}
@@ -135,8 +140,8 @@ func (l *Streams) load(ctx context.Context, log *slog.Logger, name string, s *st
 	s.listing = nil
 }
 
-// List returns the lineages of all shards of a stream by their ids, none for a service-managed stream.
-func List(ctx context.Context, client *kinesis.Client, stream string) (map[string]Lineage, error) {
+// list returns the lineages of all shards of a stream by their ids, none for a service-managed stream.
+func list(ctx context.Context, client *kinesis.Client, stream string) (map[string]Lineage, error) {
 	name, arn := aws.String(stream), (*string)(nil)
 	if strings.HasPrefix(stream, "arn:") {
 		name, arn = nil, name

@@ -24,7 +24,7 @@ func TestUnlistedShard(t *testing.T) {
 			return map[string]Lineage{"listed": {Own: hashkey.Whole()}}, nil
 		})
 		for range 30 {
-			if !l.Of(t.Context(), slog.Default(), "s", "listed").Own.IsValid() || l.Of(t.Context(), slog.Default(), "s", "not listed").Own.IsValid() {
+			if !l.Shard(t.Context(), slog.Default(), "s", "listed").Own.IsValid() || l.Shard(t.Context(), slog.Default(), "s", "not listed").Own.IsValid() {
 				t.Error("a wrong range")
 			}
 			time.Sleep(time.Second)

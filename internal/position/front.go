@@ -20,24 +20,30 @@ type Front struct {
 	AtOnce        int             // how many stored records are to be asked for; 0: as many as the client says
 }
 
-// frontMark tells an iterator with a front from AWS's, which are base64.
-const frontMark = "kplkit1:"
+// A Mark tells an iterator with a front from AWS's, which are base64, and from those of other layers: each takes its own
+// front away, and no other.
+type Mark string
 
-// Join returns iterator with f in front; without, if there is nothing to say.
-func (f Front) Join(iterator string) string {
-	if f == (Front{}) {
+const (
+	OfClient Mark = "kplkit1:"      // deaggaws
+	OfProxy  Mark = "kplkitproxy1:" // kplkit proxy
+)
+
+// Join returns iterator with f in front; without, if there is nothing to say, unless it has the same layer's front already.
+func (m Mark) Join(f Front, iterator string) string {
+	if f == (Front{}) && !strings.HasPrefix(iterator, string(m)) {
 		return iterator
 	}
 	after, _ := f.After.MarshalText()
 	if f.AtOnce > 0 {
 		after = strconv.AppendInt(append(after, '*'), int64(f.AtOnce), 10)
 	}
-	return frontMark + string(after) + "/" + url.PathEscape(f.Stream) + "/" + url.PathEscape(f.Shard) + "/" + iterator
+	return string(m) + string(after) + "/" + url.PathEscape(f.Stream) + "/" + url.PathEscape(f.Shard) + "/" + iterator
 }
 
 // Split takes apart what Join returned.
-func Split(iterator string) (Front, string, error) {
-	rest, ok := strings.CutPrefix(iterator, frontMark)
+func (m Mark) Split(iterator string) (Front, string, error) {
+	rest, ok := strings.CutPrefix(iterator, string(m))
 	if !ok {
 		return Front{}, iterator, nil
 	}

@@ -133,9 +133,9 @@ func TestRefusedRequests(t *testing.T) {
 	up := &answers{}
 	p := newWorld(t).proxyBefore(up, userview.Config{})
 	for _, c := range []struct{ operation, body, code string }{
-		{"GetRecords", `{"ShardIterator":"kplkit1:x"}`, "InvalidArgumentException"},
-		{"GetRecords", `{"ShardIterator":"kplkit1:7:1*0/s/h/AAA"}`, "InvalidArgumentException"},
-		{"GetRecords", `{"ShardIterator":"kplkit1:x/s/h/AAA"}`, "InvalidArgumentException"},
+		{"GetRecords", `{"ShardIterator":"kplkitproxy1:x"}`, "InvalidArgumentException"},
+		{"GetRecords", `{"ShardIterator":"kplkitproxy1:7:1*0/s/h/AAA"}`, "InvalidArgumentException"},
+		{"GetRecords", `{"ShardIterator":"kplkitproxy1:x/s/h/AAA"}`, "InvalidArgumentException"},
 		{"GetRecords", `{"ShardIterator":"AAA","ShardIterator":"AAA"}`, "SerializationException"},
 		{"GetRecords", `{`, "SerializationException"},
 		{"GetShardIterator", `{"ShardIteratorType":"AFTER_SEQUENCE_NUMBER","StartingSequenceNumber":"x"}`, "InvalidArgumentException"},
@@ -257,7 +257,7 @@ func TestLongNames(t *testing.T) {
 		_, got := p.call(t, "GetShardIterator", `{"`+field+`":"`+c.stream+`","ShardId":"shardId-000000000000","ShardIteratorType":"AFTER_SEQUENCE_NUMBER",`+
 			`"StartingSequenceNumber":"49680523304536297513748243888185500536114644917201928194:123456"}`)
 		_, iterator, _ := strings.Cut(strings.TrimSuffix(got, `"}`), `{"ShardIterator":"`)
-		if len(iterator) > 512 || strings.Contains(iterator, "/"+url.PathEscape(c.stream)+"/") != c.named || !strings.HasPrefix(iterator, "kplkit1:4968") {
+		if len(iterator) > 512 || strings.Contains(iterator, "/"+url.PathEscape(c.stream)+"/") != c.named || !strings.HasPrefix(iterator, "kplkitproxy1:4968") {
 			t.Errorf("%d characters: %s", len(iterator), iterator)
 		}
 	}

@@ -8,3 +8,9 @@ func (v *View) SetAll(all int64, body int) { v.bounds.all, v.bounds.body = all, 
 
 // Held returns how many bytes of answers are held.
 func (v *View) Held() int64 { return v.held.Load() }
+
+// DefaultBounds are those that hold unless a test sets others.
+func DefaultBounds() (body, answer, event, all int) {
+	b := New(Config{}).bounds
+	return b.body, b.answer, b.event, int(b.all)
+}

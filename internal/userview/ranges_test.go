@@ -98,26 +98,30 @@ func TestBeyond(t *testing.T) {
 	}
 }
 
-// TestOfDeaggaws: a Go program with deaggaws behind the proxy, and a proxy behind a proxy, see what one of them shows.
-func TestOfDeaggaws(t *testing.T) {
+// TestLayers: a Go program with deaggaws behind the proxy, and a proxy behind a proxy, see what one of them shows, whatever
+// the inner one keeps in its iterators.
+func TestLayers(t *testing.T) {
 	for _, k := range kinds() {
 		w := newWorld(t)
 		w.put("a", aggregate(t, "A", 5))
 		w.put("k", []byte("plain"))
 		w.put("a", aggregate(t, "B", 2))
-		inner := w.proxy(userview.Config{})
 		theirs := w.byDeaggaws(k.opts...)
 		want := read(t, iteratorAt(t, theirs, shard0, types.ShardIteratorTypeTrimHorizon, ""), 0, theirs)
-		both := clientOf(inProcess{inner.handler}, deaggaws.WithDeaggregation(k.opts...))
-		outer := w.proxyBefore(inProcess{inner.handler}, k.config)
 		strict := k.config
 		strict.StrictLimit = true
-		exact := w.proxyBefore(inProcess{inner.handler}, strict)
-		for name, c := range map[string]*kinesis.Client{"deaggaws": both, "another proxy": outer.Client, "a strict one": exact.Client} {
-			same(t, lines(read(t, iteratorAt(t, c, shard0, types.ShardIteratorTypeTrimHorizon, ""), 2, c)), lines(want), "%s, %s", k.name, name)
-			for i := range want {
-				got := read(t, iteratorAt(t, c, shard0, types.ShardIteratorTypeAfterSequenceNumber, *want[i].SequenceNumber), 2, c)
-				same(t, lines(got), lines(want[i+1:]), "%s, %s, after %s", k.name, name, *want[i].SequenceNumber)
+		for _, cfg := range []userview.Config{{}, {StrictLimit: true}, {Shards: w.shards()}} {
+			inner := w.proxy(cfg)
+			for name, c := range map[string]*kinesis.Client{
+				"deaggaws":      clientOf(inProcess{inner.handler}, deaggaws.WithDeaggregation(k.opts...)),
+				"another proxy": w.proxyBefore(inProcess{inner.handler}, k.config).Client,
+				"a strict one":  w.proxyBefore(inProcess{inner.handler}, strict).Client,
+			} {
+				same(t, lines(read(t, iteratorAt(t, c, shard0, types.ShardIteratorTypeTrimHorizon, ""), 2, c)), lines(want), "%s, %s, %+v", k.name, name, cfg)
+				for i := range want {
+					got := read(t, iteratorAt(t, c, shard0, types.ShardIteratorTypeAfterSequenceNumber, *want[i].SequenceNumber), 2, c)
+					same(t, lines(got), lines(want[i+1:]), "%s, %s, %+v, after %s", k.name, name, cfg, *want[i].SequenceNumber)
+				}
 			}
 		}
 	}

@@ -28,7 +28,7 @@ type reading struct {
 
 func (x *call) getRecords() error {
 	text, _ := x.request.Text("ShardIterator")
-	f, iterator, err := position.Split(text)
+	f, iterator, err := position.OfProxy.Split(text)
 	if err != nil {
 		return invalidArgument(err)
 	}
@@ -58,7 +58,7 @@ func (r *reading) answer(answer *http.Response) error {
 	if err := r.read(body, r.bounds.body, r.cfg.Digits); err != nil {
 		return r.answerError(err)
 	}
-	if r.plain && r.front == (position.Front{}) && len(r.stored) <= r.users(len(r.stored)) {
+	if r.unchanged() {
 		r.Metrics.UserRecords.Add(uint64(len(r.stored)))
 		r.Metrics.StoredRecords.Add(uint64(len(r.stored)))
 		r.replace(answer, body)
@@ -81,6 +81,12 @@ func (r *reading) answer(answer *http.Response) error {
 	return nil
 }
 
+// unchanged reports whether the answer can pass as it came.
+func (r *reading) unchanged() bool {
+	next, _ := r.in.Text("NextShardIterator")
+	return r.plain && r.front == (position.Front{}) && join(r.front, next) == next && len(r.stored) <= r.users(len(r.stored))
+}
+
 // users returns how many user records the answer may have, otherwise where that is not bounded.
 func (r *reading) users(otherwise int) int {
 	if r.cfg.StrictLimit {
@@ -98,8 +104,8 @@ func (r *reading) next(later position.Front) {
 	if later.AtOnce *= 2; later.AtOnce >= r.limit || r.behind() == 0 {
 		later.AtOnce = 0
 	}
-	if later != (position.Front{}) {
-		r.in.SetText("NextShardIterator", join(later, iterator))
+	if ours := join(later, iterator); ours != iterator {
+		r.in.SetText("NextShardIterator", ours)
 	}
 }
 

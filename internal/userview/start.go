@@ -17,10 +17,10 @@ const maxIterator = 512
 // join returns an iterator with f in front. Where that would be too long it goes without the names, so that nothing is
 // dropped by hash ranges, and where --limit strict leaves a rest, it comes by an iterator that grows old.
 func join(f position.Front, iterator string) string {
-	text := f.Join(iterator)
+	text := position.OfProxy.Join(f, iterator)
 	if len(text) > maxIterator {
 		f.Stream, f.Shard = "", ""
-		text = f.Join(iterator)
+		text = position.OfProxy.Join(f, iterator)
 	}
 	return text
 }
@@ -38,9 +38,6 @@ func (x *call) getShardIterator() error {
 			f.Stream = arn
 		}
 	}
-	if f == (position.Front{}) {
-		return nil
-	}
 	x.Answer = func(answer *http.Response) error {
 		body, err := x.whole(answer)
 		if err != nil {
@@ -48,13 +45,16 @@ func (x *call) getShardIterator() error {
 		}
 		defer x.free(cap(body))
 		o, err := kinesisjson.ReadObject(body)
-		if err != nil {
+		if err != nil && f != (position.Front{}) {
 			return x.answerError(err)
 		}
-		if iterator, ok := o.Text("ShardIterator"); ok {
-			o.SetText("ShardIterator", join(f, iterator))
+		if iterator, ok := o.Text("ShardIterator"); ok && err == nil {
+			if ours := join(f, iterator); ours != iterator {
+				o.SetText("ShardIterator", ours)
+				body = o.AppendTo(nil)
+			}
 		}
-		x.replace(answer, o.AppendTo(nil))
+		x.replace(answer, body)
 		return nil
 	}
 	return nil

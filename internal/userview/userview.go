@@ -99,7 +99,7 @@ func (x *call) decoderFor(ctx context.Context, f position.Front, batch []deagg.S
 		x.cfg.Log.WarnContext(ctx, wrong)
 	}
 	if x.cfg.Shards != nil {
-		l := x.cfg.Shards.Of(ctx, x.cfg.Log, f.Stream, f.Shard)
+		l := x.cfg.Shards.Shard(ctx, x.cfg.Log, f.Stream, f.Shard)
 		d.HashRange, d.Ancestors = l.Own, l.Ancestors
 	}
 	return d, later
