@@ -229,16 +229,37 @@ func TestStrictCosts(t *testing.T) {
 	for i := range 40 {
 		w.put("a", aggregate(t, fmt.Sprint("A", i), 10))
 	}
-	p := w.proxy(userview.Config{StrictLimit: true})
+	up := &counted{RoundTripper: w.server.Transport()}
+	p := w.proxyBefore(up, userview.Config{StrictLimit: true})
 	from := iteratorAt(t, p.Client, shard0, types.ShardIteratorTypeTrimHorizon, "")
 	calls, iterators := w.count("GetRecords"), w.count("GetShardIterator")
 	if got := read(t, from, 25, p.Client); len(got) != 400 {
 		t.Errorf("%d records", len(got))
 	}
 	calls, iterators = w.count("GetRecords")-calls, w.count("GetShardIterator")-iterators
+	if up.records > 3*40 { // the first answer has 25 of them
+		t.Errorf("%d stored records are asked for, of 40", up.records)
+	}
 	if calls > 400/25*3/2+1 || iterators > calls {
 		t.Errorf("%d calls of GetRecords, %d of GetShardIterator", calls, iterators)
 	}
+}
+
+// counted is an upstream that counts the stored records in its answers.
+type counted struct {
+	http.RoundTripper
+	records int
+}
+
+func (c *counted) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := c.RoundTripper.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(answer.Body)
+	c.records += bytes.Count(body, []byte(`"SequenceNumber"`))
+	answer.Body = io.NopCloser(bytes.NewReader(body))
+	return answer, err
 }
 
 // TestLongNames: an iterator stays within 512 characters, whatever the names, and its rest comes without them.

@@ -81,7 +81,7 @@ func TestEventsAsDeaggaws(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got, err := subscribe(t, ours.Client, consumer, shard, trimHorizon, n)
+				got, err := subscribe(t, ours.another(), consumer, shard, trimHorizon, n)
 				if err != nil || len(got) != len(want) {
 					t.Fatalf("%v, %d events, want %d", err, len(got), len(want))
 				}
@@ -100,11 +100,21 @@ func TestEventsAsDeaggaws(t *testing.T) {
 					if n == 0 {
 						break
 					}
-					rest, err := subscribe(t, ours.Client, consumer, shard, at, n)
+					rest, err := subscribe(t, ours.another(), consumer, shard, at, n)
 					if err != nil {
 						t.Fatal(err)
 					}
 					same(t, lines(recordsOf(rest)), lines(all[i+1:]), "%s %s after %s", k.name, shard, *all[i].SequenceNumber)
+					if i%5 > 0 {
+						continue
+					}
+					same := func(a, b *string) bool { return aws.ToString(a) == aws.ToString(b) }
+					others, err := subscribe(t, theirs, consumer, shard, at, n)
+					for j := range others {
+						if err != nil || j >= len(rest) || len(rest[j].Records) > 0 && !same(rest[j].ContinuationSequenceNumber, others[j].ContinuationSequenceNumber) {
+							t.Errorf("%v: after %s, event %d goes on elsewhere than at %s", err, *all[i].SequenceNumber, j, aws.ToString(others[j].ContinuationSequenceNumber))
+						}
+					}
 				}
 			}
 		})
@@ -123,7 +133,7 @@ func TestEventsInParts(t *testing.T) {
 				w.put("a", aggregate(t, fmt.Sprint("A", i), 7))
 			}
 			w.split(shard0)
-			events, err := subscribe(t, p.Client, consumer, shard0, trimHorizon, -1)
+			events, err := subscribe(t, p.another(), consumer, shard0, trimHorizon, -1)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -146,7 +156,7 @@ func TestEventsInParts(t *testing.T) {
 					t.Errorf("event %d: %d records, %d ms behind, %v", i, len(e.Records), *e.MillisBehindLatest, e.ChildShards)
 				}
 				at := types.StartingPosition{Type: types.ShardIteratorTypeAfterSequenceNumber, SequenceNumber: e.ContinuationSequenceNumber}
-				rest, err := subscribe(t, p.Client, consumer, shard0, at, -1)
+				rest, err := subscribe(t, p.another(), consumer, shard0, at, -1)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -33,7 +33,7 @@ type world struct {
 	testing.TB
 	server *kinesisfake.Server
 	raw    *kinesis.Client // without a proxy
-	log    bytes.Buffer
+	log    logged
 	asked  map[string]int // requests upstream by operation
 	mu     sync.Mutex
 }
@@ -73,10 +73,14 @@ type proxied struct {
 	handler         *proxy.Handler
 }
 
+// another returns a client that has no subscription yet: the SDK's (v1.56.0) reads a second one by the same memory as the
+// first one's last message.
+func (p proxied) another() *kinesis.Client { return clientOf(inProcess{p.handler}) }
+
 func (w *world) proxy(cfg userview.Config) proxied { return w.proxyBefore(w.server.Transport(), cfg) }
 
 func (w *world) proxyBefore(upstream http.RoundTripper, cfg userview.Config) proxied {
-	cfg.Log = slog.New(slog.NewTextHandler(&locked{w: &w.log}, nil))
+	cfg.Log = slog.New(slog.NewTextHandler(&w.log, nil))
 	view := userview.New(cfg)
 	key := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{AccessKeyID: "AKIA", SecretAccessKey: "secret"}, nil
@@ -94,15 +98,22 @@ func (w *world) shards() *lineage.Streams {
 	return lineage.Of(w.raw)
 }
 
-type locked struct {
+// logged is what was logged.
+type logged struct {
 	mu sync.Mutex
-	w  io.Writer
+	b  bytes.Buffer
 }
 
-func (l *locked) Write(p []byte) (int, error) {
+func (l *logged) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.w.Write(p)
+	return l.b.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 // inProcess calls a handler without sockets, so that all time can be virtual.
