@@ -50,6 +50,7 @@ func Parse(r StoredRecord) (*AggregatedRecord, error) {
 // Reset does what Parse does and reuses a's memory, also that of the user records that it held before: their
 // strings and data stay valid. After an error a holds no user records.
 func (a *AggregatedRecord) Reset(r StoredRecord) error {
+	r.SequenceNumber = bareNumber(r.SequenceNumber)
 	if _, done := finished(r); done {
 		a.clear()
 		return ErrNotAggregated
