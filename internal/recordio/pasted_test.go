@@ -63,6 +63,9 @@ func TestPasted(t *testing.T) {
 	if got, _, err := ParsePasted([]byte(repeated)); err != nil || string(got) != strings.Repeat("\x00", 64)+"\x01" {
 		t.Errorf("%s\nis %x, %v", repeated, got, err)
 	}
+	if got, _, err := ParsePasted([]byte(`\xf3\x89f(x)`)); err != nil || string(got) != "\xf3\x89f(x)" {
+		t.Errorf("a string that ends with a bracket: %q, %v", got, err)
+	}
 	for _, text := range []string{"", " \n", "a", "ab.cd", "YQ==YQ==", "=", "\ufffd\ufffd\n\x01", `"\ufffd\ufffd\n"`, "caf\xe9"} {
 		if got, form, err := ParsePasted([]byte(text)); err == nil {
 			t.Errorf("%q: %q as %s, want an error", text, got, form)
