@@ -65,8 +65,9 @@ refuses everything ends it, too. What is unsent is told as a whole then, with --
 --failed FILE keeps what failed, in the order in which it failed, as JSON lines: partition_key (of --lines, too, where
 it was a random one), explicit_hash_key, data, and file, line and error, which are ignored when 'kplkit put STREAM FILE'
 (without --lines) puts them again. FILE is replaced as a whole when the run ends, and empty if nothing failed; until
-then, and when the program is killed, it stays as it was, and what has failed so far is in FILE.*.part. It can't be one
-of the inputs. Lines that can't be read, or are too long, are told only.
+then, when the program is killed, and when it is interrupted before it has read anything, FILE stays as it was. What has
+failed so far is in FILE.*.part, also where that can't replace FILE. FILE can't be one of the inputs. Lines that can't be
+read, or are too long, are only reported.
 
 What is waited for is said on stderr where nothing is answered for 3 seconds. If the first call has no answer within 20
 seconds, the run ends before anything is read.
@@ -141,6 +142,7 @@ func runPut(ctx context.Context, s Streams, o putOptions, stream string, names [
 	if err != nil {
 		return err
 	}
+	defer failures.discard() // unless the run has put it in its place
 	p := newPutting(s, o, asJSON)
 	p.failures = failures
 	client, err := connect(ctx, o.aws, p.status, stream)
@@ -148,10 +150,8 @@ func runPut(ctx context.Context, s Streams, o putOptions, stream string, names [
 	case err == nil:
 		return p.run(ctx, client, stream, names)
 	case ctx.Err() != nil: // before anything was read
-		p.failures.discard()
 		return p.end(errInterrupted)
 	}
-	p.failures.discard()
 	p.status.end()
 	return err
 }
