@@ -163,7 +163,7 @@ func newDeaggregation(o deaggOptions, out io.Writer) (*deaggregation, error) {
 	if o.stats {
 		d.tally = new(tally)
 	}
-	if len(o.unwrap) > 0 {
+	if o.unwrap != nil {
 		var err error
 		if d.unwrap, err = newUnwrapper(o.unwrap); err != nil {
 			return nil, err
