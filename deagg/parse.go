@@ -21,7 +21,7 @@ type AggregatedRecord struct {
 }
 
 // userSpan is where a user record stands in the stored record's Data. Its indexes are not checked against the key
-// tables, which may come behind it. Without pointers it is small, and nothing has to be cleared.
+// tables, which may come after it. Without pointers it is small, and nothing has to be cleared.
 type userSpan struct {
 	offset          uint32 // of its field
 	data, end       uint32

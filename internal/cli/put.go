@@ -28,7 +28,7 @@ type putOptions struct {
 	strict                     bool // stored records are an error
 	linger                     time.Duration
 	rateLimit                  float64
-	failed                     string // "": what fails is told only
+	failed                     string // "": what fails is only reported
 }
 
 // putTime is how long a user record is tried. The input waits meanwhile, so that it may be long: a stream in order stores
@@ -56,11 +56,11 @@ was sent again; stored is how many stored records were written; bytes is the dat
 progress is shown meanwhile: a bar of what is put (or has failed) of all files, not of what is only read, and how long
 the rest will take (ETA) if it goes on like this.
 
-What fails is told with its file and line, on stderr or with --json as {"v":1,"file":…,"line":…,"error":…} on stdout,
-and makes the exit code 1. After a user record that the stream does not take (keys, size), or that was tried for 10
-minutes in vain, the others are put all the same. At a line that is no such JSON, or has no base64, reading ends: what
+What fails is reported with its file and line, on stderr or with --json as {"v":1,"file":…,"line":…,"error":…} on
+stdout, and makes the exit code 1. After a user record that the stream does not take (keys, size), or that was tried for
+10 minutes in vain, the others are put all the same. At a line that is no such JSON, or has no base64, reading ends: what
 came before is put. A stream that does not exist ends the run before anything is read, without a summary; one that
-refuses everything ends it, too. What is unsent is told as a whole then, with --json also line by line.
+refuses everything ends it, too. What is unsent is reported as a whole then, with --json also line by line.
 
 --failed FILE keeps what failed, in the order in which it failed, as JSON lines: partition_key (of --lines, too, where
 it was a random one), explicit_hash_key, data, and file, line and error, which are ignored when 'kplkit put STREAM FILE'
@@ -73,8 +73,8 @@ What is waited for is said on stderr where nothing is answered for 3 seconds. If
 seconds, the run ends before anything is read.
 
 An interrupt ends reading, too, and ends with the summary whenever it comes; what was read is sent for 2 seconds more,
-and where to go on is told. A second one ends the program at once. What failed may be stored all the same where no answer
-came, and so come twice when put again.
+and the error says where to go on. A second one ends the program at once. What failed may be stored all the same where
+no answer came, and so come twice when put again.
 Where nobody reads stdout any more, everything is put all the same, and the exit code is 1.`,
 		Example: `  kplkit put orders user-records.jsonl.gz
   kplkit deagg capture.jsonl.gz | kplkit put orders --endpoint-url http://127.0.0.1:4567

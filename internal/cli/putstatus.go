@@ -233,7 +233,7 @@ func (u *putStatus) tell(w io.Writer, text []byte) {
 	w.Write(text) // there is nobody to tell that it failed
 }
 
-// Write tells lines on stderr.
+// Write writes lines to stderr.
 func (u *putStatus) Write(text []byte) (int, error) {
 	u.tell(u.stderr, text)
 	return len(text), nil

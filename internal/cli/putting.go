@@ -284,7 +284,7 @@ func (p *putting) put(ctx context.Context, at place, r producer.Record) {
 	}
 }
 
-// failed counts what is not put, keeps it if that is asked for, and tells it unless many others share its fate. Without
+// failed counts what is not put, keeps it if that is asked for, and reports it unless many others share its fate. Without
 // a user record there was none to read.
 func (p *putting) failed(at place, r *producer.Record, err error) {
 	unsent := p.countFailed(at, err)
