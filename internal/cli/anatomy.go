@@ -297,7 +297,7 @@ func (a *anatomy) judge(r deagg.StoredRecord) {
 			}
 		}
 	}
-	if err == nil {
+	if err == nil || err == deagg.ErrNotAggregated { // it was taken out of its aggregate before, and is not looked into again
 		return
 	}
 	a.Malformed = recordio.Malformation(err)

@@ -85,7 +85,7 @@ func (i *inspection) run(ctx context.Context, args []string) error {
 		failed = errReported
 	}
 	if i.svg != "" && i.shown > 1 {
-		fmt.Fprintf(i.s.Err, "kplkit: %s shows the first of %d records\n", i.svg, i.shown)
+		fmt.Fprintf(i.s.Err, "kplkit: the drawing shows the first of %d records\n", i.shown)
 	}
 	if failed == nil && i.wrong {
 		return errFindings
