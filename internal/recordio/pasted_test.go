@@ -90,6 +90,9 @@ func TestIncompletePrints(t *testing.T) {
 		{"#<struct Aws::Kinesis::Types::Record sequence_number=\"1\">", "Ruby's print of a record: that can't be read back: print Base64.strict_encode64(record.data)"},
 		{"00000000  f3 89\n00000010  9a c2\n", "a hex dump: offset 10 after 2 bytes: lines are missing, or it is not one byte after the other (hexdump needs -C)"},
 		{"0000000 89f3 c29a\n0000004\n", "a hex dump: groups of more than a byte, in an order that depends on the machine: use hexdump -C"},
+		{"00000000  " + strings.Repeat("00 ", 16) + "\n*\n00a00010\n", // a few bytes of text that would stand for more than a record
+			"a hex dump: offset a00010 after 10 bytes: lines are missing, or it is not one byte after the other (hexdump needs -C)"},
+		{"00000000  f3\n00000001  |\n*\n00000010  01\n", "a hex dump: offset 10 after 1 bytes: lines are missing, or it is not one byte after the other (hexdump needs -C)"},
 		{"00000000: f389 9axx  ....", `a hex dump: "9axx" is not hex`},
 	} {
 		_, _, err := ParsePasted([]byte(tt.text))
