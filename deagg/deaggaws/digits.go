@@ -52,8 +52,8 @@ func appendSub(b []byte, sub int64) []byte {
 	return append(b, strconv.AppendInt(digits[:0], whole+1+sub, 10)[1:]...) // without the 1 that keeps the zeros
 }
 
-// digitError returns why a stored record has no digits for sub, its highest sub-sequence number, or for all of it; nil
-// if it has.
+// digitError returns why a stored record has no digits for sub, the sub-sequence number of its first user record, or for all of
+// it; nil if it has. Those after the first are far less than a billion.
 func digitError(sequence string, sub int64) error {
 	n, err := seqnum.Parse(sequence)
 	if err != nil {

@@ -139,7 +139,7 @@ func (d *deaggregation) getRecords(ctx context.Context, p kinesis.GetRecordsInpu
 	return out, metadata, err
 }
 
-// expand replaces a batch by its user records behind f.after. It returns what later batches have to skip: nothing once
+// expand replaces a batch by its user records after f.after. It returns what later batches have to skip: nothing once
 // the position has passed. It fails only for digits that there are not.
 func (d *deaggregation) expand(ctx context.Context, batch *[]types.Record, f front) (seqnum.Extended, error) {
 	if len(*batch) == 0 {

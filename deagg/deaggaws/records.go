@@ -55,6 +55,7 @@ type expansion struct {
 	count    int    // of its user records, at most
 	sequence string // its sequence number, without a sub-sequence number
 	finished bool   // it is a user record already
+	whole    bool   // its number is digits, which say all of it
 	keys     keyPointers
 	numbers  []string // sequence numbers, whose text is in
 	texts    []byte
@@ -62,7 +63,11 @@ type expansion struct {
 
 // begin takes the stored record that the next user records come out of, and the first of them.
 func (x *expansion) begin(r *types.Record, u *deagg.UserRecord, count int) error {
-	x.stored, x.count, x.finished = r, count, len(u.SequenceNumber) != len(aws.ToString(r.SequenceNumber))
+	x.stored, x.count, x.finished, x.whole = r, count, false, false
+	if number := aws.ToString(r.SequenceNumber); len(number) != len(u.SequenceNumber) {
+		e, _ := seqnum.ParseExtended(number) // the Decoder has read it
+		x.finished, x.whole = !e.Whole(), e.Whole()
+	}
 	x.sequence = sequenceOf(u.SequenceNumber)
 	x.keys.begin(count)
 	x.numbers = nil
@@ -96,7 +101,7 @@ func (x *expansion) add(u *deagg.UserRecord) {
 	switch inside := u.Aggregated && !(u.Last && !magic); {
 	case x.digits || inside && x.sequence != "":
 		r.SequenceNumber = x.number(u.SubSequenceNumber, inside)
-	case x.finished && !inside: // all of the stored record, in digits
+	case x.whole && !inside:
 		r.SequenceNumber = aws.String(x.sequence)
 	}
 	if magic && x.secondPass {

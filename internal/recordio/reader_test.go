@@ -354,12 +354,14 @@ want f:6: Node's print of an object: that can't be read back: print JSON.stringi
 			"RECORDS\t2023-12-05T08:23:55.582000+01:00\taGk=\tNONE\ta key\t49590338271490256608559692538361571095921575989136588899\n" +
 			"1701761035.582\taGk=\ttab\tkey\t49590338271490256608559692538361571095921575989136588898\n" +
 			"RECORDS\t1701761035.582\taGk=\tk\n" + "aGk=\taG8=\n" + "49590338271490256608559692538361571095921575989136588898\taGk=\n" +
+			"1701761035.582\taGk=\tNONE\t49590338271490256608559692538361571095921575989136588898\n" + // a partition key
 			"want 5: 49590338271490256608559692538361571095921575989136588898 \"k\"=\"hi\" @1701761035.582\n" +
 			"want 6: 49590338271490256608559692538361571095921575989136588899 \"a key\"=\"hi\" @1701761035.582\n" +
 			"want 7: 49590338271490256608559692538361571095921575989136588898 \"tab\\tkey\"=\"hi\" @1701761035.582\n" +
 			"want f:8: a record of the AWS CLI's text output that is not whole, maybe for a tab or a line end in its partition key: take --output json\n" +
 			"want 9:  \"\"=\"hi\"\nwant 9:  \"\"=\"ho\"\n" +
-			"want f:10: columns that are not all data: neither JSON nor a record as text: digits alone, a sequence number and no data?; take --output json"},
+			"want f:10: columns that are not all data: neither JSON nor a record as text: digits alone, a sequence number and no data?; take --output json\n" +
+			"want 11: 49590338271490256608559692538361571095921575989136588898 \"NONE\"=\"hi\" @1701761035.582"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			input, wanted, _ := strings.Cut(tt.input, "want ")
