@@ -102,7 +102,8 @@ func plain(r StoredRecord) UserRecord {
 }
 
 // finished returns the user record that r is, if r was taken out of its aggregate before: its sequence number
-// then reads SEQUENCE:SUB, or is that as digits. Whether more of its stored record follows is not known, so it is not Last.
+// then reads SEQUENCE:SUB, or is that as digits (of all of a stored record bareNumber has made a bare one). Whether more of
+// its stored record follows is not known, so it is not Last.
 func finished(r StoredRecord) (u UserRecord, ok bool) {
 	var number string
 	position, ok := asDigits(r.SequenceNumber)
@@ -121,6 +122,15 @@ func finished(r StoredRecord) (u UserRecord, ok bool) {
 	u.SequenceNumber, u.SubSequenceNumber = number, position.SubSequenceNumber()
 	u.Aggregated, u.Last = true, false
 	return u, true
+}
+
+// bareNumber returns the bare number for what says, as digits, all of a stored record: nobody has taken that apart.
+func bareNumber(number string) string {
+	if e, ok := asDigits(number); ok && e.Whole() {
+		n, _ := e.Number()
+		return n.String()
+	}
+	return number
 }
 
 // asDigits reads a position as digits, without the cost of an error for a number that is not one.

@@ -126,10 +126,8 @@ func (d *Decoder) run(rs []StoredRecord, at *int, yield func(UserRecord) bool) {
 // stored delivers the user records of one stored record. It returns false if yield did.
 func (d *Decoder) stored(r StoredRecord, sum verdict, yield func(UserRecord) bool) bool {
 	d.stats.Stored++
-	if e, ok := asDigits(r.SequenceNumber); ok && e.Whole() {
-		n, _ := e.Number()
-		r.SequenceNumber = n.String() // all of it as digits is its bare number
-	} else if u, ok := finished(r); ok {
+	r.SequenceNumber = bareNumber(r.SequenceNumber)
+	if u, ok := finished(r); ok {
 		d.note(u.SequenceNumber)
 		return d.deliver(&u, d.doneOf(u.SequenceNumber), yield)
 	}

@@ -1,7 +1,11 @@
 package deagg_test
 
 import (
+	"errors"
+	"slices"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/seqnum"
@@ -54,5 +58,23 @@ func TestDigitsAllocateNothing(t *testing.T) {
 		}
 	}); allocs != 0 {
 		t.Errorf("%v allocations", allocs)
+	}
+}
+
+// TestParseDigits: Parse takes a stored record whose number is, as digits, all of it for what the Decoder does.
+func TestParseDigits(t *testing.T) {
+	n := version2 + "20"
+	r := deagg.StoredRecord{SequenceNumber: n + "999999999", Data: mixed(t, "0", "1")}
+	a, err := deagg.Parse(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, want := slices.Collect(a.UserRecords()), collect(new(deagg.Decoder), r)
+	if !cmp.Equal(got, want) || len(got) != 2 || got[0].SequenceNumber != n {
+		t.Errorf("%+v, and the Decoder's are %+v", got, want)
+	}
+	r.Data[len(r.Data)-1] ^= 1
+	if _, err := deagg.Parse(r); !errors.Is(err, deagg.ErrChecksum) {
+		t.Errorf("damaged: %v", err)
 	}
 }

@@ -57,10 +57,11 @@ func (e *indexError) Error() string {
 
 func (e *indexError) Unwrap() error { return ErrIndex }
 
-// indexErrors are those of an aggregate, once there is such a user record.
+// indexErrors are those of an aggregate, once there is such a user record. Who goes through it has his own: an
+// AggregatedRecord that is only read may be read by several at a time.
 type indexErrors struct{ partitionKey, explicitHashKey *indexError }
 
-// indexError returns the mark of user record i, sharing one of the aggregate's errors.
+// indexError returns the mark of user record i, sharing one of the errors.
 func (a *AggregatedRecord) indexError(i int, shared **indexError, what string, table []string) *FormatError {
 	if *shared == nil {
 		*shared = &indexError{what, len(table)}

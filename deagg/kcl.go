@@ -13,9 +13,9 @@ func (d *Decoder) kcl(done int64, yield func(UserRecord) bool) bool {
 	}
 	keep := d.kept()
 	d.stats.Dropped += int64(len(a.users) - keep)
-	u := a.common()
+	u, faults := a.common(), indexErrors{}
 	for i := range keep {
-		a.fill(&u, i)
+		a.fill(&u, i, &faults)
 		u.Last = i == keep-1
 		if !d.deliver(&u, done, yield) {
 			return false

@@ -23,12 +23,12 @@ func (d *Decoder) lossless(done int64, yield func(UserRecord) bool) bool {
 			dropStrays, last = true, v.lastInside
 		}
 	}
-	u := a.common()
+	u, faults := a.common(), indexErrors{}
 	for i := range a.users {
 		if dropStrays && !d.hashOf(i).belongs() {
 			continue
 		}
-		a.fill(&u, i)
+		a.fill(&u, i, &faults)
 		u.Last = i == last
 		if !d.deliver(&u, done, yield) {
 			return false

@@ -1,6 +1,8 @@
 package deagg_test
 
 import (
+	"errors"
+	"sync"
 	"testing"
 
 	"github.com/kplkit/kplkit/deagg"
@@ -42,4 +44,24 @@ func TestMemory(t *testing.T) {
 		}
 		return us
 	})
+}
+
+// TestReadAtOnce: several may go through an AggregatedRecord at a time, whose bad indexes are errors that user records share.
+// The race detector sees it where they may not.
+func TestReadAtOnce(t *testing.T) {
+	a, err := deagg.Parse(deagg.StoredRecord{Data: aggregateOf(t, message([]string{"k"}, nil, user(9, "x"), userWithHash(0, 9, "y")))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var readers sync.WaitGroup
+	for range 4 {
+		readers.Go(func() {
+			for u := range a.UserRecords() {
+				if !errors.Is(u.Malformed, deagg.ErrIndex) {
+					t.Errorf("%v", u.Malformed)
+				}
+			}
+		})
+	}
+	readers.Wait()
 }

@@ -18,11 +18,10 @@ type AggregatedRecord struct {
 	partitionKeys    []string
 	explicitHashKeys []string
 	users            []userSpan
-	faults           indexErrors
 }
 
 // userSpan is where a user record stands in the stored record's Data. Its indexes are not checked against the key
-// tables, which may come behind it. Without pointers it is small, and nothing has to be cleared.
+// tables, which may come after it. Without pointers it is small, and nothing has to be cleared.
 type userSpan struct {
 	offset          uint32 // of its field
 	data, end       uint32
@@ -50,6 +49,7 @@ func Parse(r StoredRecord) (*AggregatedRecord, error) {
 // Reset does what Parse does and reuses a's memory, also that of the user records that it held before: their
 // strings and data stay valid. After an error a holds no user records.
 func (a *AggregatedRecord) Reset(r StoredRecord) error {
+	r.SequenceNumber = bareNumber(r.SequenceNumber)
 	if _, done := finished(r); done {
 		a.clear()
 		return ErrNotAggregated
@@ -58,7 +58,7 @@ func (a *AggregatedRecord) Reset(r StoredRecord) error {
 }
 
 func (a *AggregatedRecord) clear() {
-	a.stored, a.faults = StoredRecord{}, indexErrors{} // so that it can be freed, the keys too
+	a.stored = StoredRecord{} // so that it can be freed, the keys too
 	clear(a.partitionKeys)
 	clear(a.explicitHashKeys)
 	a.partitionKeys, a.explicitHashKeys, a.users = a.partitionKeys[:0], a.explicitHashKeys[:0], a.users[:0]
@@ -70,9 +70,9 @@ func (a *AggregatedRecord) Len() int { return len(a.users) }
 // UserRecords returns the user records in order. It cannot fail: Parse and Reset have validated all of it.
 func (a *AggregatedRecord) UserRecords() iter.Seq[UserRecord] {
 	return func(yield func(UserRecord) bool) {
-		u := a.common()
+		u, faults := a.common(), indexErrors{}
 		for i := range a.users {
-			a.fill(&u, i)
+			a.fill(&u, i, &faults)
 			u.Last = i == len(a.users)-1
 			if !yield(u) {
 				return
@@ -88,7 +88,7 @@ func (a *AggregatedRecord) common() UserRecord {
 
 // fill makes u user record i, marked if an index is out of its table. A UserRecord is large: filling one in place
 // costs half of returning another.
-func (a *AggregatedRecord) fill(u *UserRecord, i int) {
+func (a *AggregatedRecord) fill(u *UserRecord, i int, faults *indexErrors) {
 	s := &a.users[i]
 	u.SubSequenceNumber = int64(i)
 	u.Data = a.stored.Data[s.data:s.end:s.end]
@@ -99,7 +99,7 @@ func (a *AggregatedRecord) fill(u *UserRecord, i int) {
 		u.PartitionKey = a.partitionKeys[s.partitionKey]
 	} else {
 		u.PartitionKey = ""
-		u.Malformed = a.indexError(i, &a.faults.partitionKey, "partition key", a.partitionKeys)
+		u.Malformed = a.indexError(i, &faults.partitionKey, "partition key", a.partitionKeys)
 	}
 	if s.explicitHashKey == noIndex {
 		return
@@ -107,7 +107,7 @@ func (a *AggregatedRecord) fill(u *UserRecord, i int) {
 	if s.explicitHashKey < uint32(len(a.explicitHashKeys)) {
 		u.ExplicitHashKey = a.explicitHashKeys[s.explicitHashKey]
 	} else if u.Malformed == nil {
-		u.Malformed = a.indexError(i, &a.faults.explicitHashKey, "explicit hash key", a.explicitHashKeys)
+		u.Malformed = a.indexError(i, &faults.explicitHashKey, "explicit hash key", a.explicitHashKeys)
 	}
 }
 

@@ -3,11 +3,13 @@ package deaggaws_test
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/kplkit/kplkit/deagg/deaggaws"
 	"github.com/kplkit/kplkit/seqnum"
@@ -74,5 +76,15 @@ func TestDigitsToUserRecords(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("from %d: -text +digits\n%s", i, diff)
 		}
+	}
+}
+
+// TestDigitsOfAnAggregate: an aggregate whose number is digits, which say all of it, is taken apart as one with a bare number.
+func TestDigitsOfAnAggregate(t *testing.T) {
+	number := strings.Repeat("5", 56)
+	want, _ := deaggaws.DeaggregateRecords([]types.Record{aggregateOf(t, number, 3)})
+	got, err := deaggaws.DeaggregateRecords([]types.Record{aggregateOf(t, number+"999999999", 3)})
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(types.Record{})); diff != "" || err != nil || len(want) != 3 {
+		t.Errorf("%v, %s", err, diff)
 	}
 }

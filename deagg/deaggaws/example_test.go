@@ -41,12 +41,12 @@ func Example() {
 		return out.Records[0].SequenceNumber
 	}
 	first := read(types.ShardIteratorTypeTrimHorizon, nil)
-	fmt.Println("resumed behind the first:")
+	fmt.Println("resumed after the first:")
 	read(types.ShardIteratorTypeAfterSequenceNumber, first)
 	// Output:
 	// user-1 hello
 	// user-2 world
-	// resumed behind the first:
+	// resumed after the first:
 	// user-2 world
 }
 

@@ -150,7 +150,7 @@ func join(f position.Front, iterator *string) *string {
 	return aws.String(position.OfClient.Join(f, *iterator))
 }
 
-// expand replaces a batch by its user records behind f.After. It returns what later batches have to skip: nothing once
+// expand replaces a batch by its user records after f.After. It returns what later batches have to skip: nothing once
 // the position has passed. It fails only for digits that there are not.
 func (d *deaggregation) expand(ctx context.Context, batch *[]types.Record, f position.Front) (seqnum.Extended, error) {
 	if len(*batch) == 0 {

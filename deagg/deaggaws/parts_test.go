@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"github.com/kplkit/kplkit/deagg/deaggaws"
@@ -45,6 +46,44 @@ func TestParts(t *testing.T) {
 				t.Errorf("%s, from %d: %d records, go on at %q, want %d and %q (%v)", name, from, len(got), continuations, len(want)-from, numbers, err)
 			}
 		}
+	}
+}
+
+// TestPartsOfTheEnd: the end of a shard, which an event's children say, comes with the last part: who stops there has all.
+func TestPartsOfTheEnd(t *testing.T) {
+	child := types.ChildShard{ShardId: aws.String("shardId-000000000001"), ParentShards: []string{shard0},
+		HashKeyRange: &types.HashKeyRange{StartingHashKey: aws.String("0"), EndingHashKey: aws.String("1")}}
+	end := types.SubscribeToShardEvent{Records: []types.Record{record("7", "a", many(2500, "k", "x"))}, MillisBehindLatest: aws.Int64(0),
+		ChildShards: []types.ChildShard{child}}
+	stream := slices.Concat(message(t, "event", "initial-response", "{}"), encoded(t, &end))
+	for name, client := range readers() {
+		a := &answer{body: bytes.NewReader(stream)}
+		out, err := client.SubscribeToShard(t.Context(), &kinesis.SubscribeToShardInput{ConsumerARN: aws.String("arn:aws:kinesis:us-east-1:1:stream/s/consumer/c:1"), ShardId: aws.String(shard0),
+			StartingPosition: &types.StartingPosition{Type: types.ShardIteratorTypeTrimHorizon}}, func(o *kinesis.Options) { o.HTTPClient = a })
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		n, ended := 0, false
+		for event := range out.GetStream().Events() {
+			e := event.(*types.SubscribeToShardEventStreamMemberSubscribeToShardEvent).Value
+			n += len(e.Records)
+			if ended = len(e.ChildShards) > 0; ended {
+				break
+			}
+		}
+		if err := out.GetStream().Close(); err != nil || n != 2500 || !ended {
+			t.Errorf("%s: %d user records before the end (%v), %v", name, n, ended, err)
+		}
+	}
+}
+
+// TestNoUnusedRoom: room that a damaged aggregate's user records would have needed is given back.
+func TestNoUnusedRoom(t *testing.T) {
+	damaged := many(2500, "k", "x")
+	damaged[len(damaged)-1] ^= 1
+	got, err := deaggaws.DeaggregateRecords([]types.Record{record("7", "a", damaged), record("8", "k", []byte("plain"))})
+	if err != nil || len(got) != 2 || cap(got) > 100 {
+		t.Errorf("%d records, room for %d, %v", len(got), cap(got), err)
 	}
 }
 

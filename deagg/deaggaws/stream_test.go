@@ -39,8 +39,11 @@ func message(t *testing.T, kind, name string, payload string) []byte {
 
 // records returns the message of an event.
 func records(t *testing.T, continuation string, rs ...types.Record) []byte {
+	return encoded(t, &types.SubscribeToShardEvent{Records: rs, ContinuationSequenceNumber: &continuation, MillisBehindLatest: aws.Int64(0)})
+}
+
+func encoded(t *testing.T, e *types.SubscribeToShardEvent) []byte {
 	var b bytes.Buffer
-	e := &types.SubscribeToShardEvent{Records: rs, ContinuationSequenceNumber: &continuation, MillisBehindLatest: aws.Int64(0)}
 	err := awsjson.New11(schemas.Kinesis_20131202).SerializeEventMessage(schemas.SubscribeToShardEventStream, schemas.SubscribeToShardEventStream_SubscribeToShardEvent, e, &b)
 	if err != nil {
 		t.Fatal(err)

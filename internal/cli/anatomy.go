@@ -242,7 +242,7 @@ func consume(b []byte) (number protowire.Number, typ protowire.Type, value []byt
 	return number, typ, value, n, nil
 }
 
-// resolve looks up the keys of the user records; their tables may come behind them.
+// resolve looks up the keys of the user records; their tables may come after them.
 func (a *anatomy) resolve() {
 	for i := range a.UserRecords {
 		u := &a.UserRecords[i]
@@ -297,7 +297,7 @@ func (a *anatomy) judge(r deagg.StoredRecord) {
 			}
 		}
 	}
-	if err == nil {
+	if err == nil || err == deagg.ErrNotAggregated { // it was taken out of its aggregate before, and is not looked into again
 		return
 	}
 	a.Malformed = recordio.Malformation(err)

@@ -42,7 +42,7 @@ In: JSON lines and JSON documents, from files or stdin (-), packed by gzip or no
     EventBridge Pipes, and the event in an on-failure object or in messages of SQS and SNS
   data alone, a line each: base64, or hex
 
-What can't be read of a record, but its data, is left out, told once a file and counted; a range so lost is unknown, and
+What can't be read of a record, but its data, is left out, reported once a file and counted; a range so lost is unknown, and
 drops nothing. With --after a record has to have a sequence number.
 
 Out: a JSON object a line, in order, with v, sub_sequence_number, aggregated, last, data, explicit_hash_key and, where
@@ -71,11 +71,11 @@ can, and missed_at_most says by how much a count may be too low.
   cwl         CloudWatch Logs subscriptions, which are gzip: a line for each log event, whose data is its message, with
               log_event (index, count, id, timestamp, log_group, …). Control messages are counted, and have no line
 Data that is something else stays as it is, also if it only starts like one of them, which is counted (not_packed), or
-has more than 32 MiB in it, which is told (too_large). Of the lines of a subscription only the last one has
+has more than 32 MiB in it, which is reported (too_large). Of the lines of a subscription only the last one has
 sequence_number and may have last: whoever remembers positions line by line, and goes on with --after, misses no event.
 log_event.sequence_number is there in all of them.
 
-Exit code 3 tells that aggregates were malformed, or packed data was too large.`,
+Exit code 3 says that aggregates were malformed, or packed data was too large.`,
 		Example: `  kplkit deagg capture.jsonl.gz
   aws kinesis get-records --shard-iterator "$ITERATOR" | kplkit deagg --data text
   kplkit deagg --stats capture.jsonl.gz
@@ -163,7 +163,7 @@ func newDeaggregation(o deaggOptions, out io.Writer) (*deaggregation, error) {
 	if o.stats {
 		d.tally = new(tally)
 	}
-	if len(o.unwrap) > 0 {
+	if o.unwrap != nil {
 		var err error
 		if d.unwrap, err = newUnwrapper(o.unwrap); err != nil {
 			return nil, err

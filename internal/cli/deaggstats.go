@@ -18,6 +18,7 @@ type tally struct {
 	largestStored, largestUser int
 	inAggregates, mostInOne    int64 // user records
 	inThis                     int64 // of the stored record that is read
+	before                     int64 // the sub-sequence number of the last of them
 	keys                       keyCounts
 	withoutKey                 int64 // with no partition key, or that of a damaged aggregate, which has none of its user records'
 	shards                     shardCounts
@@ -36,8 +37,11 @@ func (t *tally) user(u *deagg.UserRecord, shardID string, hashes hashkey.Range) 
 	t.userBytes += int64(len(u.Data))
 	t.largestUser = max(t.largestUser, len(u.Data))
 	if u.Aggregated {
+		if u.SubSequenceNumber <= t.before { // of the next one, where its lines say nothing of the last one
+			t.inThis = 0
+		}
 		t.inAggregates++
-		t.inThis++
+		t.inThis, t.before = t.inThis+1, u.SubSequenceNumber
 		t.mostInOne = max(t.mostInOne, t.inThis)
 		if u.Last {
 			t.inThis = 0

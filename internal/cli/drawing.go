@@ -92,7 +92,7 @@ func (a *anatomy) drawSummary(w io.Writer) {
 	fmt.Fprintln(w)
 }
 
-// mark tells whose aggregates have this partition key.
+// mark says whose aggregates have this partition key.
 func mark(partitionKey string, aggregated bool) string {
 	switch {
 	case !aggregated:
@@ -104,7 +104,7 @@ func mark(partitionKey string, aggregated bool) string {
 	return ""
 }
 
-// shardOf tells what a sequence number says about its shard.
+// shardOf returns what a sequence number says about its shard.
 func shardOf(sequenceNumber string) string {
 	e, err := seqnum.ParseExtended(sequenceNumber)
 	if err != nil {

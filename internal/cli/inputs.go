@@ -91,7 +91,7 @@ type lineWriter struct {
 	err error
 }
 
-// lineDone tells that a line was appended to buf.
+// lineDone says that a line was appended to buf.
 func (l *lineWriter) lineDone() {
 	const enough = 256 << 10
 	if len(l.buf) >= enough {

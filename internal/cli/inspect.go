@@ -32,11 +32,11 @@ First comes a summary: sizes, keys with their user records, ranges, what is wron
 records. --all shows all of it. Long data is shortened. On a terminal it is coloured, unless NO_COLOR is set.
 
 --svg FILE draws the bytes of the first record, too: its fields as blocks, with a legend, for a light and a dark
-background. However large the record is, the file has at most a few hundred KB: of long records the bytes of the start
+background. However large the record is, the file has at most half a MiB: of long records the bytes of the start
 and the end are drawn one by one. With - the drawing goes to stdout instead of the text.
 
-Exit code 3 tells that something is wrong with a record. An input with nothing in it is an error, other than for 'kplkit
-deagg', 'agg' and 'put', which count to 0.`,
+Exit code 3 says that something is wrong with a record. An input with nothing in it is an error here; 'kplkit deagg',
+'agg' and 'put' report counts of 0.`,
 		Example: `  kplkit inspect capture.jsonl.gz
   kplkit inspect 84mawgoBYRoFCAAaAWJ8GgX8cEUzgZCB5fj3m58o
   kplkit inspect --svg record.svg 84mawgoBYRoFCAAaAWJ8GgX8cEUzgZCB5fj3m58o
@@ -85,7 +85,7 @@ func (i *inspection) run(ctx context.Context, args []string) error {
 		failed = errReported
 	}
 	if i.svg != "" && i.shown > 1 {
-		fmt.Fprintf(i.s.Err, "kplkit: %s shows the first of %d records\n", i.svg, i.shown)
+		fmt.Fprintf(i.s.Err, "kplkit: the drawing shows the first of %d records\n", i.shown)
 	}
 	if failed == nil && i.wrong {
 		return errFindings

@@ -28,7 +28,7 @@ type putOptions struct {
 	strict                     bool // stored records are an error
 	linger                     time.Duration
 	rateLimit                  float64
-	failed                     string // "": what fails is told only
+	failed                     string // "": what fails is only reported
 }
 
 // putTime is how long a user record is tried. The input waits meanwhile, so that it may be long: a stream in order stores
@@ -56,24 +56,25 @@ was sent again; stored is how many stored records were written; bytes is the dat
 progress is shown meanwhile: a bar of what is put (or has failed) of all files, not of what is only read, and how long
 the rest will take (ETA) if it goes on like this.
 
-What fails is told with its file and line, on stderr or with --json as {"v":1,"file":…,"line":…,"error":…} on stdout,
-and makes the exit code 1. After a user record that the stream does not take (keys, size), or that was tried for 10
-minutes in vain, the others are put all the same. At a line that is no such JSON, or has no base64, reading ends: what
+What fails is reported with its file and line, on stderr or with --json as {"v":1,"file":…,"line":…,"error":…} on
+stdout, and makes the exit code 1. After a user record that the stream does not take (keys, size), or that was tried for
+10 minutes in vain, the others are put all the same. At a line that is no such JSON, or has no base64, reading ends: what
 came before is put. A stream that does not exist ends the run before anything is read, without a summary; one that
-refuses everything ends it, too. What is unsent is told as a whole then, with --json also line by line.
+refuses everything ends it, too. What is unsent is reported as a whole then, with --json also line by line.
 
 --failed FILE keeps what failed, in the order in which it failed, as JSON lines: partition_key (of --lines, too, where
 it was a random one), explicit_hash_key, data, and file, line and error, which are ignored when 'kplkit put STREAM FILE'
 (without --lines) puts them again. FILE is replaced as a whole when the run ends, and empty if nothing failed; until
-then, and when the program is killed, it stays as it was, and what has failed so far is in FILE.*.part. It can't be one
-of the inputs. Lines that can't be read, or are too long, are told only.
+then, when the program is killed, and when it is interrupted before it has read anything, FILE stays as it was. What has
+failed so far is in FILE.*.part, also where that can't replace FILE. FILE can't be one of the inputs. Lines that can't be
+read, or are too long, are only reported.
 
 What is waited for is said on stderr where nothing is answered for 3 seconds. If the first call has no answer within 20
 seconds, the run ends before anything is read.
 
 An interrupt ends reading, too, and ends with the summary whenever it comes; what was read is sent for 2 seconds more,
-and where to go on is told. A second one ends the program at once. What failed may be stored all the same where no answer
-came, and so come twice when put again.
+and the error says where to go on. A second one ends the program at once. What failed may be stored all the same where
+no answer came, and so come twice when put again.
 Where nobody reads stdout any more, everything is put all the same, and the exit code is 1.`,
 		Example: `  kplkit put orders user-records.jsonl.gz
   kplkit deagg capture.jsonl.gz | kplkit put orders --endpoint-url http://127.0.0.1:4567
@@ -141,6 +142,7 @@ func runPut(ctx context.Context, s Streams, o putOptions, stream string, names [
 	if err != nil {
 		return err
 	}
+	defer failures.discard() // unless the run has put it in its place
 	p := newPutting(s, o, asJSON)
 	p.failures = failures
 	client, err := connect(ctx, o.aws, p.status, stream)
@@ -148,10 +150,8 @@ func runPut(ctx context.Context, s Streams, o putOptions, stream string, names [
 	case err == nil:
 		return p.run(ctx, client, stream, names)
 	case ctx.Err() != nil: // before anything was read
-		p.failures.discard()
 		return p.end(errInterrupted)
 	}
-	p.failures.discard()
 	p.status.end()
 	return err
 }

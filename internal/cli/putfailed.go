@@ -94,7 +94,8 @@ func appendFailure(b []byte, at place, why error) []byte {
 	return recordio.AppendText(b, `,"error":`, why.Error())
 }
 
-// finish puts the file in its place, empty if nothing failed. After an error of writing the place stays as it is.
+// finish puts the file in its place, empty if nothing failed. Where that fails the place stays as it is, and so does what is
+// written: nobody else may have it.
 func (f *failedFile) finish() error {
 	if f == nil || f.part == nil {
 		return nil
@@ -103,14 +104,19 @@ func (f *failedFile) finish() error {
 	if err == nil {
 		err = f.part.Sync()
 	}
+	part := f.part.Name()
 	if err = errors.Join(err, f.part.Close()); err == nil {
-		err = os.Rename(f.part.Name(), f.target)
+		err = os.Rename(part, f.target)
 	}
-	if err != nil {
+	info, _ := os.Stat(part)
+	if err != nil && (info == nil || info.Size() == 0) {
 		f.discard()
 		return fmt.Errorf("--failed %s is not written: %w", f.name, err)
 	}
 	f.part = nil
+	if err != nil {
+		return fmt.Errorf("--failed %s is not written: %w; what is written of it is in %s", f.name, err, part)
+	}
 	return nil
 }
 

@@ -115,6 +115,33 @@ func TestPutFailedNotWritten(t *testing.T) {
 	}
 }
 
+// What failed is not lost where the file can't take its place, and nobody is sent to the file.
+func TestPutFailedNotReplaced(t *testing.T) {
+	url := kinesisWith(t, nil)
+	file := filepath.Join(t.TempDir(), "failed.jsonl")
+	var out, errs bytes.Buffer
+	p := newPutting(Streams{In: strings.NewReader("{\"data\":\"\"}\n"), Out: &out, Err: &errs}, putOptions{}, true)
+	var err error
+	if p.failures, err = openFailedFile(file, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(file, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	client, err := connect(t.Context(), awsFlags{endpointURL: url}, io.Discard, "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = p.run(t.Context(), client, "s", nil)
+	parts, _ := filepath.Glob(file + ".*.part")
+	if len(parts) != 1 || err == nil || strings.Contains(err.Error(), "are in "+file) || !strings.HasSuffix(err.Error(), " is in "+parts[0]) {
+		t.Fatalf("%v, %q", err, parts)
+	}
+	if text := read(t, parts[0]); !strings.HasPrefix(text, `{"v":1,"explicit_hash_key":null,"data":""`) {
+		t.Errorf("%s has %q", parts[0], text)
+	}
+}
+
 // The file keeps the permissions of the one that it replaces.
 func TestPutFailedMode(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "failed.jsonl")
@@ -148,8 +175,12 @@ func TestPutInterruptedAtFirst(t *testing.T) {
 			}
 			return kinesisfake.Fault{}
 		})
+		file := filepath.Join(t.TempDir(), "failed.jsonl")
+		if err := os.WriteFile(file, []byte("before"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		in, _ := io.Pipe() // nothing comes
-		args := []string{"put", "s", "--endpoint-url", url, "--json"}
+		args := []string{"put", "s", "--endpoint-url", url, "--json", "--failed", file}
 		if operation == "lines" {
 			args = append(args, "--lines")
 		}
@@ -158,6 +189,9 @@ func TestPutInterruptedAtFirst(t *testing.T) {
 		c, before := summaryOf(t, out.String())
 		if code != exitFailed || c.Put != 0 || len(before) != 0 || errs.String() != "kplkit: interrupted\n" {
 			t.Errorf("%q: exit code %d: %s%s", operation, code, &out, &errs)
+		}
+		if left, _ := os.ReadDir(filepath.Dir(file)); len(left) != 1 || read(t, file) != "before" {
+			t.Errorf("%q: the file of what failed has %q, beside it %v", operation, read(t, file), left)
 		}
 	}
 }

@@ -36,6 +36,8 @@ func (p *putting) standing() putCounts {
 	return c
 }
 
+func (c putCounts) rate() float64 { return float64(c.Put) / max(c.Seconds, 0.001) } // user records a second
+
 // writeSummary writes the last line.
 func (p *putting) writeSummary() error {
 	c := p.standing()
@@ -46,7 +48,7 @@ func (p *putting) writeSummary() error {
 		}{1, c})
 	}
 	_, err := fmt.Fprintf(p.s.Out, "put %d, failed %d, unsent %d, retried %d, stored %d; %.1f MB in %.1f s, %.0f a second\n",
-		c.Put, c.Failed, c.Unsent, c.Retried, c.Stored, float64(c.Bytes)/1e6, c.Seconds, float64(c.Put)/c.Seconds)
+		c.Put, c.Failed, c.Unsent, c.Retried, c.Stored, float64(c.Bytes)/1e6, c.Seconds, c.rate())
 	return err
 }
 
@@ -168,7 +170,7 @@ func putStatusLine(c putCounts, done float64, left time.Duration) string {
 		n := int(width * done)
 		progress = fmt.Sprintf("[%s%s] %s", strings.Repeat("=", n), strings.Repeat(" ", width-n), eta(left))
 	}
-	return progress + fmt.Sprintf("%d put, %.0f/s, %d retried, %d failed", c.Put, float64(c.Put)/max(c.Seconds, 0.001), c.Retried, c.Failed)
+	return progress + fmt.Sprintf("%d put, %.0f/s, %d retried, %d failed", c.Put, c.rate(), c.Retried, c.Failed)
 }
 
 func eta(left time.Duration) string {
@@ -231,7 +233,7 @@ func (u *putStatus) tell(w io.Writer, text []byte) {
 	w.Write(text) // there is nobody to tell that it failed
 }
 
-// Write tells lines on stderr.
+// Write writes lines to stderr.
 func (u *putStatus) Write(text []byte) (int, error) {
 	u.tell(u.stderr, text)
 	return len(text), nil

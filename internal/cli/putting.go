@@ -76,6 +76,7 @@ func (p *putting) run(ctx context.Context, client *kinesis.Client, stream string
 	options := append(p.o.producer(), producer.WithTrace(producer.Trace{Attempt: p.attempted, Retry: p.retried}), producer.WithLogger(logger))
 	var err error
 	if p.producer, err = producer.New(client, stream, options...); err != nil {
+		p.status.end()
 		return err
 	}
 	p.nested.meant = "kplkit deagg %s | kplkit put " + strings.ReplaceAll(stream, "%", "%%")
@@ -92,15 +93,32 @@ func (p *putting) run(ctx context.Context, client *kinesis.Client, stream string
 		return p.records(reading, src)
 	})
 	p.close(ctx)
-	return p.end(p.result(ctx, err))
+	lost := p.keepFailures(err)
+	switch err = p.result(ctx, err); {
+	case lost != nil && err == errReported:
+		err = lost
+	case lost != nil:
+		err = errors.Join(err, lost)
+	}
+	return p.end(err)
 }
 
-// end writes what every run ends with: the file of what failed, and the summary. err is what there is to say besides.
+// keepFailures puts the file of what failed in its place. It leaves that as it was where the run was interrupted before
+// anything was read; err is why reading ended. After an error nobody is sent to the file.
+func (p *putting) keepFailures(err error) error {
+	if err == errInterrupted && p.read == 0 {
+		return nil
+	}
+	lost := p.failures.finish()
+	if lost != nil {
+		p.failures = nil
+	}
+	return lost
+}
+
+// end writes what every run ends with, the summary. err is what there is to say besides.
 func (p *putting) end(err error) error {
 	p.status.end()
-	if failed := p.failures.finish(); failed != nil {
-		err = errors.Join(err, failed)
-	}
 	if failed := p.writeSummary(); failed != nil {
 		return failed
 	}
@@ -266,7 +284,7 @@ func (p *putting) put(ctx context.Context, at place, r producer.Record) {
 	}
 }
 
-// failed counts what is not put, keeps it if that is asked for, and tells it unless many others share its fate. Without
+// failed counts what is not put, keeps it if that is asked for, and reports it unless many others share its fate. Without
 // a user record there was none to read.
 func (p *putting) failed(at place, r *producer.Record, err error) {
 	unsent := p.countFailed(at, err)

@@ -130,9 +130,9 @@ func writeExplanation(w io.Writer, x explanation, asJSON bool) error {
 
 var sentinelMeanings = map[string]string{
 	"TRIM_HORIZON": "before the oldest record that the stream still holds",
-	"LATEST":       "behind the newest record, whichever that is when it is asked for",
+	"LATEST":       "after the newest record, whichever that is when it is asked for",
 	"AT_TIMESTAMP": "at a time that is kept elsewhere",
-	"SHARD_END":    "behind the last record of a closed shard",
+	"SHARD_END":    "after the last record of a closed shard",
 }
 
 func newSeqnumCompare(s Streams) *cobra.Command {

@@ -45,6 +45,9 @@ func (c *unwrapCounts) String() string {
 
 func newUnwrapper(forms []string) (*unwrapper, error) {
 	u := new(unwrapper)
+	if len(forms) == 0 {
+		forms = []string{""} // as --unwrap= has it
+	}
 	for _, form := range forms {
 		switch strings.TrimSpace(form) {
 		case "gzip":

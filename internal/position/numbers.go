@@ -27,12 +27,17 @@ type Numbers struct {
 	Digits   bool
 	Sequence string // the stored record's number, without a sub-sequence number; "" if its text is not a position
 	Finished bool   // it is a user record already
+	whole    bool   // its text is digits, which say all of it
 }
 
 // Begin takes the stored record's text that the next user records come out of, and the first of them. It fails only for
 // digits that there are not.
 func (n *Numbers) Begin(text string, u *deagg.UserRecord) error {
-	n.Finished = len(u.SequenceNumber) != len(text)
+	n.Finished, n.whole = false, false
+	if len(text) != len(u.SequenceNumber) {
+		e, _ := seqnum.ParseExtended(text) // the Decoder has read it
+		n.Finished, n.whole = !e.Whole(), e.Whole()
+	}
 	n.Sequence = sequenceOf(u.SequenceNumber)
 	if !n.Digits {
 		return nil
@@ -60,7 +65,7 @@ func (n *Numbers) How(u *deagg.UserRecord, magic bool) How {
 		return Inside
 	case n.Digits:
 		return Whole
-	case n.Finished && !inside: // all of the stored record, in digits
+	case n.whole && !inside:
 		return Bare
 	}
 	return Same
@@ -88,8 +93,8 @@ func appendSub(b []byte, sub int64) []byte {
 	return append(b, strconv.AppendInt(digits[:0], whole+1+sub, 10)[1:]...) // without the 1 that keeps the zeros
 }
 
-// digitError returns why a stored record has no digits for sub, its highest sub-sequence number, or for all of it; nil
-// if it has.
+// digitError returns why a stored record has no digits for sub, the sub-sequence number of its first user record, or for all of
+// it; nil if it has. Those after the first are far less than a billion.
 func digitError(sequence string, sub int64) error {
 	n, err := seqnum.Parse(sequence)
 	if err != nil {

@@ -34,7 +34,7 @@ func passed(after seqnum.Extended, batch []deagg.StoredRecord) bool {
 	return false
 }
 
-// beyond returns what is wrong where after points behind the last user record of its stored record: nobody can have
+// beyond returns what is wrong where after lies after the last user record of its stored record: nobody can have
 // processed such a one, so the position was not written for it. It returns "" where nothing is. A plain stored record
 // has one user record; the last one of an aggregate that was taken apart before may look like it.
 func beyond(after seqnum.Extended, batch []deagg.StoredRecord) string {

@@ -37,6 +37,8 @@ func TestArrival(t *testing.T) {
 		`{"epochSecond":1795860000,"nano":123456000}`:        want, // Java's Instant
 		`{"seconds":1795860000,"subsecond_nanos":123456000}`: want, // Rust
 
+		`-0.5`: time.UnixMilli(-500),
+
 		// Where the units meet.
 		`99999999999`:        time.Unix(99999999999, 0),
 		`100000000000`:       time.UnixMilli(100000000000),
@@ -47,16 +49,17 @@ func TestArrival(t *testing.T) {
 		`1e17`:               time.Unix(100000000, 0),
 
 		// What can't be told is left out.
-		`"2026-11-28 10:00:00.123456"`: {}, // of no zone
-		`"yesterday"`:                  {},
-		`"+49707-03-11T07:59:00Z"`:     {},
-		`1e300`:                        {},
-		`"NaN"`:                        {},
-		`{"date":"2026-11-28"}`:        {},
-		`[1795860000]`:                 {},
-		`true`:                         {},
-		`""`:                           {},
-		`null`:                         {},
+		`"2026-11-28 10:00:00.123456"`:        {}, // of no zone
+		`"yesterday"`:                         {},
+		`"+49707-03-11T07:59:00Z"`:            {},
+		`1e300`:                               {},
+		`"NaN"`:                               {},
+		`{"date":"2026-11-28"}`:               {},
+		`{"epochSecond":1,"nano":1234567890}`: {},
+		`[1795860000]`:                        {},
+		`true`:                                {},
+		`""`:                                  {},
+		`null`:                                {},
 	} {
 		told := 0
 		src := sourceOf(nil, new([]string))

@@ -1,10 +1,10 @@
 package recordio
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -48,63 +48,12 @@ func (r *reader) bytes() error {
 	}
 }
 
-// byteValue reads one number.
-func (r *reader) byteValue() error {
-	v, err := r.dec.ReadValue()
-	if err != nil {
-		return err
-	}
-	b, ok := byteOf(string(v))
-	if !ok {
-		r.draft.fail(fmt.Errorf("data: %.40q in a list of bytes", v))
-	}
-	r.draft.data = append(r.draft.data, b)
-	return nil
-}
-
-// byteOf reads a byte, which in Java has a sign.
-func byteOf(text string) (byte, bool) {
-	n, err := strconv.ParseInt(text, 0, 16)
-	return byte(n), err == nil && -128 <= n && n <= 255
-}
-
-// byteObject reads the rest of an object that stands for bytes: it has a list of them, or each under its index.
-func (r *reader) byteObject() error {
-	for n, list := 0, false; ; {
-		token, err := r.dec.ReadToken()
-		if err != nil {
-			return err
-		}
-		if token.Kind() == '}' {
-			if !r.draft.hasData {
-				r.draft.fail(errNoBytes)
-			}
-			return nil
-		}
-		name := token.String()
-		switch kind := r.dec.PeekKind(); {
-		case kind == '[' && (name == "data" || name == "bytes" || name == "inner"):
-			_, _ = r.dec.ReadToken() // it was looked at
-			list = true
-			err = r.bytes()
-		case kind == '0' && !list && name == strconv.Itoa(n):
-			n++
-			r.draft.hasData, r.draft.doubtful = true, true
-			err = r.byteValue()
-		default:
-			err = r.dec.SkipValue()
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-var errNoBytes = errors.New("data is an object that does not have the bytes, as a stream of .NET or a buffer of Java: " +
-	"write them in base64 (Convert.ToBase64String(record.Data.ToArray()); Base64.getEncoder().encodeToString(bytes))")
-
 // decodeData appends what the text of data stands for.
 func decodeData(dst, text []byte) ([]byte, error) {
+	if isHexAggregate(text) { // it may be valid base64, of something that nobody wrote
+		data, _ := readHex(text)
+		return append(dst, data...), nil
+	}
 	dst, err := decodeBase64(dst, text)
 	if err == nil {
 		return dst, nil
@@ -112,11 +61,38 @@ func decodeData(dst, text []byte) ([]byte, error) {
 	switch data, form, printed := parsePrinted(text); {
 	case printed != nil:
 		return dst, printed
-	case isCertain(form):
+	case isCertain(form), form != "" && deagg.HasMagic(data):
 		return append(dst[:0], data...), nil
 	}
 	return dst, err
 }
+
+// isHexAggregate reports whether a text is an aggregate in hex, by its magic.
+func isHexAggregate(text []byte) bool {
+	if len(text) < 8 || text[0] != 'f' && text[0] != 'F' && text[0] != '0' && text[0] != '\\' {
+		return false // nearly all data
+	}
+	if !startsMagic(bytes.TrimPrefix(bytes.TrimPrefix(bytes.TrimPrefix(text, []byte("0x")), []byte("0X")), []byte(`\x`))) {
+		return false
+	}
+	data, ok := readHex(text)
+	return ok && deagg.HasMagic(data)
+}
+
+// isEncodedTwice reports whether data is the text of an aggregate, in base64 or hex.
+func isEncodedTwice(data []byte) bool {
+	if !startsMagic(data) {
+		return false
+	}
+	inner, err := readLooseBase64(data)
+	if err != nil || !deagg.HasMagic(inner) {
+		inner, _ = readHex(data)
+	}
+	return deagg.HasMagic(inner)
+}
+
+var errEncodedTwice = errors.New("data is base64 of an aggregate that is text already, base64 or hex: " +
+	"take one layer of base64 off (jq -c '.data |= @base64d')")
 
 // checkDoubt refuses a list of numbers that may be anything: it is neither an aggregate nor in a record with a key or a
 // sequence number.

@@ -29,6 +29,7 @@ type draft struct {
 	last         bool
 	ancestors    []hashkey.Range
 	hasAncestors bool
+	rangeLost    bool // a part of its ranges can't be read
 	left         []omission
 	err          error // the first thing that makes the record useless
 
@@ -51,16 +52,10 @@ func (o omission) Error() string {
 	return fmt.Sprintf("%s %.60q %s", fieldNames[o.field], o.text, o.why)
 }
 
-// rangeCache saves parsing the same hash key range again for each record of a shard.
-type rangeCache struct {
-	start, end string
-	parsed     hashkey.Range
-}
-
 func (d *draft) reset() {
 	d.texts = [recordsField][]byte{}
 	d.hasData, d.doubtful, d.batch, d.notAggregate, d.last = false, false, false, false, false
-	d.ancestors, d.hasAncestors, d.left, d.err = d.ancestors[:0], false, d.left[:0], nil
+	d.ancestors, d.hasAncestors, d.rangeLost, d.left, d.err = d.ancestors[:0], false, false, d.left[:0], nil
 }
 
 func (d *draft) fail(err error) {
@@ -75,6 +70,7 @@ func (d *draft) leaveOut(f field, text []byte, why string) {
 		d.fail(omission{f, bytes.Clone(text), why}) // an error may be kept
 		return
 	}
+	d.rangeLost = d.rangeLost || f == startingHashKeyField || f == endingHashKeyField || f == ancestorsField
 	d.left = append(d.left, omission{f, text, why})
 }
 
@@ -139,6 +135,9 @@ func (d *draft) finish(r *Record) error {
 	if id, _, ok := strings.Cut(d.text(eventIDField), ":"); ok && r.ShardID == "" {
 		r.ShardID = id
 	}
+	if d.err == nil && !r.UserLine && isEncodedTwice(d.data) {
+		d.err = errEncodedTwice
+	}
 	d.decodeKey(partitionKeyBase64Field, &d.partitionKey, &r.PartitionKey)
 	d.decodeKey(explicitHashKeyBase64Field, &d.explicitHashKey, &r.ExplicitHashKey)
 	d.finishRange(r)
@@ -164,24 +163,6 @@ func (d *draft) decodeKey(f field, buf *[]byte, key *string) {
 		return
 	}
 	*key = alias(*buf)
-}
-
-// finishRange reads the range. One that can't be read is unknown, which drops nothing.
-func (d *draft) finishRange(r *Record) {
-	start, end := d.texts[startingHashKeyField], d.texts[endingHashKeyField]
-	if start == nil && end == nil {
-		return
-	}
-	r.HasRange = true
-	if c := &d.ranges; string(start) != c.start || string(end) != c.end || !c.parsed.IsValid() {
-		parsed, err := hashkey.ParseRange(string(start), string(end))
-		if err != nil {
-			d.leaveOut(startingHashKeyField, nil, "and ending_hash_key can't be read: "+err.Error())
-			return
-		}
-		*c = rangeCache{string(start), string(end), parsed}
-	}
-	r.HashRange = d.ranges.parsed
 }
 
 // finishSubSequenceNumber tells finished user records from stored ones. Firehose has an empty sub-sequence number
@@ -210,23 +191,4 @@ func (d *draft) checkPosition(r *Record) {
 			d.fail(err)
 		}
 	}
-}
-
-// addAncestor takes an element of ancestor_ranges.
-func (d *draft) addAncestor(text string) {
-	r, err := ParseRange(text)
-	if err != nil {
-		d.leaveOut(ancestorsField, nil, "has an element that can't be read: "+err.Error())
-		return
-	}
-	d.ancestors = append(d.ancestors, r)
-}
-
-// ParseRange reads the hash key range START-END, both included, in decimal.
-func ParseRange(text string) (hashkey.Range, error) {
-	start, end, ok := strings.Cut(text, "-")
-	if !ok {
-		return hashkey.Range{}, fmt.Errorf("%.80q is not START-END", text)
-	}
-	return hashkey.ParseRange(start, end)
 }

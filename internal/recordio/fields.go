@@ -8,11 +8,14 @@ import (
 )
 
 // fields reads the rest of an object into the draft. It reports whether the object is a document that held records,
-// which are delivered then. An object nested in a record is none.
+// which are delivered then. An object nested in a record is none. Data beside a list of records is an error after them.
 func (r *reader) fields(nested bool) (document bool, err error) {
-	for {
+	for beside := false; ; {
 		if kind := r.dec.PeekKind(); kind == '}' || kind == 0 {
 			_, err := r.dec.ReadToken()
+			if err == nil && document && beside {
+				err = r.deliver(errBeside)
+			}
 			return document, err
 		}
 		name, err := r.dec.ReadValue()
@@ -21,6 +24,7 @@ func (r *reader) fields(nested bool) (document bool, err error) {
 		}
 		r.text, _ = jsontext.AppendUnquote(r.text[:0], name) // no field has a name that is no UTF-8
 		f := fieldOf(r.text)
+		beside = beside || f == dataField && r.dec.PeekKind() != 'n'
 		if f == recordsField && !nested && r.dec.PeekKind() == '[' {
 			document = true
 			err = r.array()
@@ -32,6 +36,8 @@ func (r *reader) fields(nested bool) (document bool, err error) {
 		}
 	}
 }
+
+var errBeside = errors.New("data beside a list of records in one object: only the list was read; write the other as an object of its own")
 
 // field reads the value of a field into the draft.
 func (r *reader) field(f field) error {

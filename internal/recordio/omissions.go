@@ -23,7 +23,7 @@ func (n Need) has(f field) bool {
 	return false
 }
 
-// tellOmissions counts what the record that was just read goes without, and tells each field once.
+// tellOmissions counts what the record that was just read goes without, and reports each field once.
 func (r *reader) tellOmissions() {
 	for _, o := range r.draft.left {
 		r.src.LeftOut++

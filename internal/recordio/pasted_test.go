@@ -63,6 +63,9 @@ func TestPasted(t *testing.T) {
 	if got, _, err := ParsePasted([]byte(repeated)); err != nil || string(got) != strings.Repeat("\x00", 64)+"\x01" {
 		t.Errorf("%s\nis %x, %v", repeated, got, err)
 	}
+	if got, _, err := ParsePasted([]byte(`\xf3\x89f(x)`)); err != nil || string(got) != "\xf3\x89f(x)" {
+		t.Errorf("a string that ends with a bracket: %q, %v", got, err)
+	}
 	for _, text := range []string{"", " \n", "a", "ab.cd", "YQ==YQ==", "=", "\ufffd\ufffd\n\x01", `"\ufffd\ufffd\n"`, "caf\xe9"} {
 		if got, form, err := ParsePasted([]byte(text)); err == nil {
 			t.Errorf("%q: %q as %s, want an error", text, got, form)
@@ -87,6 +90,9 @@ func TestIncompletePrints(t *testing.T) {
 		{"#<struct Aws::Kinesis::Types::Record sequence_number=\"1\">", "Ruby's print of a record: that can't be read back: print Base64.strict_encode64(record.data)"},
 		{"00000000  f3 89\n00000010  9a c2\n", "a hex dump: offset 10 after 2 bytes: lines are missing, or it is not one byte after the other (hexdump needs -C)"},
 		{"0000000 89f3 c29a\n0000004\n", "a hex dump: groups of more than a byte, in an order that depends on the machine: use hexdump -C"},
+		{"00000000  " + strings.Repeat("00 ", 16) + "\n*\n00a00010\n", // a few bytes of text that would stand for more than a record
+			"a hex dump: offset a00010 after 10 bytes: lines are missing, or it is not one byte after the other (hexdump needs -C)"},
+		{"00000000  f3\n00000001  |\n*\n00000010  01\n", "a hex dump: offset 10 after 1 bytes: lines are missing, or it is not one byte after the other (hexdump needs -C)"},
 		{"00000000: f389 9axx  ....", `a hex dump: "9axx" is not hex`},
 	} {
 		_, _, err := ParsePasted([]byte(tt.text))

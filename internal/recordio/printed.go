@@ -144,7 +144,9 @@ func parseNumbers(text []byte) ([]byte, error) {
 // parseQuoted reads a string with the escapes of Python, Go, Ruby, Rust, JavaScript or a shell. Other characters stand
 // for their own bytes.
 func parseQuoted(text []byte) ([]byte, error) {
-	text = bytes.TrimSuffix(bytes.TrimPrefix(text, []byte("bytearray(")), []byte(")"))
+	if inner, ok := bytes.CutPrefix(text, []byte("bytearray(")); ok {
+		text = bytes.TrimSuffix(inner, []byte(")"))
+	}
 	text = bytes.TrimLeft(text, "b$")
 	if q := text[0]; q == '\'' || q == '"' {
 		if len(text) < 2 || text[len(text)-1] != q {

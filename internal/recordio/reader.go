@@ -50,7 +50,7 @@ type LineError struct {
 func (e *LineError) Error() string { return fmt.Sprintf("%s:%d: %v", e.File, e.Line, e.Err) }
 func (e *LineError) Unwrap() error { return e.Err }
 
-// errStop tells the walk through a document that nobody wants more.
+// errStop ends the walk through a document: nobody wants more.
 var errStop = errors.New("stop")
 
 // Records returns the records of s in order: JSON lines, or documents that hold them. What can't be read comes as a

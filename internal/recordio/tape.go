@@ -14,7 +14,7 @@ const maxRead = 1 << 20
 
 var errTooLong = errors.New("a JSON line or record of more than 64 MiB")
 
-// tape is a window on the input. It keeps what stands behind the mark, so that reading can go back there after an
+// tape is a window on the input. It keeps what stands after the mark, so that reading can go back there after an
 // error, and knows where in its file the mark is.
 type tape struct {
 	r      io.Reader
@@ -32,7 +32,7 @@ func newTape(r io.Reader) *tape {
 	return &tape{r: r, buf: make([]byte, 0, 4*readSize), line: 1, blank: true}
 }
 
-// rest returns what the window holds behind the mark.
+// rest returns what the window holds after the mark.
 func (t *tape) rest() []byte { return t.buf[t.mark:] }
 
 // fill reads more of the input into the window.

@@ -59,7 +59,7 @@ func (lt *leaseTable) write(ctx context.Context, h *holding, at, finished seqnum
 }
 
 // persist sends a checkpoint until it is stored, or the lease or ctx ends: a moment without DynamoDB is not to cost the
-// batch. What another attempt can't mend it returns at once.
+// batch. What another attempt can't fix it returns at once.
 func (lt *leaseTable) persist(ctx context.Context, h *holding, u *update, number int64) error {
 	for {
 		err := lt.table.update(ctx, h.shardID, u)
