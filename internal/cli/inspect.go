@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -33,7 +32,8 @@ records. --all shows all of it. Long data is shortened. On a terminal it is colo
 
 --svg FILE draws the bytes of the first record, too: its fields as blocks, with a legend, for a light and a dark
 background. However large the record is, the file has at most half a MiB: of long records the bytes of the start
-and the end are drawn one by one. With - the drawing goes to stdout instead of the text.
+and the end are drawn one by one. FILE is replaced as a whole; it can't be one of the inputs, or where stdout or stderr go.
+With - the drawing goes to stdout instead of the text.
 
 Exit code 3 says that something is wrong with a record. An input with nothing in it is an error here; 'kplkit deagg',
 'agg' and 'put' report counts of 0.`,
@@ -70,6 +70,11 @@ type inspection struct {
 func (i *inspection) run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		args = []string{"-"}
+	}
+	if i.svg != "" && i.svg != "-" {
+		if _, _, err := checkReplaced(i.svg, i.s, args); err != nil {
+			return usageError{fmt.Errorf("--svg %s: %w", i.svg, err)}
+		}
 	}
 	var failed error
 	for _, arg := range args {
@@ -177,8 +182,8 @@ func (i *inspection) show(a *anatomy) error {
 		_, err := i.s.Out.Write(drawSVG(a))
 		return err
 	case i.svg != "" && i.shown == 1:
-		if err := os.WriteFile(i.svg, drawSVG(a), 0o666); err != nil {
-			return err
+		if err := replaceWith(i.svg, drawSVG(a)); err != nil {
+			return fmt.Errorf("--svg %s: %w", i.svg, err)
 		}
 	}
 	w := bufio.NewWriterSize(i.s.Out, 64<<10)

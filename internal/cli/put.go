@@ -66,8 +66,8 @@ refuses everything ends it, too. What is unsent is reported as a whole then, wit
 it was a random one), explicit_hash_key, data, and file, line and error, which are ignored when 'kplkit put STREAM FILE'
 (without --lines) puts them again. FILE is replaced as a whole when the run ends, and empty if nothing failed; until
 then, when the program is killed, and when it is interrupted before it has read anything, FILE stays as it was. What has
-failed so far is in FILE.*.part, also where that can't replace FILE. FILE can't be one of the inputs. Lines that can't be
-read, or are too long, are only reported.
+failed so far is in FILE.*.part, also where that can't replace FILE. FILE can't be one of the inputs, or where stdout or
+stderr go. Lines that can't be read, or are too long, are only reported.
 
 What is waited for is said on stderr where nothing is answered for 3 seconds. If the first call has no answer within 20
 seconds, the run ends before anything is read.
@@ -138,7 +138,7 @@ func (o *putOptions) producer() []producer.Option {
 }
 
 func runPut(ctx context.Context, s Streams, o putOptions, stream string, names []string, asJSON bool) error {
-	failures, err := openFailedFile(o.failed, s.In, names)
+	failures, err := openFailedFile(o.failed, s, names)
 	if err != nil {
 		return err
 	}

@@ -98,10 +98,10 @@ func TestPutFailedNotWritten(t *testing.T) {
 	var out, errs bytes.Buffer
 	p := newPutting(Streams{In: strings.NewReader("{\"data\":\"\"}\n{\"partition_key\":\"k\",\"data\":\"\"}\n"), Out: &out, Err: &errs}, putOptions{}, true)
 	var err error
-	if p.failures, err = openFailedFile(file, nil, nil); err != nil {
+	if p.failures, err = openFailedFile(file, Streams{}, nil); err != nil {
 		t.Fatal(err)
 	}
-	p.failures.part.Close() // as a disk that is full
+	p.failures.file.part.Close() // as a disk that is full
 	client, err := connect(t.Context(), awsFlags{endpointURL: url}, io.Discard, "s")
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +122,7 @@ func TestPutFailedNotReplaced(t *testing.T) {
 	var out, errs bytes.Buffer
 	p := newPutting(Streams{In: strings.NewReader("{\"data\":\"\"}\n"), Out: &out, Err: &errs}, putOptions{}, true)
 	var err error
-	if p.failures, err = openFailedFile(file, nil, nil); err != nil {
+	if p.failures, err = openFailedFile(file, Streams{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Mkdir(file, 0o700); err != nil {
@@ -146,7 +146,7 @@ func TestPutFailedNotReplaced(t *testing.T) {
 func TestPutFailedMode(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "failed.jsonl")
 	for _, want := range []os.FileMode{0o600, 0o640} {
-		f, err := openFailedFile(file, nil, nil)
+		f, err := openFailedFile(file, Streams{}, nil)
 		if err == nil {
 			err = f.finish()
 		}
