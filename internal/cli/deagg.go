@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -43,7 +44,8 @@ In: JSON lines and JSON documents, from files or stdin (-), packed by gzip or no
   data alone, a line each: base64, or hex
 
 What can't be read of a record, but its data, is left out, reported once a file and counted; a range so lost is unknown, and
-drops nothing. With --after a record has to have a sequence number.
+drops nothing. With --after a record has to have a sequence number. SEQ:SUB with a SUB that its stored record does not
+have is reported, and skips nothing of it.
 
 Out: a JSON object a line, in order, with v, sub_sequence_number, aggregated, last, data, explicit_hash_key and, where
 known, sequence_number, partition_key, approximate_arrival_timestamp, shard_id, malformed. Keys that are no UTF-8
@@ -122,6 +124,7 @@ type deaggregation struct {
 	unwrap    *unwrapper // nil: they stay as they are
 	closed    []error    // what it did not open
 	out       *lineWriter
+	report    func(error)      // of the input that is read
 	user      deagg.UserRecord // that is written
 	position  []byte           // of a record that was taken out of its aggregate before
 	malformed int64            // of such records
@@ -157,6 +160,9 @@ func newDeaggregation(o deaggOptions, out io.Writer) (*deaggregation, error) {
 		after, err := seqnum.ParseExtended(o.after)
 		if err != nil {
 			return nil, fmt.Errorf("--after: %w", err)
+		}
+		if doubt := doubtOf(after); doubt != "" {
+			return nil, fmt.Errorf("--after %s: %s", o.after, doubt)
 		}
 		d.decoder.After = after
 	}
@@ -213,6 +219,7 @@ func (d *deaggregation) run(ctx context.Context, s Streams, names []string, asJS
 // prepare says how an input is to be read.
 func (d *deaggregation) prepare(src *recordio.Source) {
 	src.Text = true
+	d.report = src.Tell
 	if _, isNumber := d.decoder.After.Number(); isNumber {
 		src.Need = recordio.NeedPosition
 	}
@@ -225,6 +232,11 @@ func (d *deaggregation) record(r *recordio.Record) error {
 	}
 	if !d.noRange {
 		d.setRanges(r)
+	}
+	if d.beyond(r) {
+		d.report(r.At(errors.New("--after lies beyond the end of this stored record, which can't be: all of it is written")))
+		defer func(after seqnum.Extended) { d.decoder.After = after }(d.decoder.After)
+		d.decoder.After = seqnum.Extended{}
 	}
 	if err := d.probeFor(r); err != nil {
 		return err
@@ -240,6 +252,16 @@ func (d *deaggregation) record(r *recordio.Record) error {
 		}
 	}
 	return d.out.err
+}
+
+// beyond reports whether --after means a user record that its stored record does not have: it was not written for that.
+func (d *deaggregation) beyond(r *recordio.Record) bool {
+	after, ok := d.decoder.After.Number()
+	if !ok || d.decoder.After.Whole() || r.SequenceNumber != after.String() {
+		return false
+	}
+	a, err := deagg.Parse(r.StoredRecord)
+	return err == nil && d.decoder.After.SubSequenceNumber() >= int64(max(a.Len(), 1)) || err != nil && d.decoder.After.SubSequenceNumber() > 0
 }
 
 // rangeOf returns the range of the shard of r: its own, or else the one of --range.

@@ -61,6 +61,7 @@ type statsLine struct {
 	V             int            `json:"v"`
 	Stats         statsCounts    `json:"stats"`
 	PartitionKeys []keyCountLine `json:"partition_keys"`
+	noRange       bool           // no ranges were looked at
 }
 
 type statsCounts struct {
@@ -179,7 +180,11 @@ func (l *statsLine) next(shown int) int64 {
 
 func (l *statsLine) writeShards(w io.Writer) {
 	s := &l.Stats
-	if len(s.Shards) == 0 {
+	switch {
+	case l.noRange:
+		fmt.Fprint(w, "\nRanges are ignored (--no-range): user records by shard are not known.\n")
+		return
+	case len(s.Shards) == 0:
 		fmt.Fprint(w, "\nNo record has the hash key range of its shard: user records by shard are not known.\n")
 		return
 	}

@@ -70,5 +70,6 @@ func (d *deaggregation) writeTally(w io.Writer, s deagg.Stats, asJSON bool) erro
 	if asJSON {
 		return line.writeJSON(w)
 	}
+	line.noRange = d.noRange
 	return line.writeText(w)
 }

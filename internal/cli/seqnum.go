@@ -80,6 +80,7 @@ type explanation struct {
 	Version           int    `json:"version,omitempty"`
 	ShardID           string `json:"shard_id,omitempty"`
 	Digits            string `json:"digits,omitempty"` // the position as digits alone
+	Doubt             string `json:"doubt,omitempty"`  // why it can't be one of Kinesis's
 }
 
 func explain(e seqnum.Extended) explanation {
@@ -99,6 +100,7 @@ func explain(e seqnum.Extended) explanation {
 		x.ShardID = fmt.Sprintf("shardId-%012d", shard)
 	}
 	x.Digits, _ = e.Digits()
+	x.Doubt = doubtOf(e)
 	return x
 }
 
@@ -123,6 +125,9 @@ func writeExplanation(w io.Writer, x explanation, asJSON bool) error {
 	}
 	if x.Digits != "" {
 		fmt.Fprintf(&b, "  digits   %s\n", x.Digits)
+	}
+	if x.Doubt != "" {
+		fmt.Fprintf(&b, "  doubt    %s\n", x.Doubt)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
