@@ -25,6 +25,17 @@ func (a *awsFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&a.region, "region", "", "AWS `region`; AWS_REGION or ~/.aws unless given")
 }
 
+// given returns the flags as they were given, to be typed again.
+func (a awsFlags) given() (text string) {
+	if a.endpointURL != "" {
+		text += " --endpoint-url " + a.endpointURL
+	}
+	if a.region != "" {
+		text += " --region " + a.region
+	}
+	return text
+}
+
 // config returns what clients are made of. w learns of all their calls.
 //
 // Where the endpoint, of the flag or of the environment, is AWS's, the region in its name counts unless the flag says

@@ -79,7 +79,7 @@ func (p *putting) run(ctx context.Context, client *kinesis.Client, stream string
 		p.status.end()
 		return err
 	}
-	p.nested.meant = "kplkit deagg %s | kplkit put " + strings.ReplaceAll(stream, "%", "%%")
+	p.nested.meant = "kplkit deagg %s | kplkit put " + strings.ReplaceAll(stream+p.o.aws.given(), "%", "%%")
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
 	p.stop = stop
