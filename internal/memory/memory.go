@@ -45,7 +45,7 @@ func Read(t *testing.T, file string) Stated {
 	if strconv.IntSize != 64 {
 		t.Skip("the documents state what a machine of 64 bits takes")
 	}
-	if raceDetector {
+	if RaceDetector {
 		t.Skip("the race detector allocates by itself")
 	}
 	text, err := os.ReadFile(file)

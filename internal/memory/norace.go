@@ -2,4 +2,4 @@
 
 package memory
 
-const raceDetector = false
+const RaceDetector = false

@@ -2,5 +2,5 @@
 
 package memory
 
-// raceDetector says that the race detector is on, which allocates by itself.
-const raceDetector = true
+// RaceDetector says that the race detector is on, which allocates by itself and takes many times as long.
+const RaceDetector = true
