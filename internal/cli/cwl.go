@@ -29,14 +29,14 @@ type logEvent struct {
 // longestName is more than any name of CloudWatch Logs has. Every line of an event repeats them.
 const longestName = 2 << 10
 
-// isSubscription reports whether text is one, with a message in each event.
-func isSubscription(text []byte) bool {
-	_, ok := walkSubscription(text, nil)
-	return ok
+// tooLarge reports whether the lines of its events would have too much of the names that each repeats.
+func (s *subscription) tooLarge() bool {
+	names := len(s.owner) + len(s.logGroup) + len(s.logStream) + len(s.filters)
+	return s.events*names > 8*largestOpened
 }
 
 // walkSubscription reads a subscription, and hands out its events one after the other: nothing but text is held of it.
-// It returns false if it is not one, or damaged.
+// It returns false if it is not one, with a message in each event, or damaged.
 func walkSubscription(text []byte, each func(logEvent)) (s subscription, ok bool) {
 	d := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true))
 	ok = eachField(d, func(name string) bool {

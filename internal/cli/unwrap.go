@@ -34,7 +34,7 @@ type unwrapCounts struct {
 	CWL       int64 `json:"cwl"` // with log events
 	LogEvents int64 `json:"cwl_log_events"`
 	Control   int64 `json:"cwl_control"` // control messages: nothing comes out
-	NotPacked int64 `json:"not_packed"`  // they start like gzip or zlib, and are not, or are damaged: left as they are
+	NotPacked int64 `json:"not_packed"`  // they start like gzip or zlib, and are not, or are damaged, or not a subscription: left as they are
 	TooLarge  int64 `json:"too_large"`   // left as they are
 }
 
@@ -71,7 +71,12 @@ func (u *unwrapper) open(data []byte) (form string, opened []byte, err error) {
 	switch {
 	case (u.gzip || u.cwl) && bytes.HasPrefix(data, []byte{0x1f, 0x8b}):
 		opened, err = u.unpack(data, u.gunzipReader)
-		if form = "gzip"; err == nil && u.cwl && isSubscription(opened) {
+		form = "gzip"
+		if s, ok := u.subscription(opened, err); ok {
+			if s.tooLarge() {
+				err = errTooLarge
+				break
+			}
 			return "cwl", opened, nil
 		}
 	case u.zlib && isZlib(data):
@@ -88,6 +93,7 @@ func (u *unwrapper) open(data []byte) (form string, opened []byte, err error) {
 		u.counts.NotPacked++
 		return "", nil, nil
 	case form == "gzip" && !u.gzip: // it could have been cwl
+		u.counts.NotPacked++
 		return "", nil, nil
 	}
 	if form == "gzip" {
@@ -96,6 +102,14 @@ func (u *unwrapper) open(data []byte) (form string, opened []byte, err error) {
 		u.counts.Zlib++
 	}
 	return form, opened, nil
+}
+
+// subscription reads what came out of gzip, without an error, as one of CloudWatch Logs.
+func (u *unwrapper) subscription(opened []byte, err error) (s subscription, ok bool) {
+	if err != nil || !u.cwl {
+		return s, false
+	}
+	return walkSubscription(opened, nil)
 }
 
 // isZlib knows a header of zlib that needs no dictionary (source: RFC 1950).

@@ -89,6 +89,10 @@ func TestUnwrapBombs(t *testing.T) {
 	if form, _, err := u.open(events); form != "gzip" || err != nil {
 		t.Errorf("%s, %v", form, err)
 	}
+	names := gzipped(t, `{"logGroup":"`+strings.Repeat("g", longestName)+`","logEvents":[`+strings.Repeat(`{"message":""},`, 200_000)+`{"message":""}]}`)
+	if form, _, err := u.open(names); err != errTooLarge || form != "" || u.counts.TooLarge != 2 {
+		t.Errorf("%s, %v, %+v", form, err, u.counts)
+	}
 	form, opened, err := u.open(many)
 	if form != "cwl" || err != nil {
 		t.Errorf("%s, %v", form, err)
