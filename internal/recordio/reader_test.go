@@ -67,6 +67,19 @@ const replacedAdvice = " for the bytes that are no UTF-8: they are lost, and thi
 
 const noData = `no data (looked for "data" and "Data", and for a list of records in "Records" or "records")`
 
+// number is one of version 2; long and other are data of more than 100 characters, an aggregate and none.
+const number = "49590338271490256608559692538361571095921575989136588898"
+
+var long, other = pastedAggregate + strings.Repeat("AAAA", 20), strings.Repeat("AAAB", 30)
+
+func mayBeKey(line int, text string) string {
+	return fmt.Sprintf("want f:%d: columns of which one, %q, may be a partition key and no data: take --output json, or data alone, one a line (--query 'Records[].[Data]')\n", line, text)
+}
+
+func swapped(line int) string {
+	return fmt.Sprintf("want f:%d: columns of which two may be the data, or in another order than time, data, partition key and sequence number: take --output json\n", line)
+}
+
 func TestForms(t *testing.T) {
 	for _, tt := range []struct{ name, input string }{
 		{"nothing", ""},
@@ -362,6 +375,17 @@ want f:6: Node's print of an object: that can't be read back: print JSON.stringi
 			"want 9:  \"\"=\"hi\"\nwant 9:  \"\"=\"ho\"\n" +
 			"want f:10: columns that are not all data: neither JSON nor a record as text: digits alone, a sequence number and no data?; take --output json\n" +
 			"want 11: 49590338271490256608559692538361571095921575989136588898 \"NONE\"=\"hi\" @1701761035.582"},
+		{"text columns of a key and data are no page's header", "1001\t" + long + "\n0\tAAAAAAAAAAE" + strings.Repeat("A", 100) + "\n0\t" + other + "\nRECORDS\t1\taGk=\tk\t" + number + "\n" +
+			"0\tNone\nHASHKEYRANGE\t" + long + "\nCHILDSHARDS\t" + pastedAggregate + "\n" +
+			"want f:1: columns that are not all data: neither JSON nor a record as text: \"1001\" may be base64 or hex: write it as {\"data\":…} in base64; take --output json\n" +
+			"want 4: " + number + " \"k\"=\"hi\" @1\n" +
+			"want f:6: columns that are not all data: neither JSON nor a record as text: \"HASHKEYRANGE\" may be a word and no base64; take --output json\n" +
+			"want f:7: columns that are not all data: neither JSON nor a record as text: \"CHILDSHARDS\" may be a word and no base64; take --output json"},
+		{"keys are not records", "user1234\taGk=\naGk=\tuser1234\n0123456789abcdef0123456789abcdef\taGk=\nXrY7u+Ae7tCTyyK7j1rNww==\taGk=\n" + pastedAggregate + "\tordr\naGk=\taGVsbG8gd29ybGQh\t" + pastedAggregate + "\n" +
+			mayBeKey(1, "user1234") + mayBeKey(2, "user1234") + mayBeKey(3, "0123456789abcdef0123") + mayBeKey(4, "XrY7u+Ae7tCTyyK7j1rN") + mayBeKey(5, "ordr") +
+			"want 6:  \"\"=\"hi\"\nwant 6:  \"\"=\"hello world!\"\n" + fmt.Sprintf("want 6:  \"\"=%q", aggregateBytes)},
+		{"columns in another order", "1\tk\t" + pastedAggregate + "\t" + number + "\n1\tuser1234\taGk=\t" + number + "\n1\t1001\t++//\t" + number + "\nRECORDS\t1\t++//\t1001\t" + number + "\n" +
+			swapped(1) + swapped(2) + swapped(3) + "want 4: " + number + " \"1001\"=\"\\xfb\\xef\\xff\" @1"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			input, wanted, _ := strings.Cut(tt.input, "want ")

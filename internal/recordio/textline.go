@@ -57,7 +57,13 @@ func (r *reader) textLine() bool {
 	} else {
 		end = wrappedEnd
 	}
-	wanted := r.textRecords(text) == nil
+	wanted := r.textRecords(text, func() []byte {
+		if end == len(r.tape.rest()) {
+			return nil
+		}
+		line, _ := r.tape.wholeLine(end + 1)
+		return line
+	}) == nil
 	r.tape.advance(end)
 	return wanted
 }
@@ -120,36 +126,47 @@ func (r *reader) isWhole(text []byte) bool {
 	return err == nil
 }
 
-// textRecords delivers the records of a line.
-func (r *reader) textRecords(line []byte) error {
+// textRecords delivers the records of a line. next returns the one after it.
+func (r *reader) textRecords(line []byte, next func() []byte) error {
 	if err := otherOutput(line); err != nil {
 		_ = r.deliver(err)
 		return errStop
 	}
 	columns := bytes.Split(line, []byte{'\t'})
 	if len(columns) > 1 {
-		if done, err := r.awsText(columns); done {
+		columns = bytes.Split(bytes.Clone(line), []byte{'\t'}) // next moves what is in the tape
+		if done, err := r.awsText(columns, next); done {
 			return err
 		}
 	}
 	for _, c := range columns { // all of them, or it is something else
-		r.draft.reset()
-		if err := r.bareData(c); err != nil {
-			err = fmt.Errorf("neither JSON nor a record as text: %w", err)
-			if len(columns) > 1 {
-				err = fmt.Errorf("columns that are not all data: %w; take --output json", err)
-			}
+		if err := r.checkColumn(c, len(columns) > 1); err != nil {
 			return r.deliver(err)
 		}
 	}
-	for i, c := range columns {
-		if i < len(columns)-1 || i > 0 {
-			r.draft.reset()
-			_ = r.bareData(c) // it was read before
-		}
+	for _, c := range columns {
+		r.draft.reset()
+		_ = r.bareData(c) // it was read before
 		if err := r.deliver(r.draft.finish(&r.rec)); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// checkColumn returns what is wrong with a column of data, or with a line of its own. One of several must not be a
+// partition key, which may be valid base64.
+func (r *reader) checkColumn(text []byte, several bool) error {
+	r.draft.reset()
+	if err := r.bareData(text); err != nil {
+		err = fmt.Errorf("neither JSON nor a record as text: %w", err)
+		if several {
+			err = fmt.Errorf("columns that are not all data: %w; take --output json", err)
+		}
+		return err
+	}
+	if several && !r.isClearlyData(text) {
+		return fmt.Errorf("columns of which one, %.20q, may be a partition key and no data: take --output json, or data alone, one a line (--query 'Records[].[Data]')", text)
 	}
 	return nil
 }
