@@ -72,6 +72,16 @@ const number = "49590338271490256608559692538361571095921575989136588898"
 
 var long, other = pastedAggregate + strings.Repeat("AAAA", 20), strings.Repeat("AAAB", 30)
 
+// plainBytes returns n bytes that are no text.
+func plainBytes(n int) (data []byte) {
+	for i := range n {
+		data = append(data, byte(i*i+i/7+200))
+	}
+	return data
+}
+
+func binary(n int) string { return base64.StdEncoding.EncodeToString(plainBytes(n)) }
+
 func mayBeKey(line int, text string) string {
 	return fmt.Sprintf("want f:%d: columns of which one, %q, may be a partition key and no data: take --output json, or data alone, one a line (--query 'Records[].[Data]')\n", line, text)
 }
@@ -375,6 +385,19 @@ want f:6: Node's print of an object: that can't be read back: print JSON.stringi
 			"want 9:  \"\"=\"hi\"\nwant 9:  \"\"=\"ho\"\n" +
 			"want f:10: columns that are not all data: neither JSON nor a record as text: digits alone, a sequence number and no data?; take --output json\n" +
 			"want 11: 49590338271490256608559692538361571095921575989136588898 \"NONE\"=\"hi\" @1701761035.582"},
+		{"fragments: the first line is missing, of base64 and of hex", wrap(binary(200)[76:], 76) + "aGk=\n" + `
+want f:1: ` + errWrapped.Error() + `
+want 4:  ""="hi"`},
+		{"fragments: a wrapped plain record", wrap(binary(95), 76) + "want f:1: " + errWrapped.Error()},
+		{"fragments: of any width, if there are two", wrap(binary(131), 68) + "want f:1: " + errWrapped.Error()},
+		{"fragments: a damaged aggregate is one", strings.Replace(wrap("84mawgoB"+other, 60), "\nA", "\n?", 1) + "aGk=\n" + `
+want f:1: neither JSON nor a record as text: not base64: '?' at character 61; encode the bytes of the record as standard base64
+want 4:  ""="hi"`},
+		{"fragments: hex that is cut off is one record", wrap(hexAggregate[:100], 60) + "aGk=\n" + fmt.Sprintf("want 1:  \"\"=%q\nwant 3:  \"\"=\"hi\"", aggregateBytes[:50])},
+		{"no fragments: records of any length", binary(100) + "\n" + binary(57) + "\n" + binary(20) + "\n" +
+			fmt.Sprintf("want 1:  \"\"=%q\nwant 2:  \"\"=%q\nwant 3:  \"\"=%q", plainBytes(100), plainBytes(57), plainBytes(20))},
+		{"no fragments: records of one length", binary(57) + "\n" + binary(57) + "\n" +
+			fmt.Sprintf("want 1:  \"\"=%[1]q\nwant 2:  \"\"=%[1]q", plainBytes(57))},
 		{"text columns of a key and data are no page's header", "1001\t" + long + "\n0\tAAAAAAAAAAE" + strings.Repeat("A", 100) + "\n0\t" + other + "\nRECORDS\t1\taGk=\tk\t" + number + "\n" +
 			"0\tNone\nHASHKEYRANGE\t" + long + "\nCHILDSHARDS\t" + pastedAggregate + "\n" +
 			"want f:1: columns that are not all data: neither JSON nor a record as text: \"1001\" may be base64 or hex: write it as {\"data\":…} in base64; take --output json\n" +

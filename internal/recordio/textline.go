@@ -50,11 +50,16 @@ func (r *reader) textLine() bool {
 		return r.recover(err)
 	}
 	end := len(line)
-	text, wrappedEnd := r.unwrap(bytes.TrimRight(line, "\t\r "), end)
-	if text == nil {
+	text, wrappedEnd := r.unwrap(bytes.Clone(bytes.TrimRight(line, "\t\r ")), end)
+	switch {
+	case text == nil:
 		line, _ = r.tape.wholeLine(0) // the tape may have moved it
 		text = bytes.TrimRight(line, "\t\r ")
-	} else {
+	case !startsMagic(text):
+		wanted := r.deliver(errWrapped) == nil
+		r.tape.advance(wrappedEnd)
+		return wanted
+	default:
 		end = wrappedEnd
 	}
 	wanted := r.textRecords(text, func() []byte {
@@ -85,12 +90,21 @@ func (t *tape) wholeLine(from int) ([]byte, error) {
 	}
 }
 
-// unwrap joins an aggregate that base64 or xxd -p has wrapped, given its first line and where that ends. It returns nil
-// if there is none, or if no whole one comes out.
+// unwrap joins a text that base64 or xxd -p has wrapped, given its first line and where that ends: an aggregate, or if no
+// whole one comes out, what are fragments for sure. It returns nil if there is none.
 func (r *reader) unwrap(first []byte, end int) (whole []byte, wholeEnd int) {
-	if len(first) < 32 || !startsMagic(first) || r.isWhole(first) {
-		return nil, 0
+	if len(first) >= 32 && startsMagic(first) {
+		if r.isWhole(first) {
+			return nil, 0
+		}
+		if whole, wholeEnd = r.unwrapAggregate(first, end); whole != nil {
+			return whole, wholeEnd
+		}
 	}
+	return r.fragments(first, end)
+}
+
+func (r *reader) unwrapAggregate(first []byte, end int) (whole []byte, wholeEnd int) {
 	width, whole := len(first), bytes.Clone(first)
 	for end < len(r.tape.rest()) {
 		line, err := r.tape.wholeLine(end + 1)
