@@ -398,6 +398,11 @@ want 4:  ""="hi"`},
 			fmt.Sprintf("want 1:  \"\"=%q\nwant 2:  \"\"=%q\nwant 3:  \"\"=%q", plainBytes(100), plainBytes(57), plainBytes(20))},
 		{"no fragments: records of one length", binary(57) + "\n" + binary(57) + "\n" +
 			fmt.Sprintf("want 1:  \"\"=%[1]q\nwant 2:  \"\"=%[1]q", plainBytes(57))},
+		{"Python's pprint", "(b'h'\n b'i'\n b\"'\")\naGk=\n(b'h'\naGk=\n" + `
+want 1:  ""="hi'"
+want 4:  ""="hi"
+want f:5: neither JSON nor a record as text: Python's print of bytes: it is not whole
+want 6:  ""="hi"`},
 		{"text columns of a key and data are no page's header", "1001\t" + long + "\n0\tAAAAAAAAAAE" + strings.Repeat("A", 100) + "\n0\t" + other + "\nRECORDS\t1\taGk=\tk\t" + number + "\n" +
 			"0\tNone\nHASHKEYRANGE\t" + long + "\nCHILDSHARDS\t" + pastedAggregate + "\n" +
 			"want f:1: columns that are not all data: neither JSON nor a record as text: \"1001\" may be base64 or hex: write it as {\"data\":…} in base64; take --output json\n" +

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 
 	"github.com/kplkit/kplkit/deagg"
 )
@@ -55,7 +56,7 @@ func (r *reader) textLine() bool {
 	case text == nil:
 		line, _ = r.tape.wholeLine(0) // the tape may have moved it
 		text = bytes.TrimRight(line, "\t\r ")
-	case !startsMagic(text):
+	case !startsMagic(text) && !pythonOpen.Match(text):
 		wanted := r.deliver(errWrapped) == nil
 		r.tape.advance(wrappedEnd)
 		return wanted
@@ -101,7 +102,27 @@ func (r *reader) unwrap(first []byte, end int) (whole []byte, wholeEnd int) {
 			return whole, wholeEnd
 		}
 	}
+	if pythonOpen.Match(first) {
+		return r.brackets(first, end)
+	}
 	return r.fragments(first, end)
+}
+
+// pythonOpen is how pprint begins bytes that go over lines.
+var pythonOpen = regexp.MustCompile(`^(bytearray)?\(+b['"]`)
+
+// brackets joins the lines of Python's print of bytes, up to the one that closes the bracket.
+func (r *reader) brackets(first []byte, end int) (whole []byte, wholeEnd int) {
+	for whole = first; !bytes.HasSuffix(whole, []byte{')'}) && end < len(r.tape.rest()) && len(whole) < 4*largestRecord; {
+		line, err := r.tape.wholeLine(end + 1)
+		text := bytes.TrimSpace(line)
+		if err != nil || len(text) == 0 || !bytes.HasPrefix(text, []byte("b'")) && !bytes.HasPrefix(text, []byte(`b"`)) {
+			break
+		}
+		whole = append(append(whole, ' '), text...)
+		end += 1 + len(line)
+	}
+	return whole, end
 }
 
 func (r *reader) unwrapAggregate(first []byte, end int) (whole []byte, wholeEnd int) {

@@ -46,5 +46,5 @@ func (r *reader) fragments(first []byte, end int) (whole []byte, wholeEnd int) {
 
 // isFragment reports whether a line may be a part of base64 or hex, in which a character may be damaged.
 func isFragment(line []byte) bool {
-	return len(line) > 0 && bytes.IndexByte([]byte(`{["<`), line[0]) < 0 && bytes.IndexFunc(line, func(c rune) bool { return c <= ' ' || c > '~' }) < 0
+	return len(line) > 0 && line[0] != '<' && !bytes.ContainsAny(line, "{[('\"\\") && bytes.IndexFunc(line, func(c rune) bool { return c <= ' ' || c > '~' }) < 0
 }
