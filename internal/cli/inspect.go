@@ -114,6 +114,8 @@ func (i *inspection) argument(ctx context.Context, arg string) error {
 		return pasted
 	case pasted != nil:
 		return fmt.Errorf("no file (%w), and no record as text: %w", err, pasted)
+	case form == "base64" && recordio.MayBeName(arg, data):
+		return fmt.Errorf("no file (%w); if %q is base64, write it as {\"data\":…}", err, arg)
 	}
 	return i.pasted(data, form)
 }

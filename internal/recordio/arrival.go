@@ -83,7 +83,7 @@ func isDigits(text string) bool { return skipDigits([]byte(text), 0) == len(text
 // layouts are what is left to try once normalTime has made one text of the ways to write the zone.
 var layouts = [...]string{
 	time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", // of the AWS CLI, Python, Ruby, Go, .NET, PHP
-	time.RFC1123, "Mon Jan _2 15:04:05 GMT 2006", "Mon Jan _2 2006 15:04:05 GMT-0700", // HTTP, Java, JavaScript
+	time.RFC1123Z, "Mon, 02 Jan 2006 15:04:05 GMT", "Mon Jan _2 15:04:05 GMT 2006", "Mon Jan _2 2006 15:04:05 GMT-0700", // HTTP, Java, JavaScript
 }
 
 // parseTime reads a time that a program has printed. One without a zone is none that can be told.
@@ -115,6 +115,9 @@ func normalTime(text string) string {
 		text = words
 	}
 	if len(text) < len("2006-01-02 15:04:05") || text[4] != '-' {
+		if words, ok := strings.CutSuffix(text, " UTC"); ok {
+			return words + " GMT"
+		}
 		return strings.Replace(text, " UTC ", " GMT ", 1)
 	}
 	text, _, _ = strings.Cut(text, " m=") // Go's monotonic clock
@@ -125,7 +128,7 @@ func normalTime(text string) string {
 	case "UTC", "GMT", "Z":
 		offset = "Z"
 	}
-	return date + "T" + clock + offset
+	return strings.ToUpper(date + "T" + clock + offset)
 }
 
 // arrivalObject reads a time that comes in two numbers, as Java's Instant and Rust's DateTime do when they become JSON.

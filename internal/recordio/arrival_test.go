@@ -30,6 +30,11 @@ func TestArrival(t *testing.T) {
 		`"2026-11-28 10:00:00.123456 +0000 UTC m=+0.1"`: want,
 		`"2026-11-28 10:00:00.123456Z"`:                 want,
 		`"Sat, 28 Nov 2026 10:00:00 GMT"`:               toSecond,
+		`"Sat, 28 Nov 2026 10:00:00 UTC"`:               toSecond,
+		`"Sat, 28 Nov 2026 11:00:00 +0100"`:             toSecond,
+		`"2026-11-28t10:00:00.123456z"`:                 want,
+		`"Sat, 28 Nov 2026 10:00:00 PST"`:               {},
+		`"Sat, 28 Nov 2026 10:00:00 CET"`:               {},
 		`"Sat Nov 28 10:00:00 UTC 2026"`:                toSecond, // Java
 		`"Sat Nov 28 2026 11:00:00 GMT+0100 (Central European Standard Time)"`: toSecond, // JavaScript
 		`"/Date(1795860000123)/"`:                            toMilli, // PowerShell 5

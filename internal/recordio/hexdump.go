@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+
+	"github.com/kplkit/kplkit/deagg"
 )
 
 // hexDump is how hexdump -C, xxd and od -A x -t x1 begin: with offset 0.
@@ -44,8 +46,16 @@ func parseHexDump(text []byte) (data []byte, err error) {
 		}
 		data = append(data, row...)
 	}
+	if swapped := bytes.HasPrefix(data, []byte("\xc2\x9a\x89\xf3")) || bytes.HasPrefix(data, []byte("\x89\xf3\xc2\x9a")); swapped || wideGroups.Match(text) && !deagg.HasMagic(data) {
+		return nil, errGroups
+	}
 	return data, nil
 }
+
+// wideGroups are xxd's of four bytes and more, as it prints for -e, where their order depends on the machine, and for -g.
+var wideGroups = regexp.MustCompile(`^[0-9a-fA-F]+: *[0-9a-fA-F]{8}`)
+
+var errGroups = errors.New("groups of bytes whose order can't be told (xxd -e?): use xxd without -e and -g")
 
 // dumpedRow reads the bytes of a line, up to the characters that hexdump -C has in bars, and xxd after two blanks.
 func dumpedRow(rest []byte, xxd bool) (row []byte, err error) {

@@ -98,6 +98,12 @@ func ParsePasted(text []byte) (data []byte, form string, err error) {
 	return data, "base64", err
 }
 
+// MayBeName reports whether a text that ParsePasted took for base64 of data may be a file's name or a word: it is short,
+// without padding, and stands for nothing that is known.
+func MayBeName(text string, data []byte) bool {
+	return len(text) < 32 && text[len(text)-1] != '=' && !deagg.HasMagic(data) && !isReadable(data)
+}
+
 // HasReplacement reports whether b holds U+FFFD itself, and not only bytes that are no UTF-8.
 func HasReplacement(b []byte) bool { return bytes.Contains(b, []byte("\ufffd")) }
 

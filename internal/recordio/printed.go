@@ -15,6 +15,11 @@ import (
 // what it lacks, and how to print all of it.
 func parsePrinted(text []byte) (data []byte, form string, err error) {
 	text = bytes.TrimSpace(text)
+	if digits, ok := bytes.CutPrefix(text, []byte(`\x`)); ok { // PostgreSQL's print of bytea, and no escape and text after it
+		if data, err := hex.AppendDecode(nil, digits); err == nil && len(data) > 0 {
+			return data, "hex", nil
+		}
+	}
 	for _, p := range prints {
 		if p.starts.Match(text[:min(len(text), 100)]) {
 			data, err = p.parse(text)
@@ -40,7 +45,7 @@ var prints = [...]struct {
 }{
 	{nodeBuffer, regexp.MustCompile(`^<Buffer\b`), parseNodeBuffer},
 	{"Node's print of bytes", regexp.MustCompile(`^(Uint8Array|Buffer)\(\d+\) \[`), parseNumbers},
-	{pythonBytes, regexp.MustCompile(`^(bytearray\()?b['"]`), parseQuoted},
+	{pythonBytes, regexp.MustCompile(`^(bytearray)?(\(\s*)*b['"]`), parseQuoted},
 	{"a string with escapes", regexp.MustCompile(`^(\$?'|\$?"|b"|)\\x[0-9a-fA-F]{2}`), parseQuoted},
 	{"a list of numbers", regexp.MustCompile(`^[\w.!:\[\] ]*[\[({]\s*-?(0x[0-9a-fA-F]+|\d+)\s*[ ,]`), parseNumbers},
 	{hexDumpForm, hexDump, parseHexDump},
@@ -142,32 +147,59 @@ func parseNumbers(text []byte) ([]byte, error) {
 }
 
 // parseQuoted reads a string with the escapes of Python, Go, Ruby, Rust, JavaScript or a shell. Other characters stand
-// for their own bytes.
-func parseQuoted(text []byte) ([]byte, error) {
-	if inner, ok := bytes.CutPrefix(text, []byte("bytearray(")); ok {
-		text = bytes.TrimSuffix(inner, []byte(")"))
+// for their own bytes. Several literals after each other are one, as in Python, whose pprint puts them in brackets.
+func parseQuoted(text []byte) (data []byte, err error) {
+	text = bytes.TrimPrefix(text, []byte("bytearray"))
+	brackets := 0
+	for ; len(text) > 1 && text[0] == '('; brackets++ {
+		text = bytes.TrimLeft(text[1:], " \t\r\n")
 	}
-	text = bytes.TrimLeft(text, "b$")
-	if q := text[0]; q == '\'' || q == '"' {
-		if len(text) < 2 || text[len(text)-1] != q {
-			return nil, errUnfinished
+	for len(text) > 0 && text[0] != ')' {
+		literal := bytes.TrimLeft(text, "b$")
+		quoted := len(literal) > 0 && (literal[0] == '\'' || literal[0] == '"')
+		if !quoted && (len(literal) == 0 || data != nil) {
+			return nil, fmt.Errorf("%.20q after its closing quote", text)
 		}
-		text = text[1 : len(text)-1]
+		var n int
+		if data, n, err = appendLiteral(data, literal, quoted); err != nil {
+			return nil, err
+		}
+		text = bytes.TrimLeft(literal[n:], " \t\r\n")
 	}
-	var data []byte
-	for i := 0; i < len(text); {
-		if text[i] != '\\' {
+	for ; len(text) > 0 && text[0] == ')'; brackets-- {
+		text = bytes.TrimLeft(text[1:], " \t\r\n")
+	}
+	if len(text) > 0 || brackets != 0 {
+		return nil, errUnfinished
+	}
+	return data, nil
+}
+
+// appendLiteral appends what a literal stands for, and returns its length: up to its closing quote, or all of text.
+func appendLiteral(data, text []byte, quoted bool) ([]byte, int, error) {
+	start := 0
+	if quoted {
+		start, data = 1, append([]byte{}, data...) // not nil: an empty one was read as well
+	}
+	for i := start; i < len(text); {
+		switch {
+		case quoted && text[i] == text[0]:
+			return data, i + 1, nil
+		case text[i] != '\\':
 			data = append(data, text[i])
 			i++
 			continue
 		}
 		var n int
 		if data, n = appendUnescaped(data, text[i+1:]); n == 0 {
-			return nil, fmt.Errorf("an escape that is not known at byte %d: %.6q", i, text[i:])
+			return nil, 0, fmt.Errorf("an escape that is not known at byte %d: %.2q", i-start, text[i:])
 		}
 		i += 1 + n
 	}
-	return data, nil
+	if quoted {
+		return nil, 0, errUnfinished
+	}
+	return data, len(text), nil
 }
 
 // appendUnescaped appends what stands after a backslash, and returns its length in text, 0 if it is not known.

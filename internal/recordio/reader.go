@@ -28,6 +28,7 @@ type reader struct {
 	depth int      // of arrays that are being read
 	begun bool     // a value has been read
 	bare  bareForm // of the data that stood alone so far
+	width int      // of the first line of text, -1 after a longer one
 	level int      // of documents within each other, 0 for the input itself
 	line  int      // of the document in the input, where level is more
 

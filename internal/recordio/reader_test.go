@@ -67,6 +67,29 @@ const replacedAdvice = " for the bytes that are no UTF-8: they are lost, and thi
 
 const noData = `no data (looked for "data" and "Data", and for a list of records in "Records" or "records")`
 
+// number is one of version 2; long and other are data of more than 100 characters, an aggregate and none.
+const number = "49590338271490256608559692538361571095921575989136588898"
+
+var long, other = pastedAggregate + strings.Repeat("AAAA", 20), strings.Repeat("AAAB", 30)
+
+// plainBytes returns n bytes that are no text.
+func plainBytes(n int) (data []byte) {
+	for i := range n {
+		data = append(data, byte(i*i+i/7+200))
+	}
+	return data
+}
+
+func binary(n int) string { return base64.StdEncoding.EncodeToString(plainBytes(n)) }
+
+func mayBeKey(line int, text string) string {
+	return fmt.Sprintf("want f:%d: columns of which one, %q, may be a partition key and no data: take --output json, or data alone, one a line (--query 'Records[].[Data]')\n", line, text)
+}
+
+func swapped(line int) string {
+	return fmt.Sprintf("want f:%d: columns of which two may be the data, or in another order than time, data, partition key and sequence number: take --output json\n", line)
+}
+
 func TestForms(t *testing.T) {
 	for _, tt := range []struct{ name, input string }{
 		{"nothing", ""},
@@ -362,6 +385,35 @@ want f:6: Node's print of an object: that can't be read back: print JSON.stringi
 			"want 9:  \"\"=\"hi\"\nwant 9:  \"\"=\"ho\"\n" +
 			"want f:10: columns that are not all data: neither JSON nor a record as text: digits alone, a sequence number and no data?; take --output json\n" +
 			"want 11: 49590338271490256608559692538361571095921575989136588898 \"NONE\"=\"hi\" @1701761035.582"},
+		{"fragments: the first line is missing, of base64 and of hex", wrap(binary(200)[76:], 76) + "aGk=\n" + `
+want f:1: ` + errWrapped.Error() + `
+want 4:  ""="hi"`},
+		{"fragments: a wrapped plain record", wrap(binary(95), 76) + "want f:1: " + errWrapped.Error()},
+		{"fragments: of any width, if there are two", wrap(binary(131), 68) + "want f:1: " + errWrapped.Error()},
+		{"fragments: a damaged aggregate is one", strings.Replace(wrap("84mawgoB"+other, 60), "\nA", "\n?", 1) + "aGk=\n" + `
+want f:1: neither JSON nor a record as text: not base64: '?' at character 61; encode the bytes of the record as standard base64
+want 4:  ""="hi"`},
+		{"fragments: hex that is cut off is one record", wrap(hexAggregate[:100], 60) + "aGk=\n" + fmt.Sprintf("want 1:  \"\"=%q\nwant 3:  \"\"=\"hi\"", aggregateBytes[:50])},
+		{"no fragments: records of any length", binary(100) + "\n" + binary(57) + "\n" + binary(20) + "\n" +
+			fmt.Sprintf("want 1:  \"\"=%q\nwant 2:  \"\"=%q\nwant 3:  \"\"=%q", plainBytes(100), plainBytes(57), plainBytes(20))},
+		{"no fragments: records of one length", binary(57) + "\n" + binary(57) + "\n" +
+			fmt.Sprintf("want 1:  \"\"=%[1]q\nwant 2:  \"\"=%[1]q", plainBytes(57))},
+		{"Python's pprint", "(b'h'\n b'i'\n b\"'\")\naGk=\n(b'h'\naGk=\n" + `
+want 1:  ""="hi'"
+want 4:  ""="hi"
+want f:5: neither JSON nor a record as text: Python's print of bytes: it is not whole
+want 6:  ""="hi"`},
+		{"text columns of a key and data are no page's header", "1001\t" + long + "\n0\tAAAAAAAAAAE" + strings.Repeat("A", 100) + "\n0\t" + other + "\nRECORDS\t1\taGk=\tk\t" + number + "\n" +
+			"0\tNone\nHASHKEYRANGE\t" + long + "\nCHILDSHARDS\t" + pastedAggregate + "\n" +
+			"want f:1: columns that are not all data: neither JSON nor a record as text: \"1001\" may be base64 or hex: write it as {\"data\":…} in base64; take --output json\n" +
+			"want 4: " + number + " \"k\"=\"hi\" @1\n" +
+			"want f:6: columns that are not all data: neither JSON nor a record as text: \"HASHKEYRANGE\" may be a word and no base64; take --output json\n" +
+			"want f:7: columns that are not all data: neither JSON nor a record as text: \"CHILDSHARDS\" may be a word and no base64; take --output json"},
+		{"keys are not records", "user1234\taGk=\naGk=\tuser1234\n0123456789abcdef0123456789abcdef\taGk=\nXrY7u+Ae7tCTyyK7j1rNww==\taGk=\n" + pastedAggregate + "\tordr\naGk=\taGVsbG8gd29ybGQh\t" + pastedAggregate + "\n" +
+			mayBeKey(1, "user1234") + mayBeKey(2, "user1234") + mayBeKey(3, "0123456789abcdef0123") + mayBeKey(4, "XrY7u+Ae7tCTyyK7j1rN") + mayBeKey(5, "ordr") +
+			"want 6:  \"\"=\"hi\"\nwant 6:  \"\"=\"hello world!\"\n" + fmt.Sprintf("want 6:  \"\"=%q", aggregateBytes)},
+		{"columns in another order", "1\tk\t" + pastedAggregate + "\t" + number + "\n1\tuser1234\taGk=\t" + number + "\n1\t1001\t++//\t" + number + "\nRECORDS\t1\t++//\t1001\t" + number + "\n" +
+			swapped(1) + swapped(2) + swapped(3) + "want 4: " + number + " \"1001\"=\"\\xfb\\xef\\xff\" @1"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			input, wanted, _ := strings.Cut(tt.input, "want ")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 
 	"github.com/kplkit/kplkit/deagg"
 )
@@ -50,14 +51,25 @@ func (r *reader) textLine() bool {
 		return r.recover(err)
 	}
 	end := len(line)
-	text, wrappedEnd := r.unwrap(bytes.TrimRight(line, "\t\r "), end)
-	if text == nil {
+	text, wrappedEnd := r.unwrap(bytes.Clone(bytes.TrimRight(line, "\t\r ")), end)
+	switch {
+	case text == nil:
 		line, _ = r.tape.wholeLine(0) // the tape may have moved it
 		text = bytes.TrimRight(line, "\t\r ")
-	} else {
+	case !startsMagic(text) && !pythonOpen.Match(text):
+		wanted := r.deliver(errWrapped) == nil
+		r.tape.advance(wrappedEnd)
+		return wanted
+	default:
 		end = wrappedEnd
 	}
-	wanted := r.textRecords(text) == nil
+	wanted := r.textRecords(text, func() []byte {
+		if end == len(r.tape.rest()) {
+			return nil
+		}
+		line, _ := r.tape.wholeLine(end + 1)
+		return line
+	}) == nil
 	r.tape.advance(end)
 	return wanted
 }
@@ -79,12 +91,41 @@ func (t *tape) wholeLine(from int) ([]byte, error) {
 	}
 }
 
-// unwrap joins an aggregate that base64 or xxd -p has wrapped, given its first line and where that ends. It returns nil
-// if there is none, or if no whole one comes out.
+// unwrap joins a text that base64 or xxd -p has wrapped, given its first line and where that ends: an aggregate, or if no
+// whole one comes out, what are fragments for sure. It returns nil if there is none.
 func (r *reader) unwrap(first []byte, end int) (whole []byte, wholeEnd int) {
-	if len(first) < 32 || !startsMagic(first) || r.isWhole(first) {
-		return nil, 0
+	if len(first) >= 32 && startsMagic(first) {
+		if r.isWhole(first) {
+			return nil, 0
+		}
+		if whole, wholeEnd = r.unwrapAggregate(first, end); whole != nil {
+			return whole, wholeEnd
+		}
 	}
+	if pythonOpen.Match(first) {
+		return r.brackets(first, end)
+	}
+	return r.fragments(first, end)
+}
+
+// pythonOpen is how pprint begins bytes that go over lines.
+var pythonOpen = regexp.MustCompile(`^(bytearray)?\(+b['"]`)
+
+// brackets joins the lines of Python's print of bytes, up to the one that closes the bracket.
+func (r *reader) brackets(first []byte, end int) (whole []byte, wholeEnd int) {
+	for whole = first; !bytes.HasSuffix(whole, []byte{')'}) && end < len(r.tape.rest()) && len(whole) < 4*largestRecord; {
+		line, err := r.tape.wholeLine(end + 1)
+		text := bytes.TrimSpace(line)
+		if err != nil || len(text) == 0 || !bytes.HasPrefix(text, []byte("b'")) && !bytes.HasPrefix(text, []byte(`b"`)) {
+			break
+		}
+		whole = append(append(whole, ' '), text...)
+		end += 1 + len(line)
+	}
+	return whole, end
+}
+
+func (r *reader) unwrapAggregate(first []byte, end int) (whole []byte, wholeEnd int) {
 	width, whole := len(first), bytes.Clone(first)
 	for end < len(r.tape.rest()) {
 		line, err := r.tape.wholeLine(end + 1)
@@ -120,36 +161,47 @@ func (r *reader) isWhole(text []byte) bool {
 	return err == nil
 }
 
-// textRecords delivers the records of a line.
-func (r *reader) textRecords(line []byte) error {
+// textRecords delivers the records of a line. next returns the one after it.
+func (r *reader) textRecords(line []byte, next func() []byte) error {
 	if err := otherOutput(line); err != nil {
 		_ = r.deliver(err)
 		return errStop
 	}
 	columns := bytes.Split(line, []byte{'\t'})
 	if len(columns) > 1 {
-		if done, err := r.awsText(columns); done {
+		columns = bytes.Split(bytes.Clone(line), []byte{'\t'}) // next moves what is in the tape
+		if done, err := r.awsText(columns, next); done {
 			return err
 		}
 	}
 	for _, c := range columns { // all of them, or it is something else
-		r.draft.reset()
-		if err := r.bareData(c); err != nil {
-			err = fmt.Errorf("neither JSON nor a record as text: %w", err)
-			if len(columns) > 1 {
-				err = fmt.Errorf("columns that are not all data: %w; take --output json", err)
-			}
+		if err := r.checkColumn(c, len(columns) > 1); err != nil {
 			return r.deliver(err)
 		}
 	}
-	for i, c := range columns {
-		if i < len(columns)-1 || i > 0 {
-			r.draft.reset()
-			_ = r.bareData(c) // it was read before
-		}
+	for _, c := range columns {
+		r.draft.reset()
+		_ = r.bareData(c) // it was read before
 		if err := r.deliver(r.draft.finish(&r.rec)); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// checkColumn returns what is wrong with a column of data, or with a line of its own. One of several must not be a
+// partition key, which may be valid base64.
+func (r *reader) checkColumn(text []byte, several bool) error {
+	r.draft.reset()
+	if err := r.bareData(text); err != nil {
+		err = fmt.Errorf("neither JSON nor a record as text: %w", err)
+		if several {
+			err = fmt.Errorf("columns that are not all data: %w; take --output json", err)
+		}
+		return err
+	}
+	if several && !r.isClearlyData(text) {
+		return fmt.Errorf("columns of which one, %.20q, may be a partition key and no data: take --output json, or data alone, one a line (--query 'Records[].[Data]')", text)
 	}
 	return nil
 }
