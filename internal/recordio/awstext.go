@@ -121,5 +121,5 @@ func otherOutput(line []byte) error {
 
 var (
 	awsYAML  = regexp.MustCompile(`^(- )?(MillisBehindLatest|NextShardIterator|Records|ApproximateArrivalTimestamp|ChildShards):( |$)`)
-	awsTable = regexp.MustCompile(`^(-{20,}|\|\s+GetRecords\s+\|)$`)
+	awsTable = regexp.MustCompile(`^(-{8,}|\|\s+GetRecords\s+\|)$`)
 )

@@ -35,7 +35,7 @@ func parsePrinted(text []byte) (data []byte, form string, err error) {
 // isCertain reports whether a form can't be taken for something else: the others may be a payload, or part of a log.
 func isCertain(form string) bool { return form == nodeBuffer || form == pythonBytes }
 
-const nodeBuffer, pythonBytes, hexDumpForm = "Node's print of a Buffer", "Python's print of bytes", "a hex dump"
+const nodeBuffer, nodeArray, pythonBytes, hexDumpForm = "Node's print of a Buffer", "Node's print of bytes", "Python's print of bytes", "a hex dump"
 
 // prints are the forms, each with how it starts.
 var prints = [...]struct {
@@ -44,7 +44,7 @@ var prints = [...]struct {
 	parse  func(text []byte) ([]byte, error)
 }{
 	{nodeBuffer, regexp.MustCompile(`^<Buffer\b`), parseNodeBuffer},
-	{"Node's print of bytes", regexp.MustCompile(`^(Uint8Array|Buffer)\(\d+\) \[`), parseNumbers},
+	{nodeArray, regexp.MustCompile(`^(Uint8Array|Buffer)\(\d+\) \[`), parseNumbers},
 	{pythonBytes, regexp.MustCompile(`^(bytearray)?(\(\s*)*b['"]`), parseQuoted},
 	{"a string with escapes", regexp.MustCompile(`^(\$?'|\$?"|b"|)\\x[0-9a-fA-F]{2}`), parseQuoted},
 	{"a list of numbers", regexp.MustCompile(`^[\w.!:\[\] ]*[\[({]\s*-?(0x[0-9a-fA-F]+|\d+)\s*[ ,]`), parseNumbers},

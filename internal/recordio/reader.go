@@ -115,7 +115,7 @@ func (r *reader) run() {
 // byteOrderMark is what Windows programs put before UTF-8.
 const byteOrderMark = "\xef\xbb\xbf"
 
-// skipByteOrderMark refuses what is in UTF-16, by the mark that has to be there.
+// skipByteOrderMark refuses what is in UTF-16, and what is still packed.
 func (r *reader) skipByteOrderMark() error {
 	for len(r.tape.rest()) < len(byteOrderMark) && r.tape.fill() == nil {
 	}
@@ -125,11 +125,17 @@ func (r *reader) skipByteOrderMark() error {
 		r.tape.blank, r.tape.indent = true, 0
 	case isUTF16(start):
 		return errUTF16
+	case bytes.HasPrefix(start, []byte("\x1f\x8b\x08")):
+		return errors.New("gzip within gzip: unpack it once (gunzip)")
 	}
 	return nil
 }
 
+// isUTF16 knows it by its mark, or by JSON that starts as it.
 func isUTF16(start []byte) bool {
+	if len(start) > 1 && (bytes.IndexByte([]byte("{["), start[0]) >= 0 && start[1] == 0 || start[0] == 0 && bytes.IndexByte([]byte("{["), start[1]) >= 0) {
+		return true
+	}
 	return bytes.HasPrefix(start, []byte("\xff\xfe")) || bytes.HasPrefix(start, []byte("\xfe\xff"))
 }
 

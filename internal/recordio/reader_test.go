@@ -403,6 +403,11 @@ want 1:  ""="hi'"
 want 4:  ""="hi"
 want f:5: neither JSON nor a record as text: Python's print of bytes: it is not whole
 want 6:  ""="hi"`},
+		{"a hex dump ends the file", hexdump(aggregateBytes) + "want f:1: neither JSON nor a record as text: a hex dump, which goes over lines: 'kplkit inspect' reads it"},
+		{"so does Node's print", "Uint8Array(3) [\n 243, 137,\n 154\n]\nwant f:1: neither JSON nor a record as text: Node's print of bytes, which goes over lines: 'kplkit inspect' reads it"},
+		{"gzip within gzip", "\x1f\x8b\x08\x00\nwant f:1: gzip within gzip: unpack it once (gunzip)"},
+		{"UTF-16 without a mark", "{\x00\"\x00\nwant f:1: " + errUTF16.Error()},
+		{"a narrow table", "---------\n|  GetRecords  |\nwant f:1: the AWS CLI's table: take --output json"},
 		{"text columns of a key and data are no page's header", "1001\t" + long + "\n0\tAAAAAAAAAAE" + strings.Repeat("A", 100) + "\n0\t" + other + "\nRECORDS\t1\taGk=\tk\t" + number + "\n" +
 			"0\tNone\nHASHKEYRANGE\t" + long + "\nCHILDSHARDS\t" + pastedAggregate + "\n" +
 			"want f:1: columns that are not all data: neither JSON nor a record as text: \"1001\" may be base64 or hex: write it as {\"data\":…} in base64; take --output json\n" +

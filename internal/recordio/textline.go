@@ -176,7 +176,12 @@ func (r *reader) textRecords(line []byte, next func() []byte) error {
 	}
 	for _, c := range columns { // all of them, or it is something else
 		if err := r.checkColumn(c, len(columns) > 1); err != nil {
-			return r.deliver(err)
+			over := errors.Is(err, errOverLines) // of its other lines none is a record
+			err = r.deliver(err)
+			if over {
+				return errStop
+			}
+			return err
 		}
 	}
 	for _, c := range columns {
@@ -220,7 +225,12 @@ func (r *reader) bareData(text []byte) error {
 	switch data, form, err := parsePrinted(text); form {
 	case "":
 	case hexDumpForm:
-		return errors.New("a hex dump, which goes over lines: 'kplkit inspect' reads it")
+		return fmt.Errorf("a hex dump%w: 'kplkit inspect' reads it", errOverLines)
+	case nodeArray:
+		if errors.Is(err, errUnfinished) {
+			return fmt.Errorf("%s%w: 'kplkit inspect' reads it", nodeArray, errOverLines)
+		}
+		fallthrough
 	default:
 		d.data, d.doubtful = append(d.data[:0], data...), !isCertain(form)
 		return err
@@ -246,6 +256,8 @@ func (r *reader) bareData(text []byte) error {
 	}
 	return err
 }
+
+var errOverLines = errors.New(", which goes over lines")
 
 // isWord reports whether a text is letters of one case, and not too many for that to be chance.
 func isWord(text []byte) bool {
