@@ -188,12 +188,15 @@ func (e *Event) check() error {
 
 // complete refuses an event that lacks what Lambda always gives.
 func (e *Event) complete() error {
+	if err := e.check(); err != nil {
+		return err
+	}
 	for i := range e.Records {
 		if e.Records[i].Kinesis.Data == nil {
 			return fmt.Errorf("%w: record %d has no data", ErrEvent, i)
 		}
 	}
-	return e.check()
+	return nil
 }
 
 // identifier returns the name by which the caller knows a record.
