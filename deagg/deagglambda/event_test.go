@@ -61,16 +61,16 @@ func TestForms(t *testing.T) {
 func TestRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"invocationId":"i","deliveryStreamArn":"arn:aws:firehose:x","region":"us-east-1","records":[{"recordId":"4","data":"SGk="}]}`: "of Firehose, which takes aggregates apart",
-		`{"invocationId":"i","applicationArn":"arn:x","streamArn":"s","records":[]}`:                                                   "one row for each stored record",
-		`{"Records":[{"eventSource":"aws:sqs","body":"x"}]}`:                                                                           "record 0 is of aws:sqs",
-		`{"Records":[{"kinesis":{"data":"SGk="}}]}`:                                                                                    "record 0 has no sequenceNumber",
-		`{"Records":[{"kinesis":{"sequenceNumber":"5"}}]}`:                                                                             "record 0 has no data",
-		`[{"sequenceNumber":"5","data":"SGk="}]`:                                                                                       "no eventID, by which a failure is reported",
-		`{}`:                       "neither Records nor a window",
-		`[1]`:                      "cannot unmarshal",
-		onFailure(``):              `shard "shardId-000000000001", sequence numbers "5" to "7"`,
-		onFailure(`,"payload":""`): "payload of an on-failure object",
-		onFailure(`,"payload":7`):  "payload of an on-failure object",
+		`{"invocationId":"i","applicationArn":"arn:x","streamArn":"s","records":[]}`:                                                    "one row for each stored record",
+		`{"Records":[{"eventSource":"aws:sqs","body":"x"}]}`:                                                                            "record 0 is of aws:sqs",
+		`{"Records":[{"kinesis":{"data":"SGk="}}]}`:                                                                                     "record 0 has no sequenceNumber",
+		`{"Records":[{"kinesis":{"sequenceNumber":"5"}}]}`:                                                                              "record 0 has no data",
+		`[{"sequenceNumber":"5","data":"SGk="}]`:                                                                                        "no eventID, by which a failure is reported",
+		`{}`:                                                                                                                            "neither Records nor a window",
+		`[1]`:                                                                                                                           "cannot unmarshal",
+		onFailure(``):                                                                                                                   `shard "shardId-000000000001", sequence numbers "5" to "7"`,
+		onFailure(`,"payload":""`):                                                                                                      "payload of an on-failure object",
+		onFailure(`,"payload":7`):                                                                                                       "payload of an on-failure object",
 	} {
 		var e deagglambda.Event
 		err := json.Unmarshal([]byte(text), &e)

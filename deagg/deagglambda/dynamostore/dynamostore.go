@@ -100,6 +100,9 @@ func (s *Store) Load(ctx context.Context, key string) (seqnum.Extended, error) {
 // Save stores that all up to at is done. A position that is further on stays: another invocation has stored it.
 func (s *Store) Save(ctx context.Context, key string, at seqnum.Extended) error {
 	order, err := at.MarshalBinary()
+	if err == nil && !at.IsValid() {
+		err = errors.New("the zero position is none")
+	}
 	if err != nil {
 		return fmt.Errorf("dynamostore: save %s/%s: %w", s.name, key, err)
 	}
