@@ -23,7 +23,7 @@ export npm_config_cache=$cache/npm PIP_CACHE_DIR=$cache/pip
 quick='mutations decoders aggregatorutil dynamodb kinesis cbor daemon-quick'
 rows='kcl-1.3.0 kcl-1.4.0 kcl-1.14.10 kcl-2.7.2 kcl-3.5.1 kcl-others hand-over hand-over-3 reshard reshard-ages reshard-daemon row-1'
 rows+=' multilang-1.3.0 multilang-1.4.0 multilang-1.14.10 multilang-2.7.2 multilang-3.1.3 multilang-libraries'
-rows+=' sdk-java sdk-python sdk-node sdk-go sdk-go-kplkit vmware vmware-kplkit harlow harlow-kplkit'
+rows+=' sdk-java sdk-python sdk-node sdk-go sdk-go-kplkit vmware vmware-kplkit harlow harlow-kplkit lambda-kplkit'
 all="$quick kinesis-all daemon kills stores $rows"
 
 java_row='java javac mvn node npm'
@@ -51,7 +51,7 @@ part() {
 	sdk-java) tools="$java_row" installs='dynalite kpl-1.0.7 jaxb sdk-java' test=TestRows/$1 ;;
 	sdk-python) tools="$java_row python3" installs='dynalite kpl-1.0.7 python' test=TestRows/$1 ;;
 	sdk-node) tools="$java_row" installs='dynalite kpl-1.0.7 node' test=TestRows/$1 ;;
-	sdk-go* | vmware* | harlow*) tools="$java_row" installs='dynalite kpl-1.0.7 row' test=TestRows/$1 ;;
+	sdk-go* | vmware* | harlow* | lambda-kplkit) tools="$java_row" installs='dynalite kpl-1.0.7 row' test=TestRows/$1 ;;
 	kcl-others) tools="$java_row" installs="dynalite kpl-1.0.7 $others" test=TestRows/$1 ;;
 	hand-over-3) tools="$java_row" installs="dynalite kpl-1.0.7 kcl-2.7.2 kcl-3.5.1 ${others#* * }" test=TestRows/$1 ;;
 	hand-over) tools="$java_row" installs='dynalite kpl-0.14.13 kcl-1.3.0 kcl-1.4.0 kcl-1.14.10 kcl-2.7.2 kcl-3.5.1' test=TestRows/$1 ;;

@@ -128,6 +128,13 @@ var conditionsToday = []condition{
 		runs:   []string{"reshard/kpl-1.0.7/kplkit", "reshard/kpl-1.0.7/kplkit-ranges"},
 	},
 	{
+		id:     "reshard/lambda-kplkit",
+		who:    who{producers: format, vias: []Via{LambdaKplkit}},
+		what:   "a function on deagglambda knows no shard's hash range: what the KPL or kplkit store again after a reshard comes twice, and nothing is lost",
+		change: "expect duplicates after a reshard",
+		read:   "deagglambda, whose Decoder has no HashRange: it drops nothing, as in row kplkit/record's run reshard/kpl-1.0.7/kplkit",
+	},
+	{
 		id:       "reshard/kplkit",
 		who:      who{producers: []string{"kplkit"}, vias: []Via{KCL, MultiLang}, from: Version{1, 14}},
 		short:    "a split",
@@ -372,10 +379,10 @@ var conditionsToday = []condition{
 	},
 	{
 		id:     "damaged/kplkit",
-		who:    who{producers: format, vias: []Via{OnKplkit}},
+		who:    who{producers: format, vias: []Via{OnKplkit, LambdaKplkit}},
 		short:  "an aggregate with a bad index",
 		what:   "of an aggregate with a bad index every user record comes, one of them without its key; one that is damaged otherwise comes whole",
 		change: "nothing",
-		runs:   []string{"sdk-go-kplkit/damaged", "vmware-kplkit/damaged", "harlow-kplkit/damaged"},
+		runs:   []string{"sdk-go-kplkit/damaged", "vmware-kplkit/damaged", "harlow-kplkit/damaged", "lambda-kplkit/damaged"},
 	},
 }

@@ -30,7 +30,7 @@ var rowsRead = []row{
 	{
 		id: "lambda", who: readRow(viaLambda), says: Deaggregate, consumer: "AWS Lambda",
 		stake:  rawStake + " Event filters see those bytes. What is tried again, by partial batch responses too, is a whole stored record: user records of it that were done come again; none is lost.",
-		change: "in the handler: aws_kinesis_agg's deaggregate_records(event['Records']) (Python), aws-kinesis-agg's deaggregateSync(record.kinesis, true, callback) (Node), awslabs' RecordDeaggregator (Java), deagglambda (Go); report the stored record's sequence number; no event filter on data; or {disable}",
+		change: "in the handler: aws_kinesis_agg's deaggregate_records(event['Records']) (Python), aws-kinesis-agg's deaggregateSync(record.kinesis, true, callback) (Node), awslabs' RecordDeaggregator (Java), or in Go deagglambda, which is row lambda-kplkit (--via lambda-kplkit); report the stored record's sequence number; no event filter on data; or {disable}",
 		reason: "Lambda does not know the KPL's format, and Powertools does not take it apart.",
 		read:   "AWS, docs.aws.amazon.com/streams/latest/dev/kinesis-record-deaggregation.html; aws-powertools/powertools-lambda issue 55",
 	},

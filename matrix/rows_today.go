@@ -458,4 +458,14 @@ var rowsRun = []row{
 		change:   "nothing",
 		followed: []string{"sdk-go-kplkit/inside", "vmware-kplkit/inside", "harlow-kplkit/inside"},
 	},
+	{
+		id:       "lambda-kplkit",
+		who:      who{producers: format, vias: []Via{LambdaKplkit}},
+		says:     OK,
+		consumer: "AWS Lambda, a function in Go on deagglambda",
+		stake:    "Nothing with ReportBatchItemFailures in the event source mapping: without it Lambda takes any answer for a success. With a Store nothing comes twice; without one what was done of a stored record that failed comes again. With ParallelizationFactor above 1 a Store needs deagglambda.PerKey: a position for the whole shard loses records.",
+		change:   "nothing; FunctionResponseTypes: ReportBatchItemFailures; no event filter on data, which sees the stored bytes",
+		reason:   "Lambda knows stored records; deagglambda takes them apart, names the one that failed, and its Store knows which of its user records are done.",
+		ignored:  []string{"lambda-kplkit/no-store/inside"}, followed: []string{"lambda-kplkit/decoded", "lambda-kplkit/inside", "lambda-kplkit/last"},
+	},
 }

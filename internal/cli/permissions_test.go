@@ -343,12 +343,13 @@ func permissionRows(t *testing.T) (rows []permissionRow) {
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	uses := map[string][]func(*account) error{
-		"deagg/deaggaws":          {func(a *account) error { return a.poll() }, (*account).subscribe},
-		"deaggaws.WithHashRanges": {func(a *account) error { return a.poll(deaggaws.WithHashRanges()) }},
-		"kclcompat/vmwarekcl":     {func(a *account) error { return a.work(false) }, func(a *account) error { return a.work(true) }},
-		"producer":                {(*account).produce},
-		"kplkit put":              {(*account).put},
-		"kplkit daemon":           {(*account).serve},
+		"deagg/deaggaws":                {func(a *account) error { return a.poll() }, (*account).subscribe},
+		"deaggaws.WithHashRanges":       {func(a *account) error { return a.poll(deaggaws.WithHashRanges()) }},
+		"deagg/deagglambda/dynamostore": {(*account).lambda},
+		"kclcompat/vmwarekcl":           {func(a *account) error { return a.work(false) }, func(a *account) error { return a.work(true) }},
+		"producer":                      {(*account).produce},
+		"kplkit put":                    {(*account).put},
+		"kplkit daemon":                 {(*account).serve},
 		"kplkit proxy": {func(a *account) error { return a.proxied(proxyOptions{}).poll() },
 			func(a *account) error { return a.proxied(proxyOptions{}).subscribe() }},
 		"kplkit proxy --hash-ranges": {func(a *account) error { return a.proxied(proxyOptions{ranges: true}).poll() }},

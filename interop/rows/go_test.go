@@ -8,6 +8,7 @@ func goParts() []part {
 		onKplkit("vmware-kplkit", "vmware-kplkit"),
 		harlow(),
 		harlowOnKplkit(),
+		lambdaOnKplkit(),
 	}
 }
 
@@ -74,5 +75,21 @@ func sdkOnKplkit() part {
 		crash("sequence-number/inside", "the number cut off from SEQUENCE:SUB, stored at the 5th of 10 user records of an aggregate, then stopped hard",
 			"sequence-number", "at", inside, 0, restLost),
 		crash("sequence-number/last", "the number, stored at an aggregate's last user record, then stopped hard", "sequence-number", "at", atLast, 0, exact))
+	return p
+}
+
+// lambdaOnKplkit is a Lambda function on package deagglambda. Its checkpoint is what its Store holds; without a Store what the event
+// source mapping holds: the stored record that comes next.
+func lambdaOnKplkit() part {
+	p := onKplkit("lambda-kplkit", "lambda-kplkit")
+	p.versions = map[string]string{"DynamoDB": ""}
+	p.scenarios[1] = crash("inside", "with a Store; process fails after the 5th of 10 user records of an aggregate, and Lambda sends its stored record again",
+		"record", "at", inside, 0, exact)
+	p.scenarios[2] = crash("last", "with a Store; process fails after an aggregate's last user record, and Lambda sends the next stored record again",
+		"record", "at", atLast, 0, exact)
+	again := crash("no-store/inside", "without a Store; process fails after the 5th of 10 user records of an aggregate, and Lambda sends its stored record again",
+		"sequence-number", "at", inside, 0, againFromFirst)
+	again.setAll(selfSettings)
+	p.scenarios = append(p.scenarios, again)
 	return p
 }

@@ -141,6 +141,11 @@ func leaseAfter(p *plan, at userRecord, w workerRecording, s scenario, before st
 			return fmt.Sprintf("%s:%d", at.position, at.sub), true
 		}
 		return at.position, true
+	case "lambda-kplkit": // the Store has a user record's own position, also an aggregate's last one's
+		if w.Checkpoint != "sequence-number" && at.of > 1 {
+			return fmt.Sprintf("%s:%d", at.position, at.sub), true
+		}
+		return at.position, true
 	case "vmware-kplkit":
 		return "", false // finished stored records, and a second attribute
 	}

@@ -145,6 +145,9 @@ func batchTwice(p *plan) (lost, twice int)      { return 0, p.batchSoFar() }
 // subZero: sub-sequence number 0 is stored, so that what follows the first user record of the aggregate comes again.
 func subZero(p *plan) (lost, twice int) { return 0, p.at().sub }
 
+// againFromFirst: what was done of the aggregate comes again.
+func againFromFirst(p *plan) (lost, twice int) { return 0, p.at().sub + 1 }
+
 // aggregatesLost: what is in aggregates never reaches the application.
 func aggregatesLost(p *plan) (lost, twice int) {
 	for _, u := range p.users {

@@ -6,6 +6,7 @@
 //	vmware-kplkit   the same on package vmwarekcl
 //	harlow          harlow/kinesis-consumer, which de-aggregates if ROW_SELF is 1
 //	harlow-kplkit   the same on a client with kplkit's de-aggregation
+//	lambda-kplkit   a Lambda function on package deagglambda, and an event source mapping by AWS's rules; without a Store if ROW_SELF is 1
 //
 // Each checkpoints after every user record if ROW_CHECKPOINT is sequence-number or record, harlow after each batch of its
 // ScanBatch if it is none, ends at the user record END, and stops hard at the user record ROW_AT, or after its batch. What it does it tells as JSON lines. On kplkit a record's sequence number
@@ -34,6 +35,7 @@ var consumers = map[string]func(settings) error{
 	"vmware-kplkit": runVMwareOnKplkit,
 	"harlow":        func(s settings) error { return runHarlow(s) },
 	"harlow-kplkit": runHarlowOnKplkit,
+	"lambda-kplkit": runLambda,
 }
 
 func main() {

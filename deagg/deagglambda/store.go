@@ -1,0 +1,149 @@
+package deagglambda
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/seqnum"
+)
+
+// Store keeps positions. Its methods are called one at a time for one event, and at the same time for several.
+//
+// A key is ARN/SHARD: the ARN of the event source, as the event has it, and the id of the shard; with PerKey, ARN/SHARD/KEY, KEY being
+// the partition key of stored records. After a failure the same position is saved once more, for the time when the batch is brought back
+// from an on-failure destination, under that key and /returned/LAST, LAST being the sequence number of the last record of the batch.
+type Store interface {
+	// Load returns the position of a key, or the zero Extended and no error where none is stored.
+	Load(ctx context.Context, key string) (seqnum.Extended, error)
+	// Save stores that all up to at is done. It may leave a position as it is that is further on.
+	Save(ctx context.Context, key string, at seqnum.Extended) error
+}
+
+// patience is for one call of a Store.
+const patience = 5 * time.Second
+
+// progress is how far the event's keys are. Without a Store it does nothing.
+type progress struct {
+	h        *handler
+	event    *Event
+	at       map[string]seqnum.Extended // by key, once loaded
+	moved    map[string]bool            // those to save
+	failed   bool                       // until all is done
+	skipped  int
+	advanced int
+}
+
+func (h *handler) progress(e *Event) *progress {
+	return &progress{h: h, event: e, at: map[string]seqnum.Extended{}, moved: map[string]bool{}, failed: true}
+}
+
+// key is whose position record i belongs to.
+func (p *progress) key(i int) string {
+	r := &p.event.Records[i]
+	key := r.EventSourceARN + "/" + r.shard(p.event)
+	if p.h.perKey {
+		key += "/" + r.Kinesis.PartitionKey
+	}
+	return key
+}
+
+// returnedKey is where the position waits for a batch that is brought back: whatever of it is cut off at its front or
+// by bisecting, the batch that failed last ends with that record.
+func (p *progress) returnedKey(key string) string {
+	return key + "/returned/" + p.event.Records[len(p.event.Records)-1].Kinesis.SequenceNumber
+}
+
+// storeKey is the key under which this event's positions are.
+func (p *progress) storeKey(key string) string {
+	if p.event.returned {
+		return p.returnedKey(key)
+	}
+	return key
+}
+
+// done tells whether a user record of record i is done already.
+func (p *progress) done(ctx context.Context, i int, u deagg.UserRecord) (bool, error) {
+	if p.h.store == nil {
+		return false, nil
+	}
+	key := p.key(i)
+	at, loaded := p.at[key]
+	if !loaded {
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		var err error
+		if at, err = p.h.store.Load(ctx, p.storeKey(key)); err != nil {
+			return false, fmt.Errorf("not tried, since the store has not said what is done: %w", err)
+		}
+		p.at[key] = at
+	}
+	position, err := u.Position()
+	if err != nil {
+		return false, err
+	}
+	if !at.IsValid() || at.Less(position) {
+		return false, nil
+	}
+	p.skipped++
+	return true, nil
+}
+
+// advance says that a user record of record i, and all before it, is done.
+func (p *progress) advance(i int, u deagg.UserRecord) {
+	p.advanced++
+	if p.h.store == nil {
+		return
+	}
+	if position, err := u.Position(); err == nil { // done has seen that it has one
+		key := p.key(i)
+		p.at[key], p.moved[key] = position, true
+	}
+}
+
+// save stores what moved. What can't be stored comes again if its stored record does: it is logged, and no failure.
+func (p *progress) save(ctx context.Context) {
+	if p.skipped > 0 {
+		p.report(ctx)
+	}
+	var failed error
+	count := 0
+	for key, at := range p.at {
+		for _, k := range p.keysOf(key) {
+			if err := p.saveOne(ctx, k, at); err != nil {
+				failed, count = err, count+1
+			}
+		}
+	}
+	if failed != nil {
+		p.h.logger().WarnContext(ctx, "the store did not take positions: what is done comes again if its stored record does", "positions", count, "error", failed)
+	}
+}
+
+// keysOf returns where the position of a key is stored: where it was loaded from if it has moved, and after a failure where it is
+// looked for when the batch is brought back, also if it has not moved: the last time the batch may have been a longer one.
+func (p *progress) keysOf(key string) (keys []string) {
+	if p.moved[key] {
+		keys = append(keys, p.storeKey(key))
+	}
+	if p.failed && !p.event.returned && p.at[key].IsValid() {
+		keys = append(keys, p.returnedKey(key))
+	}
+	return keys
+}
+
+func (p *progress) saveOne(ctx context.Context, key string, at seqnum.Extended) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	return p.h.store.Save(ctx, key, at)
+}
+
+// report says what was skipped. That a whole event is done may be a replay that meets a store which knows too much.
+func (p *progress) report(ctx context.Context) {
+	text, level := "user records that the store knows as done are skipped", p.h.logger().Info
+	if p.advanced == 0 && !p.failed {
+		text, level = "all of an event is skipped, since the store knows it as done: to process a stream again, give the store another name", p.h.logger().Warn
+	}
+	level(text, "skipped", p.skipped, "processed", p.advanced, "first", p.event.Records[0].Kinesis.SequenceNumber)
+}
