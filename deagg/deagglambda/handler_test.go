@@ -255,3 +255,28 @@ func TestPanic(t *testing.T) {
 	}()
 	handler(t.Context(), abc(t))
 }
+
+// With a Store, an event that somebody put together is refused where its records are not in order, or are of no shard: a position would
+// then have records skipped.
+func TestPutTogether(t *testing.T) {
+	for name, change := range map[string]func(*deagglambda.Event){
+		"out of order": func(e *deagglambda.Event) { e.Records[0], e.Records[1] = e.Records[1], e.Records[0] },
+		"twice":        func(e *deagglambda.Event) { e.Records[1] = e.Records[0] },
+		"of no shard":  func(e *deagglambda.Event) { e.Records[1].EventID = "" },
+		"not a number": func(e *deagglambda.Event) { e.Records[1].Kinesis.SequenceNumber = "x" },
+	} {
+		got := 0
+		process := func(context.Context, deagg.UserRecord) error { got++; return nil }
+		e := abc(t)
+		change(&e)
+		answer, err := deagglambda.Handler(process, deagglambda.WithStore(&memory{at: map[string]seqnum.Extended{}}), quiet)(t.Context(), e)
+		if ids := failures(answer); err != nil || len(ids) != 1 || ids[0] != e.Records[1].Kinesis.SequenceNumber || got > 3 {
+			t.Errorf("%s: %d processed, %v, %v", name, got, ids, err)
+		}
+		if got = 0; name != "not a number" {
+			if answer, err = deagglambda.Handler(process)(t.Context(), e); err != nil || len(answer.BatchItemFailures) > 0 {
+				t.Errorf("%s, without a Store: %v, %v", name, answer, err)
+			}
+		}
+	}
+}

@@ -29,6 +29,7 @@ type progress struct {
 	h        *handler
 	event    *Event
 	at       map[string]seqnum.Extended // by key, once loaded
+	came     map[string]seqnum.Extended // by key: the last one of the event
 	moved    map[string]bool            // those to save
 	failed   bool                       // until all is done
 	skipped  int
@@ -36,7 +37,7 @@ type progress struct {
 }
 
 func (h *handler) progress(e *Event) *progress {
-	return &progress{h: h, event: e, at: map[string]seqnum.Extended{}, moved: map[string]bool{}, failed: true}
+	return &progress{h: h, event: e, came: map[string]seqnum.Extended{}, at: map[string]seqnum.Extended{}, moved: map[string]bool{}, failed: true}
 }
 
 // key is whose position record i belongs to.
@@ -68,6 +69,9 @@ func (p *progress) done(ctx context.Context, i int, u deagg.UserRecord) (bool, e
 	if p.h.store == nil {
 		return false, nil
 	}
+	if r := &p.event.Records[i]; r.shard(p.event) == "" {
+		return false, fmt.Errorf("%w: record %d has no eventID with its shard, whose positions the store has", ErrEvent, i)
+	}
 	key := p.key(i)
 	at, loaded := p.at[key]
 	if !loaded {
@@ -83,6 +87,10 @@ func (p *progress) done(ctx context.Context, i int, u deagg.UserRecord) (bool, e
 	if err != nil {
 		return false, err
 	}
+	if came := p.came[key]; came.IsValid() && !came.Less(position) {
+		return false, fmt.Errorf("%w: record %d is not after those before it, and a position says that all before it is done", ErrEvent, i)
+	}
+	p.came[key] = position
 	if !at.IsValid() || at.Less(position) {
 		return false, nil
 	}
