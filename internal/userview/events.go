@@ -34,7 +34,7 @@ type events struct {
 // counted is upstream's stream, of which each byte is held until its message has gone to the client.
 type counted struct{ *events }
 
-var errBusy = errors.New("too much is under way, try again")
+var errBusy = errors.New(busy)
 
 func (c counted) Read(p []byte) (int, error) {
 	n, err := c.ReadCloser.Read(p)
