@@ -73,7 +73,7 @@ func peakOf(f func()) (peak uint64) {
 	ask, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		for tick := time.NewTicker(50 * time.Millisecond); ; {
+		for tick := time.NewTicker(300 * time.Millisecond); ; {
 			select {
 			case <-tick.C:
 				peak = max(peak, inUse())
