@@ -26,6 +26,13 @@ import (
 const serverVariable = "KPLKIT_BENCH_SERVER"
 
 func TestMain(m *testing.M) {
+	if kind, upstream, found := strings.Cut(os.Getenv(proxyVariable), " "); found {
+		if err := serveProxy(kind, upstream); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	if os.Getenv(serverVariable) == "" {
 		os.Exit(m.Run())
 	}

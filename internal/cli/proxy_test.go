@@ -243,7 +243,7 @@ func TestProxyExamples(t *testing.T) {
 		}
 		found := 0
 		for _, m := range regexp.MustCompile("[\\s`\\[]--([a-z][a-z-]+)").FindAllStringSubmatch(string(text), -1) {
-			others := []string{"rm", "from"} // docker's
+			others := []string{"rm", "from", "stream", "lines"} // of docker, kplkit local and kplkit put
 			if found++; flags.Lookup(m[1]) == nil && !slices.Contains(others, m[1]) {
 				t.Errorf("%s: there is no --%s", file, m[1])
 			}

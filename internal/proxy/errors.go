@@ -22,8 +22,8 @@ func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
 func (e *Error) Unwrap() error { return e.Cause }
 
-// unavailable is what the client's SDK tries again.
-func unavailable(cause error, message string) *Error {
+// Unavailable is what the client's SDK tries again.
+func Unavailable(cause error, message string) *Error {
 	return &Error{http.StatusServiceUnavailable, "ServiceUnavailable", "kplkit proxy: " + message, cause}
 }
 

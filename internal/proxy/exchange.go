@@ -32,7 +32,7 @@ func exchangeOf(ctx context.Context) *exchange { return ctx.Value(exchangeKey{})
 // admit takes a request in, or says why not.
 func (x *exchange) admit() (err error) {
 	if x.Metrics.requests.Add(1) > x.limits.requests {
-		return unavailable(nil, "too many requests are under way, try again")
+		return Unavailable(nil, "too many requests are under way, try again")
 	}
 	if x.r.Method == http.MethodConnect {
 		return refusal("UnknownOperationException", "kplkit proxy: it makes no tunnels")
@@ -72,7 +72,7 @@ func (x *exchange) offer() error {
 	err := x.cfg.Change(x.r.Context(), c)
 	x.body, x.change = c.Body, c.Answer
 	if err != nil && !errors.As(err, new(*Error)) {
-		return unavailable(err, "the call can't be changed")
+		return Unavailable(err, "the call can't be changed")
 	}
 	if c.Answer != nil {
 		x.r.Header.Set("Accept-Encoding", "identity")
@@ -133,17 +133,17 @@ func (x *exchange) upstreamError(err error) error {
 	case errors.As(err, new(*Error)):
 		return err
 	case x.r.Context().Err() != nil && cause != errStalled:
-		return unavailable(errGone, "the request was given up")
+		return Unavailable(errGone, "the request was given up")
 	}
 	x.Metrics.upstreamErrors.Add(1)
-	return unavailable(err, "Kinesis gives no answer; the proxy's log says why")
+	return Unavailable(err, "Kinesis gives no answer; the proxy's log says why")
 }
 
 // fail answers with an error of the proxy's own.
 func (x *exchange) fail(err error) {
 	e := &Error{}
 	if !errors.As(err, &e) {
-		e = unavailable(err, "it failed")
+		e = Unavailable(err, "it failed")
 	}
 	x.err = e
 	e.write(x.w, x.r)

@@ -601,7 +601,7 @@ func TestDescribe(t *testing.T) {
 		if got := describe(errors.New(tt.err)); got != tt.want {
 			t.Errorf("%s, want %s", got, tt.want)
 		}
-		if got := describe(unavailable(errors.New(tt.err), "x")); got != fmt.Sprintf("ServiceUnavailable: kplkit proxy: x: %s", tt.want) {
+		if got := describe(Unavailable(errors.New(tt.err), "x")); got != fmt.Sprintf("ServiceUnavailable: kplkit proxy: x: %s", tt.want) {
 			t.Error(got)
 		}
 	}

@@ -79,7 +79,7 @@ func (h *Handler) grow(body []byte, length int64) ([]byte, error) {
 	}
 	size := min(max(2*cap(body), firstPiece), most+1) // one more, for its end is read, too
 	if !h.budget.take(int64(size-cap(body)), h.limits.bodies) {
-		return body, unavailable(nil, "too much is under way, try again")
+		return body, Unavailable(nil, "too much is under way, try again")
 	}
 	larger := make([]byte, len(body), size)
 	copy(larger, body)

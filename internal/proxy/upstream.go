@@ -62,7 +62,7 @@ func (u *upstream) send(r *http.Request, operation string, body []byte) (*http.R
 	defer cancel()
 	creds, err := u.options.Credentials.Retrieve(asking)
 	if err != nil {
-		return nil, fmt.Errorf("AWS credentials: %w", err)
+		return nil, Unavailable(fmt.Errorf("AWS credentials: %w", err), "the proxy has no AWS credentials to sign with; its log says why")
 	}
 	endpoint, err := u.endpoint(operation, creds, body)
 	if err != nil {

@@ -15,8 +15,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/kplkit/kplkit/deagg/deaggaws"
-	"github.com/kplkit/kplkit/internal/memory"
 	"github.com/kplkit/kplkit/internal/userview"
 )
 
@@ -185,40 +183,6 @@ func TestCutAnswers(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-// TestBomb: 10 MiB of empty user records come in answers of bounded size, in bounded memory.
-func TestBomb(t *testing.T) {
-	w := newWorld(t)
-	if testing.Short() {
-		t.Skip("10 MiB of empty user records take seconds; this is a short run")
-	}
-	var data []byte
-	for _, in := range memory.Aggregates(1<<20 - 100) {
-		if in.Name == "empty user records" {
-			data = in.Data
-		}
-	}
-	w.put("a", data)
-	p := w.proxy(userview.Config{})
-	p.view.SetBounds(8<<20, 8<<20)
-	n := 0
-	for from := iteratorAt(t, p.Client, shard0, types.ShardIteratorTypeTrimHorizon, ""); from != nil; {
-		out, err := p.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: from})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n += len(out.Records); len(out.Records) == 0 {
-			break
-		}
-		from = out.NextShardIterator
-	}
-	if all, _ := deaggaws.DeaggregateRecords([]types.Record{{SequenceNumber: aws.String("7"), Data: data}}); n != len(all) || n < 100_000 {
-		t.Errorf("%d user records, want %d", n, len(all))
-	}
-	if p.view.Held() != 0 {
-		t.Errorf("%d bytes are held", p.view.Held())
 	}
 }
 

@@ -85,6 +85,7 @@ func (b *batch) write(w *kinesisjson.Writer, users, bytes int, m *proxy.Metrics)
 		if n > 0 && (n == users || w.Len()+sizeOf(&u) > bytes) {
 			if after, err = seqnum.ParseExtended(string(b.number)); err == nil {
 				b.from = i
+				dropped += b.droppedOf(i)
 				return false, after, nil
 			}
 			if w.Len() > bytes {
@@ -99,6 +100,18 @@ func (b *batch) write(w *kinesisjson.Writer, users, bytes int, m *proxy.Metrics)
 	}
 	b.from = len(b.stored)
 	return true, after, nil
+}
+
+// droppedOf returns how many user records of a stored record are dropped. They count once it is done, and the Decoder has
+// counted them with each of its parts.
+func (b *batch) droppedOf(i int) int64 {
+	d := deagg.Decoder{HashRange: b.decoder.HashRange, Ancestors: b.decoder.Ancestors}
+	if d.HashRange.IsValid() {
+		for range d.UserRecords(b.stored[i]) {
+			break
+		}
+	}
+	return d.Stats().Dropped
 }
 
 // sizeOf returns about how many bytes a user record takes in JSON.

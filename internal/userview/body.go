@@ -13,7 +13,10 @@ import (
 
 var errTooLarge = errors.New("an answer that is larger than Kinesis's are")
 
-const firstPiece = 64 << 10
+const (
+	firstPiece = 64 << 10
+	busy       = "too much is under way, try again"
+)
 
 // whole reads upstream's answer. What it takes, cap(body), has to be freed, if there is no error.
 func (x *call) whole(answer *http.Response) (body []byte, err error) {
@@ -31,7 +34,7 @@ func (x *call) whole(answer *http.Response) (body []byte, err error) {
 	for {
 		if len(body) == cap(body) {
 			if !x.take(size - cap(body)) {
-				return body, unavailable(nil, "too much is under way, try again")
+				return body, proxy.Unavailable(nil, busy)
 			}
 			larger := make([]byte, len(body), size)
 			copy(larger, body)
@@ -41,18 +44,13 @@ func (x *call) whole(answer *http.Response) (body []byte, err error) {
 		body = body[:len(body)+n]
 		switch {
 		case len(body) > limit:
-			return body, unavailable(errTooLarge, "Kinesis's answer is too large")
+			return body, proxy.Unavailable(errTooLarge, "Kinesis's answer is too large")
 		case err == io.EOF:
 			return body, nil
 		case err != nil:
-			return body, unavailable(err, "Kinesis's answer broke off; the proxy's log says why")
+			return body, proxy.Unavailable(err, "Kinesis's answer broke off; the proxy's log says why")
 		}
 	}
-}
-
-// unavailable is what the client's SDK tries again.
-func unavailable(cause error, message string) error {
-	return &proxy.Error{Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable", Message: "kplkit proxy: " + message, Cause: cause}
 }
 
 // take reserves n bytes, if they are there.

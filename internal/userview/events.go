@@ -28,6 +28,33 @@ type events struct {
 	more  bool   // parts of the event follow
 	out   []byte // of the message that is being read
 	err   error  // after it
+	took  int    // bytes of the View's that it holds
+}
+
+// counted is upstream's stream, of which each byte is held until its message has gone to the client.
+type counted struct{ *events }
+
+var errBusy = errors.New(busy)
+
+func (c counted) Read(p []byte) (int, error) {
+	n, err := c.ReadCloser.Read(p)
+	if !c.take(n) {
+		return 0, errBusy
+	}
+	c.took += n
+	return n, err
+}
+
+// hold is called with the bytes of what the subscription holds now.
+func (e *events) hold(n int) {
+	e.held.Add(int64(n - e.took))
+	e.took = n
+}
+
+// Close gives up the subscription.
+func (e *events) Close() error {
+	e.hold(0)
+	return e.ReadCloser.Close()
 }
 
 // stream makes the events of a subscription ones of user records.
@@ -55,8 +82,14 @@ func (e *events) Read(p []byte) (int, error) {
 
 // event takes the next message.
 func (e *events) event() {
-	e.frame, e.err = kinesisjson.ReadFrame(e.ReadCloser, nil, maxMessage)
+	e.frame, e.out = kinesisjson.Frame{}, nil // an idle subscription takes no memory
+	e.hold(0)
+	e.frame, e.err = kinesisjson.ReadFrame(counted{e}, nil, maxMessage)
 	e.out = e.frame.Raw
+	if e.err == errBusy {
+		e.fail(e.err)
+		return
+	}
 	if e.err != nil || e.frame.Header(":message-type") != "event" || e.frame.Header(":event-type") != "SubscribeToShardEvent" {
 		return
 	}
@@ -98,8 +131,9 @@ func (e *events) part() {
 	}
 	e.out = kinesisjson.AppendFrame(nil, e.frame.Headers, w.End(&fields))
 	if e.more = !done; done {
-		e.frame, e.batch = kinesisjson.Frame{}, batch{} // an idle subscription takes no memory
+		e.frame, e.batch = kinesisjson.Frame{}, batch{}
 	}
+	e.hold(len(e.frame.Raw) + cap(e.out))
 }
 
 // goOn says where a subscription goes on after the event.

@@ -2,6 +2,7 @@ package userview_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -186,6 +187,16 @@ func message(kind, payload string) []byte {
 // throughProxy returns what a client gets of a stream of events.
 func throughProxy(t testing.TB, body []byte) (out []byte, err error) {
 	p := newWorld(t).proxyBefore(streamOf{bytes.NewReader(body)}, userview.Config{})
+	answer, err := p.subscribeRaw(t)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Close()
+	return io.ReadAll(answer)
+}
+
+// subscribeRaw subscribes without the SDK.
+func (p proxied) subscribeRaw(t testing.TB) (io.ReadCloser, error) {
 	r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/", bytes.NewReader([]byte(
 		`{"ConsumerARN":"arn:aws:kinesis:us-east-1:000000000000:stream/s/consumer/c:1","ShardId":"shardId-000000000000","StartingPosition":{"Type":"LATEST"}}`)))
 	r.Header.Set("X-Amz-Target", "Kinesis_20131202.SubscribeToShard")
@@ -193,8 +204,7 @@ func throughProxy(t testing.TB, body []byte) (out []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer answer.Body.Close()
-	return io.ReadAll(answer.Body)
+	return answer.Body, nil
 }
 
 func eventText(sequence string, data string) string {
@@ -245,4 +255,42 @@ func TestUnusualEvents(t *testing.T) {
 		}
 		out.GetStream().Close()
 	}
+}
+
+// TestEventsHeld: what subscriptions hold counts with what answers do: an event for which there is no room ends its
+// subscription with an error, and one that waits for an event holds nothing.
+func TestEventsHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		upstream, events := io.Pipe()
+		p := newWorld(t).proxyBefore(streamOf{upstream}, userview.Config{})
+		p.view.SetAll(4000, 1<<20)
+		client, err := p.subscribeRaw(t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range []int{3, 300} {
+			go func() {
+				events.Write(message("SubscribeToShardEvent", eventText("7", base64.StdEncoding.EncodeToString(aggregate(t, "A", n)))))
+			}()
+			if synctest.Wait(); n == 3 && p.view.Held() < 300 {
+				t.Errorf("%d bytes are held until the client takes them", p.view.Held())
+			}
+			f, err := kinesisjson.ReadFrame(client, nil, 1<<20)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if synctest.Wait(); n == 3 && (bytes.Count(f.Payload, []byte("PartitionKey")) != 3 || p.view.Held() != 0) {
+				t.Errorf("%d bytes are held by a subscription that waits: %s", p.view.Held(), f.Payload)
+			} else if n == 300 && !bytes.Contains(f.Payload, []byte("too much is under way, try again")) {
+				t.Errorf("%.200s", f.Payload)
+			}
+		}
+		if _, err := io.ReadAll(client); err != nil {
+			t.Error(err)
+		}
+		upstream.Close()
+		if synctest.Wait(); p.view.Held() != 0 {
+			t.Errorf("%d bytes are held after it", p.view.Held())
+		}
+	})
 }

@@ -53,8 +53,15 @@ func TestHashRanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, lines(read(t, out.ShardIterator, 0, one.Client)), want, "by an ARN")
-	if n := one.handler.Metrics.Dropped.Load(); n < 1 {
-		t.Errorf("%d are counted as dropped", n)
+	if n := one.handler.Metrics.Dropped.Load() + two.handler.Metrics.Dropped.Load(); n != 2 { // it was read twice
+		t.Errorf("%d are counted as dropped, want 2", n)
+	}
+	for _, limit := range []int32{1, 2} { // of which each stored record takes several answers
+		p := w.proxy(userview.Config{Shards: w.shards(), StrictLimit: true})
+		same(t, lines(read(t, iteratorAt(t, p.Client, child, types.ShardIteratorTypeTrimHorizon, ""), limit, p.Client)), want, "strict")
+		if n := p.handler.Metrics.Dropped.Load(); n != 1 {
+			t.Errorf("limit %d: %d are counted as dropped, want 1", limit, n)
+		}
 	}
 	broken := lineage.New(func(context.Context, string) (map[string]lineage.Lineage, error) { return nil, errors.New("denied") })
 	for _, cfg := range []userview.Config{{}, {Shards: broken}} {

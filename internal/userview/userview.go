@@ -37,7 +37,7 @@ type Config struct {
 type View struct {
 	cfg    Config
 	bounds bounds
-	held   atomic.Int64 // bytes of answers
+	held   atomic.Int64 // bytes of answers and events
 	warned atomic.Int64 // when an unusual answer was last logged, in nanoseconds since 1970
 }
 
@@ -46,7 +46,7 @@ type bounds struct {
 	body   int   // of an answer as it comes: 10 MiB of data in base64, and what stands around it
 	answer int   // to the client, but one record at least
 	event  int   // of a subscription to the client, but one record at least
-	all    int64 // of answers, as they come and to clients, at a time
+	all    int64 // of answers and events, as they come and to clients, at a time
 }
 
 // New returns a View.
@@ -113,8 +113,7 @@ func (x *call) answerError(err error) error {
 		return &proxy.Error{Status: http.StatusBadRequest, Code: "ValidationException", Message: "kplkit proxy: " + err.Error()}
 	case errors.Is(err, kinesisjson.ErrUnusual):
 		x.unusual(err)
-		return &proxy.Error{Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable",
-			Message: "kplkit proxy: Kinesis's answer is not in a form that it knows, and may hold aggregates", Cause: err}
+		return proxy.Unavailable(err, "Kinesis's answer is not in a form that it knows, and may hold aggregates")
 	}
 	return err
 }

@@ -81,6 +81,13 @@ func (w *world) proxy(cfg userview.Config) proxied { return w.proxyBefore(w.serv
 
 func (w *world) proxyBefore(upstream http.RoundTripper, cfg userview.Config) proxied {
 	cfg.Log = slog.New(slog.NewTextHandler(&w.log, nil))
+	return newProxied(w, upstream, cfg)
+}
+
+func newProxied(t testing.TB, upstream http.RoundTripper, cfg userview.Config) proxied {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
 	view := userview.New(cfg)
 	key := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{AccessKeyID: "AKIA", SecretAccessKey: "secret"}, nil
@@ -88,7 +95,7 @@ func (w *world) proxyBefore(upstream http.RoundTripper, cfg userview.Config) pro
 	h, err := proxy.New(proxy.Config{AWS: aws.Config{Region: "us-east-1", BaseEndpoint: aws.String("http://kinesis.test"), Credentials: key},
 		Transport: upstream, Change: view.Change, Log: cfg.Log})
 	if err != nil {
-		w.Fatal(err)
+		t.Fatal(err)
 	}
 	return proxied{clientOf(inProcess{h}), view, h}
 }
