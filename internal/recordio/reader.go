@@ -171,7 +171,7 @@ func (r *reader) recover(err error) bool {
 	var syntax *jsontext.SyntacticError
 	switch {
 	case errors.Is(err, errTooLong):
-		if !r.yield(nil, fmt.Errorf("%w: skipped to the next line", errTooLong)) {
+		if !r.yield(nil, fmt.Errorf("%w, which is left out", errTooLong)) {
 			return false
 		}
 		t.skipLine()
@@ -273,7 +273,7 @@ func (r *reader) object() error {
 	switch {
 	case err != nil || document:
 		return err
-	case r.draft.isEnvelope():
+	case r.draft.err == nil && r.draft.isEnvelope():
 		return r.open(bytes.Clone(r.draft.texts[envelopeField]))
 	}
 	return r.deliver(r.draft.finish(&r.rec))
