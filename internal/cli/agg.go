@@ -105,7 +105,7 @@ func newAggregation(o aggOptions, s Streams) (*aggregation, error) {
 		return nil, fmt.Errorf("--shards %d: want 1 to %d with --max-bytes %d", o.shards, most, o.maxBytes)
 	}
 	a := &aggregation{s: s, out: &lineWriter{w: s.Out}, maxRecord: max(usualRecord, o.maxBytes)}
-	a.nested = nesting{strict: o.strict, meant: "kplkit deagg %s | kplkit agg", tell: func(err error) { fmt.Fprintf(s.Err, "kplkit: %v\n", err) }}
+	a.nested = nesting{strict: o.strict, meant: "kplkit agg", tell: func(err error) { fmt.Fprintf(s.Err, "kplkit: %v\n", err) }}
 	a.ranges, a.encoders = hashkey.Whole().Split(o.shards), make([]aggregator.Encoder, o.shards)
 	for i := range a.encoders {
 		a.encoders[i].MaxBytes = min(o.maxBytes, a.maxRecord-roomForKey)

@@ -195,3 +195,12 @@ func TestPutInterruptedAtFirst(t *testing.T) {
 		}
 	}
 }
+
+// Whoever interrupts a run is told where what failed is, also where everything was tried.
+func TestPutFailedNamedOnInterrupt(t *testing.T) {
+	p := &putting{read: 3, last: place{n: 3, file: "in", line: 3}, counts: putCounts{Failed: 2}, failures: &failedFile{name: "failed.jsonl", n: 2}}
+	err := p.result(t.Context(), errInterrupted)
+	if want := "interrupted: everything up to in:3 was tried, and 2 of it failed: what failed is in failed.jsonl, put that, and go on after in:3"; err == nil || err.Error() != want {
+		t.Error(err)
+	}
+}

@@ -79,7 +79,7 @@ func (p *putting) run(ctx context.Context, client *kinesis.Client, stream string
 		p.status.end()
 		return err
 	}
-	p.nested.meant = "kplkit deagg %s | kplkit put " + strings.ReplaceAll(stream+p.o.aws.given(), "%", "%%")
+	p.nested.meant = "kplkit put " + shellWord(stream) + p.o.aws.given()
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
 	p.stop = stop
@@ -153,6 +153,9 @@ func (p *putting) result(ctx context.Context, err error) error {
 		return fmt.Errorf("%w; %s: %s", p.refused, unsent, goOn)
 	case ctx.Err() != nil && p.counts.Unsent > 0:
 		return fmt.Errorf("interrupted: %s: %s", unsent, goOn)
+	case err == errInterrupted && p.failures != nil && p.failures.n > 0:
+		return fmt.Errorf("interrupted: everything up to %v was tried, and %d of it failed: what failed is in %s, put that, and go on after %v",
+			p.last, p.counts.Failed, p.failures.name, p.last)
 	case err == errInterrupted && p.read > 0 && p.counts.Failed > 0:
 		return fmt.Errorf("interrupted: everything up to %v was tried, and %d of it failed", p.last, p.counts.Failed)
 	case err == errInterrupted && p.read > 0:
