@@ -110,6 +110,9 @@ func TestPutFailedNotWritten(t *testing.T) {
 	if c, _ := summaryOf(t, out.String()); c.Put != 1 || c.Failed != 1 || err == nil || !strings.Contains(err.Error(), "is not written") {
 		t.Errorf("%+v, %v", c, err)
 	}
+	if w := p.status.weighs; w[0] == 0 || w[0] != w[1] {
+		t.Errorf("of %d bytes %d are over", w[0], w[1])
+	}
 	if left, _ := os.ReadDir(filepath.Dir(file)); len(left) != 1 || read(t, file) != "before" {
 		t.Errorf("%v, %q", left, read(t, file))
 	}

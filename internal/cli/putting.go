@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/smithy-go"
 
 	"github.com/kplkit/kplkit/internal/recordio"
 	"github.com/kplkit/kplkit/producer"
@@ -40,6 +41,7 @@ type putting struct {
 	read    int64
 	last    place // that was read
 	unsent  place // the first one
+	why     error // it is
 	refused error // why the service takes nothing more
 }
 
@@ -142,6 +144,9 @@ func (p *putting) close(ctx context.Context) {
 // result is what the run ends with: err is why reading did.
 func (p *putting) result(ctx context.Context, err error) error {
 	unsent := fmt.Sprintf("%d of the records read were not put, the first is %v", p.counts.Unsent, p.unsent)
+	if api := smithy.APIError(nil); p.refused == nil && errors.As(p.why, &api) {
+		unsent += fmt.Sprintf(", for which the last answer was %s: %s", api.ErrorCode(), api.ErrorMessage())
+	}
 	goOn := "go on from there (some after it may come twice)"
 	if p.failures != nil {
 		goOn = fmt.Sprintf("what failed is in %s, put that, and go on after %v", p.failures.name, p.last)
@@ -317,7 +322,7 @@ func (p *putting) countFailed(at place, err error) (unsent bool) {
 		return false
 	}
 	if p.counts.Unsent++; p.unsent.n == 0 || at.n < p.unsent.n {
-		p.unsent = at
+		p.unsent, p.why = at, err
 	}
 	return true
 }
