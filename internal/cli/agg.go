@@ -87,6 +87,7 @@ type aggregation struct {
 	maxRecord int
 	data      []byte // scratch of the record that is being written
 	nested    nesting
+	refusals  folding
 	counts    aggCounts
 }
 
@@ -105,7 +106,8 @@ func newAggregation(o aggOptions, s Streams) (*aggregation, error) {
 		return nil, fmt.Errorf("--shards %d: want 1 to %d with --max-bytes %d", o.shards, most, o.maxBytes)
 	}
 	a := &aggregation{s: s, out: &lineWriter{w: s.Out}, maxRecord: max(usualRecord, o.maxBytes)}
-	a.nested = nesting{strict: o.strict, meant: "kplkit agg", tell: func(err error) { fmt.Fprintf(s.Err, "kplkit: %v\n", err) }}
+	tell := func(err error) { fmt.Fprintf(s.Err, "kplkit: %v\n", err) }
+	a.nested, a.refusals = nesting{strict: o.strict, meant: "kplkit agg", tell: tell}, folding{tell: tell}
 	a.ranges, a.encoders = hashkey.Whole().Split(o.shards), make([]aggregator.Encoder, o.shards)
 	for i := range a.encoders {
 		a.encoders[i].MaxBytes = min(o.maxBytes, a.maxRecord-roomForKey)
@@ -123,6 +125,7 @@ func (a *aggregation) run(ctx context.Context, names []string, asJSON bool) erro
 	if failed := a.out.Flush(); failed != nil {
 		err = failed // whatever else there was, it is told
 	}
+	a.refusals.end()
 	a.counts.write(a.s.Err, asJSON)
 	if err == nil && a.counts.refused > 0 {
 		return errReported
@@ -142,7 +145,7 @@ func (a *aggregation) record(r *recordio.Record) error {
 	}
 	if err != nil {
 		a.counts.refused++
-		fmt.Fprintf(a.s.Err, "kplkit: %v, refused\n", r.At(err))
+		a.refusals.add(r.At(fmt.Errorf("%w, refused", err)))
 		return nil
 	}
 	return a.add(a.shard(key), u)

@@ -185,7 +185,7 @@ func (r *reader) recover(err error) bool {
 	}
 	line := t.lineAt(r.base + syntax.ByteOffset)
 	message := syntaxMessage(syntax, line, line != t.line)
-	if hint := formHint(t.rest()); hint != nil {
+	if hint := formHint(t.rest(), r.src.Prints); hint != nil {
 		message = hint
 	}
 	if !r.yield(nil, message) {

@@ -86,7 +86,7 @@ func plainBytes(n int) (data []byte) {
 func binary(n int) string { return base64.StdEncoding.EncodeToString(plainBytes(n)) }
 
 func mayBeKey(line int, text string) string {
-	return fmt.Sprintf("want f:%d: columns of which one, %q, may be a partition key and no data: take --output json, or data alone, one a line (--query 'Records[].[Data]')\n", line, text)
+	return fmt.Sprintf("want f:%d: columns of which one, %q, may be a partition key and not data: take --output json, or data alone, one a line (--query 'Records[].[Data]')\n", line, text)
 }
 
 func swapped(line int) string {
@@ -207,7 +207,7 @@ want f:1: ` + noData + `
 want 1:  ""="hi"`},
 		{"not JSON", `hello
 {"data":"aGk="}
-want f:1: neither JSON nor a record as text: "hello" may be a word and no base64
+want f:1: neither JSON nor a record as text: "hello" may be a word and not base64
 want 2:  ""="hi"`},
 		{"a line is cut off in a string", `{"data":"aGk=","sequence_number":"1
 {"data":"aGk="}
@@ -385,12 +385,12 @@ LAST
 aGk=
 last
 null
-want f:1: neither JSON nor a record as text: "null" may be a word and no base64
-want f:2: neither JSON nor a record as text: "last" may be a word and no base64
-want f:3: neither JSON nor a record as text: "LAST" may be a word and no base64
+want f:1: neither JSON nor a record as text: "null" may be a word and not base64
+want f:2: neither JSON nor a record as text: "last" may be a word and not base64
+want f:3: neither JSON nor a record as text: "LAST" may be a word and not base64
 want 4:  ""="hi"
 want 5:  ""="\x95\xab-"
-want f:6: neither JSON nor a record as text: "null" may be a word and no base64`},
+want f:6: neither JSON nor a record as text: "null" may be a word and not base64`},
 		{"YAML", "MillisBehindLatest: 0\nRecords:\n- Data: aGk=\nwant f:1: the AWS CLI's YAML: take --output json"},
 		{"a table", "----------------------------\n|        GetRecords        |\nwant f:1: the AWS CLI's table: take --output json"},
 		{"UTF-16", "\xff\xfe{\x00\"\x00\nwant f:1: UTF-16, as Windows PowerShell writes it: write UTF-8 (Out-File -Encoding utf8, or cmd's >)"},
@@ -403,7 +403,7 @@ want f:1: data is an object with bytes in more than one place: write the right o
 <Buffer f3 89 ... 412 more bytes>
 { Records: [
 want f:1: neither JSON nor a record as text: "ab12" may be base64 or hex: write it as {"data":…} in base64
-want f:2: neither JSON nor a record as text: digits alone, a sequence number and no data?
+want f:2: neither JSON nor a record as text: digits alone, a sequence number and not data?
 want f:3: "4959033827149025660855969253836157109592" where a record was expected: an object with data in base64, or a document of them, as get-records output and Lambda's events are
 want f:3: "aGk=" where a record was expected: an object with data in base64, or a document of them, as get-records output and Lambda's events are
 want 4:  ""="\xf3\x89\x9a\xc2"
@@ -421,7 +421,7 @@ want f:6: Node's print of an object: that can't be read back: print JSON.stringi
 			"want 7: 49590338271490256608559692538361571095921575989136588898 \"tab\\tkey\"=\"hi\" @1701761035.582\n" +
 			"want f:8: a record of the AWS CLI's text output that is not whole, maybe for a tab or a line end in its partition key: take --output json\n" +
 			"want 9:  \"\"=\"hi\"\nwant 9:  \"\"=\"ho\"\n" +
-			"want f:10: columns that are not all data: neither JSON nor a record as text: digits alone, a sequence number and no data?; take --output json\n" +
+			"want f:10: columns that are not all data: digits alone, a sequence number and not data?; take --output json\n" +
 			"want 11: 49590338271490256608559692538361571095921575989136588898 \"NONE\"=\"hi\" @1701761035.582"},
 		{"fragments: the first line is missing, of base64 and of hex", wrap(binary(200)[76:], 76) + "aGk=\n" + `
 want f:1: ` + errWrapped.Error() + `
@@ -448,10 +448,10 @@ want 6:  ""="hi"`},
 		{"a narrow table", "---------\n|  GetRecords  |\nwant f:1: the AWS CLI's table: take --output json"},
 		{"text columns of a key and data are no page's header", "1001\t" + long + "\n0\tAAAAAAAAAAE" + strings.Repeat("A", 100) + "\n0\t" + other + "\nRECORDS\t1\taGk=\tk\t" + number + "\n" +
 			"0\tNone\nHASHKEYRANGE\t" + long + "\nCHILDSHARDS\t" + pastedAggregate + "\n" +
-			"want f:1: columns that are not all data: neither JSON nor a record as text: \"1001\" may be base64 or hex: write it as {\"data\":…} in base64; take --output json\n" +
+			"want f:1: columns that are not all data: \"1001\" may be base64 or hex: write it as {\"data\":…} in base64; take --output json\n" +
 			"want 4: " + number + " \"k\"=\"hi\" @1\n" +
-			"want f:6: columns that are not all data: neither JSON nor a record as text: \"HASHKEYRANGE\" may be a word and no base64; take --output json\n" +
-			"want f:7: columns that are not all data: neither JSON nor a record as text: \"CHILDSHARDS\" may be a word and no base64; take --output json"},
+			"want f:6: columns that are not all data: \"HASHKEYRANGE\" may be a word and not base64; take --output json\n" +
+			"want f:7: columns that are not all data: \"CHILDSHARDS\" may be a word and not base64; take --output json"},
 		{"keys are not records", "user1234\taGk=\naGk=\tuser1234\n0123456789abcdef0123456789abcdef\taGk=\nXrY7u+Ae7tCTyyK7j1rNww==\taGk=\n" + pastedAggregate + "\tordr\naGk=\taGVsbG8gd29ybGQh\t" + pastedAggregate + "\n" +
 			mayBeKey(1, "user1234") + mayBeKey(2, "user1234") + mayBeKey(3, "0123456789abcdef0123") + mayBeKey(4, "XrY7u+Ae7tCTyyK7j1rN") + mayBeKey(5, "ordr") +
 			"want 6:  \"\"=\"hi\"\nwant 6:  \"\"=\"hello world!\"\n" + fmt.Sprintf("want 6:  \"\"=%q", aggregateBytes)},

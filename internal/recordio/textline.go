@@ -29,17 +29,17 @@ const (
 	bareHex
 )
 
-// startsText reports whether the line at the mark is no JSON. A list of numbers as Go prints it is none.
+// startsText reports whether the line at the mark is no JSON. A list of numbers as Go or C has it is none.
 func (r *reader) startsText() bool {
 	t := r.tape
 	switch c := t.rest()[0]; c {
-	case '{', '"':
+	case '"':
 		return false
-	case '[':
-		for len(t.rest()) < goListLength && bytes.IndexByte(t.rest(), '\n') < 0 && t.fill() == nil {
+	case '{', '[':
+		for len(t.rest()) < listLength && bytes.IndexByte(t.rest(), '\n') < 0 && t.fill() == nil {
 		}
 		line, _, _ := bytes.Cut(t.rest(), []byte{'\n'})
-		return isGoList(line)
+		return isList(line)
 	}
 	return true
 }
@@ -199,14 +199,13 @@ func (r *reader) textRecords(line []byte, next func() []byte) error {
 func (r *reader) checkColumn(text []byte, several bool) error {
 	r.draft.reset()
 	if err := r.bareData(text); err != nil {
-		err = fmt.Errorf("neither JSON nor a record as text: %w", err)
 		if several {
-			err = fmt.Errorf("columns that are not all data: %w; take --output json", err)
+			return fmt.Errorf("columns that are not all data: %w; take --output json", err)
 		}
-		return err
+		return fmt.Errorf("neither JSON nor a record as text: %w", err)
 	}
 	if several && !r.isClearlyData(text) {
-		return fmt.Errorf("columns of which one, %.20q, may be a partition key and no data: take --output json, or data alone, one a line (--query 'Records[].[Data]')", text)
+		return fmt.Errorf("columns of which one, %.20q, may be a partition key and not data: take --output json, or data alone, one a line (--query 'Records[].[Data]')", text)
 	}
 	return nil
 }
@@ -218,9 +217,9 @@ func (r *reader) bareData(text []byte) error {
 	d.hasData = true
 	switch word := string(text); {
 	case isSequenceNumber(text):
-		return errors.New("digits alone, a sequence number and no data?")
+		return errors.New("digits alone, a sequence number and not data?")
 	case word == "null" || word == "true" || word == "None" || r.bare == bareUnknown && isWord(text):
-		return fmt.Errorf("%q may be a word and no base64", text)
+		return fmt.Errorf("%q may be a word and not base64", text)
 	}
 	switch data, form, err := parsePrinted(text); form {
 	case "":
