@@ -26,6 +26,7 @@ import (
 	"github.com/kplkit/kplkit/deagg/deaggaws"
 	"github.com/kplkit/kplkit/internal/kinesisfake"
 	"github.com/kplkit/kplkit/internal/recordio"
+	"github.com/kplkit/kplkit/internal/wire"
 	"github.com/kplkit/kplkit/producer"
 )
 
@@ -207,7 +208,7 @@ func TestPutInterrupted(t *testing.T) {
 }
 
 func TestReadLine(t *testing.T) {
-	long := strings.Repeat("x", largestRecord)
+	long := strings.Repeat("x", wire.LargestRecord)
 	in := bufio.NewReader(strings.NewReader("a\n\nb\r\n" + long + "\r\n" + long + "xxx\nc\r\nd\re"))
 	for _, want := range []string{"a", "", "b", long} {
 		if got, err := readLine(in); string(got) != want || err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/kplkit/kplkit/internal/recordio"
+	"github.com/kplkit/kplkit/internal/wire"
 	"github.com/kplkit/kplkit/producer"
 )
 
@@ -245,7 +246,7 @@ var errLineTooLong = errors.New("a line of more than 10 MiB: no stream takes it,
 func readLine(in *bufio.Reader) (line []byte, err error) {
 	for tooLong := false; ; {
 		part, err := in.ReadSlice('\n')
-		if tooLong = tooLong || len(line)+len(part) > largestRecord+len("\r\n"); !tooLong {
+		if tooLong = tooLong || len(line)+len(part) > wire.LargestRecord+len("\r\n"); !tooLong {
 			line = append(line, part...)
 		}
 		switch {

@@ -10,6 +10,7 @@ import (
 	"regexp"
 
 	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/internal/wire"
 )
 
 // What a Source with Text reads besides JSON, line by line:
@@ -113,7 +114,7 @@ var pythonOpen = regexp.MustCompile(`^(bytearray)?\(+b['"]`)
 
 // brackets joins the lines of Python's print of bytes, up to the one that closes the bracket.
 func (r *reader) brackets(first []byte, end int) (whole []byte, wholeEnd int) {
-	for whole = first; !bytes.HasSuffix(whole, []byte{')'}) && end < len(r.tape.rest()) && len(whole) < 4*largestRecord; {
+	for whole = first; !bytes.HasSuffix(whole, []byte{')'}) && end < len(r.tape.rest()) && len(whole) < 4*wire.LargestRecord; {
 		line, err := r.tape.wholeLine(end + 1)
 		text := bytes.TrimSpace(line)
 		if err != nil || len(text) == 0 || !bytes.HasPrefix(text, []byte("b'")) && !bytes.HasPrefix(text, []byte(`b"`)) {
@@ -149,6 +150,9 @@ func (r *reader) unwrapAggregate(first []byte, end int) (whole []byte, wholeEnd 
 
 // startsMagic reports whether a text is the start of an aggregate in base64 or hex.
 func startsMagic(text []byte) bool {
+	if len(text) < 5 || text[0] != '8' && text[0]|0x20 != 'f' {
+		return false // nearly all data
+	}
 	return bytes.HasPrefix(text, []byte("84maw")) || bytes.EqualFold(text[:min(len(text), 8)], []byte("f3899ac2"))
 }
 
