@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/smithy-go"
+
 	"github.com/kplkit/kplkit/internal/kinesisfake"
 	"github.com/kplkit/kplkit/producer"
 )
@@ -165,5 +167,43 @@ func TestPutInDone(t *testing.T) {
 		synctest.Wait()
 		b.must(nil, p.Close(b.ctx))
 		b.check(r, 2)
+	})
+}
+
+// TestCloseTellsWhy: what Close had no time for says what the service has answered, also where the request under way was
+// ended, and of records that were not tried yet.
+func TestCloseTellsWhy(t *testing.T) {
+	inBubble(t, 1, func(b *bench) {
+		n := 0
+		b.fault = func(_ int, r kinesisfake.Request) (f kinesisfake.Fault) {
+			if r.Operation != "PutRecords" {
+				return f
+			}
+			if n++; n > 3 {
+				return kinesisfake.Fault{Delay: time.Hour} // under way when Close gives up
+			}
+			f.FailEntries = map[int]string{0: "InternalFailure"}
+			return f
+		}
+		p := b.producer(producer.WithAggregation(producer.AggregateNever))
+		r := &results{}
+		b.must(nil, p.Put(b.ctx, record(0), r.done))
+		time.Sleep(5 * time.Second)
+		b.must(nil, p.Put(b.ctx, record(1), r.done))
+		ctx, cancel := context.WithTimeout(b.ctx, 10*time.Millisecond) // less than the linger
+		defer cancel()
+		if p.Close(ctx) == nil {
+			b.Error("Close had time")
+		}
+		for data, all := range r.by {
+			err := all[0].Err
+			var api smithy.APIError
+			if !errors.Is(err, producer.ErrClosed) || !errors.As(err, &api) || api.ErrorCode() != "InternalFailure" {
+				b.Errorf("%s: %v", data, err)
+			}
+		}
+		if len(r.by) != 2 {
+			b.Errorf("%d results", len(r.by))
+		}
 	})
 }

@@ -13,7 +13,7 @@ import (
 var (
 	ErrTooLarge   = errors.New("record is too large")
 	ErrWouldBlock = errors.New("the buffer is full")                        // of TryPut
-	ErrClosed     = errors.New("the producer is closed")                    // of Put and Flush, and of what Close could not send
+	ErrClosed     = errors.New("the producer is closed")                    // of Put and Flush, and of what Close could not send, with the last attempt's error where there was one
 	ErrExpired    = errors.New("not stored within the time to live")        // wraps the last attempt's error, too; tried at least once
 	ErrThrottled  = errors.New("throttled, and not to be tried again")      // with WithoutRetryIfThrottled
 	ErrRefused    = errors.New("the service refuses it, now and always so") // is always a *RefusedError

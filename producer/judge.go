@@ -93,12 +93,12 @@ func deref(s *string) string {
 // at the stream that began later: until then the landing is unjudged.
 func (l *loop) landed(x landing) {
 	n := x.stored.lane
-	n.failures = 0
+	n.failures, n.refusal = 0, nil
 	elsewhere := n.id != "" && (x.shardID != n.id || x.stored.marked && !n.gave(x.sequenceNumber))
 	switch {
 	case elsewhere && l.in.aborted && x.stored.marked:
 		l.freeLane(x.stored)
-		l.giveUpOn(x.stored.records, ErrWrongShard)
+		l.giveUpOn(n, x.stored.records, ErrWrongShard)
 		return
 	case elsewhere && !n.retired:
 		l.lister.wanted = true
@@ -154,7 +154,7 @@ func (l *loop) refused(now time.Time, s *stored, err error, own bool) {
 	why := classify(err)
 	switch {
 	case l.in.aborted:
-		l.giveUpOn(s.records, err)
+		l.giveUpOn(s.lane, s.records, err)
 		return
 	case why == permanent:
 		l.fail(s.records, newRefused(err, true))
@@ -182,6 +182,7 @@ func (l *loop) refused(now time.Time, s *stored, err error, own bool) {
 	} else if !now.Before(n.notBefore) { // else another one of this answer has set it
 		n.notBefore = now.Add(l.backoff(n.failures))
 		n.failures++
+		n.refusal = err
 	}
 	rest := l.failExpired(now, s.records, err)
 	switch {

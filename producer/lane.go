@@ -30,6 +30,7 @@ type lane struct {
 	flying  int // stored records under way, or not judged yet
 
 	failures  int           // in a row
+	refusal   error         // the last of them
 	notBefore time.Time     // nothing is sent until then
 	records   *rate.Limiter // nil: no limit
 	volume    *rate.Limiter

@@ -3,7 +3,6 @@ package producer
 import (
 	"cmp"
 	crand "crypto/rand"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -154,45 +153,4 @@ func (l *loop) fail(records []*pending, err error) {
 	if len(records) > 0 {
 		l.settle(&outcome{records: records, err: err})
 	}
-}
-
-// giveUpOn gives records the result that Close had no time for them, and what they waited for, if that is known.
-func (l *loop) giveUpOn(records []*pending, why error) {
-	err := errGivenUp
-	if why != nil {
-		err = fmt.Errorf("%w; the last attempt: %w", errGivenUp, why)
-	}
-	l.fail(records, err)
-	l.failed += len(records)
-}
-
-// tooOld tells whether a record has had its time, and at least one attempt.
-func (l *loop) tooOld(now time.Time, e *pending) bool {
-	return e.attempts > 0 && now.Sub(e.arrived) >= l.p.cfg.ttl
-}
-
-// failExpired fails the records that are too old, and returns the others. why is what they waited for last, if that is
-// not the error of their last attempt.
-func (l *loop) failExpired(now time.Time, records []*pending, why error) (rest []*pending) {
-	for i, e := range records {
-		if !l.tooOld(now, e) {
-			rest = append(rest, e)
-			continue
-		}
-		l.fail(records[i:i+1], fmt.Errorf("%w: attempts: %d in %v, the first after %v in the buffer; the last one: %w; put it again if twice is better than never",
-			ErrExpired, e.attempts, now.Sub(e.arrived).Round(time.Millisecond), e.waited.Round(time.Millisecond), cmp.Or(why, e.last, errNextTurn)))
-	}
-	return rest
-}
-
-// giveUp fails all that is not under way. What is will follow: its requests are being ended.
-func (l *loop) giveUp() {
-	for _, n := range l.lanes {
-		l.giveUpOn(n.takeUnsent(), nil)
-	}
-	for _, x := range l.unjudged {
-		l.freeLane(x.stored)
-		l.giveUpOn(x.stored.records, ErrWrongShard)
-	}
-	l.unjudged = nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kplkit/kplkit/internal/wire"
 	"github.com/kplkit/kplkit/producer/aggregator"
 )
 
@@ -18,8 +19,8 @@ const (
 
 // Limits of the API (source: PutRecords in the Kinesis API reference).
 const (
-	usualRecord   = mebibyte      // what a stream takes unless it is set to more: data and partition key
-	largestRecord = 10 * mebibyte // the most it can be set to
+	usualRecord   = wire.UsualRecord
+	largestRecord = wire.LargestRecord
 	requestCount  = 500
 )
 

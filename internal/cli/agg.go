@@ -11,14 +11,8 @@ import (
 
 	"github.com/kplkit/kplkit/deagg/hashkey"
 	"github.com/kplkit/kplkit/internal/recordio"
+	"github.com/kplkit/kplkit/internal/wire"
 	"github.com/kplkit/kplkit/producer/aggregator"
-)
-
-// Limits of what a stream takes as one record: data and partition key together (source: the API's PutRecord). A
-// stream takes 1 MiB unless it is set to more, 10 MiB at most.
-const (
-	usualRecord   = 1 << 20
-	largestRecord = 10 << 20
 )
 
 // roomForKey is taken off the size of aggregates near the limit of a stream: 256 characters of 4 bytes.
@@ -87,6 +81,7 @@ type aggregation struct {
 	maxRecord int
 	data      []byte // scratch of the record that is being written
 	nested    nesting
+	refusals  folding
 	counts    aggCounts
 }
 
@@ -95,8 +90,8 @@ type aggCounts struct{ user, stored, aggregated, refused int64 }
 
 func newAggregation(o aggOptions, s Streams) (*aggregation, error) {
 	switch {
-	case o.maxBytes < 1 || o.maxBytes > largestRecord:
-		return nil, fmt.Errorf("--max-bytes %d: want 1 to %d", o.maxBytes, largestRecord)
+	case o.maxBytes < 1 || o.maxBytes > wire.LargestRecord:
+		return nil, fmt.Errorf("--max-bytes %d: want 1 to %d", o.maxBytes, wire.LargestRecord)
 	case o.maxCount < 1:
 		return nil, errors.New("--max-count 0: want 1 or more")
 	}
@@ -104,8 +99,9 @@ func newAggregation(o aggOptions, s Streams) (*aggregation, error) {
 	if most := maxHeld / max(o.maxBytes, aggregator.DefaultMaxBytes); o.shards < 1 || o.shards > most {
 		return nil, fmt.Errorf("--shards %d: want 1 to %d with --max-bytes %d", o.shards, most, o.maxBytes)
 	}
-	a := &aggregation{s: s, out: &lineWriter{w: s.Out}, maxRecord: max(usualRecord, o.maxBytes)}
-	a.nested = nesting{strict: o.strict, meant: "kplkit deagg %s | kplkit agg", tell: func(err error) { fmt.Fprintf(s.Err, "kplkit: %v\n", err) }}
+	a := &aggregation{s: s, out: &lineWriter{w: s.Out}, maxRecord: max(wire.UsualRecord, o.maxBytes)}
+	tell := func(err error) { fmt.Fprintf(s.Err, "kplkit: %v\n", err) }
+	a.nested, a.refusals = nesting{strict: o.strict, meant: "kplkit agg", tell: tell}, folding{tell: tell}
 	a.ranges, a.encoders = hashkey.Whole().Split(o.shards), make([]aggregator.Encoder, o.shards)
 	for i := range a.encoders {
 		a.encoders[i].MaxBytes = min(o.maxBytes, a.maxRecord-roomForKey)
@@ -123,6 +119,7 @@ func (a *aggregation) run(ctx context.Context, names []string, asJSON bool) erro
 	if failed := a.out.Flush(); failed != nil {
 		err = failed // whatever else there was, it is told
 	}
+	a.refusals.end()
 	a.counts.write(a.s.Err, asJSON)
 	if err == nil && a.counts.refused > 0 {
 		return errReported
@@ -142,7 +139,7 @@ func (a *aggregation) record(r *recordio.Record) error {
 	}
 	if err != nil {
 		a.counts.refused++
-		fmt.Fprintf(a.s.Err, "kplkit: %v, refused\n", r.At(err))
+		a.refusals.add(r.At(fmt.Errorf("%w, refused", err)))
 		return nil
 	}
 	return a.add(a.shard(key), u)

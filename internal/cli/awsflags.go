@@ -28,10 +28,10 @@ func (a *awsFlags) add(f *pflag.FlagSet) {
 // given returns the flags as they were given, to be typed again.
 func (a awsFlags) given() (text string) {
 	if a.endpointURL != "" {
-		text += " --endpoint-url " + a.endpointURL
+		text += " --endpoint-url " + shellWord(a.endpointURL)
 	}
 	if a.region != "" {
-		text += " --region " + a.region
+		text += " --region " + shellWord(a.region)
 	}
 	return text
 }

@@ -45,7 +45,8 @@ In: JSON lines and JSON documents, from files or stdin (-), packed by gzip or no
 
 What can't be read of a record, but its data, is left out, reported once a file and counted; a range so lost is unknown, and
 drops nothing. With --after a record has to have a sequence number. SEQ:SUB with a SUB that its stored record does not
-have is reported, and skips nothing of it.
+have is reported, and skips nothing of it. Of many errors of one kind in an input the first 10 are reported, and how many
+more there are.
 
 Out: a JSON object a line, in order, with v, sub_sequence_number, aggregated, last, data, explicit_hash_key and, where
 known, sequence_number, partition_key, approximate_arrival_timestamp, shard_id, malformed. Keys that are no UTF-8

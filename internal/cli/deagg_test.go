@@ -234,3 +234,22 @@ func TestWriteError(t *testing.T) {
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
+
+// Of many errors of one kind the first ones are told, and how many the others are; no other kind is hidden by them.
+func TestFolding(t *testing.T) {
+	text := strings.Repeat("a line of text\nand another\n", 800) + "{\"partition_key\":\"k\"}\n"
+	for _, args := range [][]string{{"deagg"}, {"inspect", "-"}, {"agg"}} {
+		in := text
+		if args[0] != "deagg" {
+			in = "{\"data\":\"aGk=\",\"partition_key\":\"k\"}\n" + strings.Repeat("{\"data\":\"?\"}\n", 1600) + "{\"partition_key\":\"k\"}\n"
+		}
+		_, errs, code := run(strings.NewReader(in), args...)
+		if code != exitFailed || strings.Count(errs, "\n") > 14 || !strings.Contains(errs, "kplkit: and 1590 more like these, the last one is stdin:160") || !strings.Contains(errs, "no data (looked for") {
+			t.Errorf("%v: exit code %d, %s", args, code, errs)
+		}
+	}
+	_, errs, _ := run(strings.NewReader(strings.Repeat("{\"data\":\"aGk=\"}\n", 100)), "agg") // no partition key
+	if strings.Count(errs, "refused") != 12 || !strings.Contains(errs, "and 90 more like these") {
+		t.Error(errs)
+	}
+}

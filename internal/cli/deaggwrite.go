@@ -15,7 +15,7 @@ func (d *deaggregation) write(u *deagg.UserRecord, r *recordio.Record, hashes ha
 	if d.tally != nil {
 		d.tally.user(u, r.ShardID, hashes)
 	}
-	if whole := u.Malformed != nil && !u.Aggregated; d.unwrap == nil || whole || !d.writeUnwrapped(u, r) {
+	if d.unwrap == nil || !d.writeUnwrapped(u, r) { // a damaged aggregate starts with the magic, and with nothing that is opened
 		d.put(u, r, nil)
 	}
 }

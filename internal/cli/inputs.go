@@ -29,18 +29,20 @@ func readInputs(ctx context.Context, s Streams, names []string, prepare func(*re
 			fmt.Fprintf(s.Err, "kplkit: %v\n", err)
 		}
 		prepare(src)
+		errs := folding{tell: src.Tell}
 		defer func() { leftOut += src.LeftOut }()
 		for r, err := range src.Records() {
 			if err == nil {
 				result = each(r)
 			} else if ctx.Err() == nil {
 				unreadable = true
-				src.Tell(err)
+				errs.add(err)
 			}
 			if result != nil || ctx.Err() != nil {
 				break
 			}
 		}
+		errs.end()
 		p.clear()
 		return result
 	})

@@ -149,12 +149,14 @@ func (i *inspection) records(ctx context.Context, src *recordio.Source) (result 
 	before := i.shown
 	src.Text, src.Prints = true, true
 	src.Tell = func(err error) { fmt.Fprintf(i.s.Err, "kplkit: %v\n", err) }
+	errs := folding{tell: src.Tell}
+	defer errs.end()
 	for r, err := range src.Records() {
 		if ctx.Err() != nil {
 			break
 		}
 		if err != nil {
-			fmt.Fprintf(i.s.Err, "kplkit: %v\n", err)
+			errs.add(err)
 			result = errReported
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/kplkit/kplkit/deagg"
@@ -45,4 +46,25 @@ func FuzzInspect(f *testing.F) {
 			t.Error(err)
 		}
 	})
+}
+
+// Of many keys those with the most user records come first, and of equal ones the first in the table.
+func TestDrawTableOrder(t *testing.T) {
+	table := make([]tableEntry, 14)
+	for i := range table {
+		table[i] = tableEntry{Key: key{Text: "k"}, HashKey: "0", Users: i % 3}
+	}
+	for all, want := range map[bool]string{false: "2 5 8 11 1 4 7 10 13 0 ", true: "0 1 2 3 4 5 6 7 8 9 10 11 12 13 "} {
+		var out strings.Builder
+		(&drawer{all: all}).drawTable(&out, "keys", table)
+		got := ""
+		for line := range strings.Lines(out.String()) {
+			if f := strings.Fields(line); len(f) > 5 && f[4] == `"k"` {
+				got += f[0] + " "
+			}
+		}
+		if got != want {
+			t.Errorf("all %v: %s, want %s", all, got, want)
+		}
+	}
 }

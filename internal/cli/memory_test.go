@@ -20,7 +20,7 @@ func TestMemory(t *testing.T) {
 			base64.StdEncoding.EncodeToString(in.Data))
 		inputs = append(inputs, memory.Input{Name: in.Name, Data: []byte(line)})
 	}
-	for _, args := range [][]string{{"deagg"}, {"inspect"}, {"inspect", "--json"}} {
+	for _, args := range [][]string{{"deagg"}, {"inspect"}, {"inspect", "--json"}, {"inspect", "--all"}} {
 		stated.Hold(t, "kplkit "+strings.Join(args, " "), inputs, func(in memory.Input) any {
 			return Run(t.Context(), args, Streams{In: bytes.NewReader(in.Data), Out: io.Discard, Err: io.Discard})
 		})

@@ -47,8 +47,9 @@ finds all of it; else it is put again.
 In: JSON lines with partition_key, explicit_hash_key (null or absent for none) and data (base64), as 'kplkit deagg'
 writes them, from files or stdin (-), packed by gzip or not. With --lines each line of text is the data of a user
 record, without its line end (LF or CRLF); an empty one, too. Stored records have to go through 'kplkit deagg' first: an
-aggregate that is put as a user record may not come out as one. Where that is seen (data that is an aggregate, or a
-sequence number that is not of deagg's lines) a warning names the way; with --strict reading ends there.
+aggregate that is put as a user record may not come out as one. Where that is seen (data that is an aggregate, a
+sequence number that is not of deagg's lines, or with --lines a record in JSON) a warning names the way; with --strict
+reading ends there.
 
 Out: a summary, with --json as one line {"v":1,"summary":{…}}, always the last one: put and failed together are what
 was read; unsent are those of the failed that were given up when the run was ended; retried is how often a user record

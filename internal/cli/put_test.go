@@ -20,11 +20,13 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kplkit/kplkit/deagg/deaggaws"
 	"github.com/kplkit/kplkit/internal/kinesisfake"
 	"github.com/kplkit/kplkit/internal/recordio"
+	"github.com/kplkit/kplkit/internal/wire"
 	"github.com/kplkit/kplkit/producer"
 )
 
@@ -206,7 +208,7 @@ func TestPutInterrupted(t *testing.T) {
 }
 
 func TestReadLine(t *testing.T) {
-	long := strings.Repeat("x", largestRecord)
+	long := strings.Repeat("x", wire.LargestRecord)
 	in := bufio.NewReader(strings.NewReader("a\n\nb\r\n" + long + "\r\n" + long + "xxx\nc\r\nd\re"))
 	for _, want := range []string{"a", "", "b", long} {
 		if got, err := readLine(in); string(got) != want || err != nil {
@@ -304,7 +306,34 @@ func TestPutTimeLeft(t *testing.T) {
 	if left := show(0.3).Round(time.Second); left != 70*time.Second {
 		t.Errorf("%v is left, want 70 s", left)
 	}
+	for range 14 { // a shard may be sick: for some seconds that is a pause, then nobody knows
+		if left := show(0.3); left < 0 {
+			t.Error("nothing is left after a moment's pause")
+		}
+	}
+	if left := show(0.3); left >= 0 {
+		t.Errorf("%v is left where nothing moves for 3 seconds", left)
+	}
+	if left := show(0.31); left < 0 {
+		t.Error("nothing is left once it moves again")
+	}
 	if left := show(-1); left >= 0 {
 		t.Errorf("%v is left of what is not known", left)
+	}
+}
+
+// The first record that was not put is the first one of the input, whatever the order of the results; and the run says what
+// the service has answered for it.
+func TestPutUnsent(t *testing.T) {
+	p := newPutting(Streams{Out: io.Discard, Err: io.Discard}, putOptions{}, false)
+	sick := fmt.Errorf("%w: %w", producer.ErrClosed, &smithy.GenericAPIError{Code: "InternalFailure", Message: "shard is sick"})
+	for _, n := range []int64{2, 1, 3} {
+		p.failed(place{n: n, file: "in", line: int(n)}, nil, sick)
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	err := p.result(ctx, errInterrupted)
+	if want := "interrupted: 3 of the records read were not put, the first is in:1, for which the last answer was InternalFailure: shard is sick: go on from there (some after it may come twice)"; err == nil || err.Error() != want {
+		t.Error(err)
 	}
 }

@@ -110,6 +110,9 @@ func TestPutFailedNotWritten(t *testing.T) {
 	if c, _ := summaryOf(t, out.String()); c.Put != 1 || c.Failed != 1 || err == nil || !strings.Contains(err.Error(), "is not written") {
 		t.Errorf("%+v, %v", c, err)
 	}
+	if w := p.status.weighs; w[0] == 0 || w[0] != w[1] {
+		t.Errorf("of %d bytes %d are over", w[0], w[1])
+	}
 	if left, _ := os.ReadDir(filepath.Dir(file)); len(left) != 1 || read(t, file) != "before" {
 		t.Errorf("%v, %q", left, read(t, file))
 	}
@@ -193,5 +196,14 @@ func TestPutInterruptedAtFirst(t *testing.T) {
 		if left, _ := os.ReadDir(filepath.Dir(file)); len(left) != 1 || read(t, file) != "before" {
 			t.Errorf("%q: the file of what failed has %q, beside it %v", operation, read(t, file), left)
 		}
+	}
+}
+
+// Whoever interrupts a run is told where what failed is, also where everything was tried.
+func TestPutFailedNamedOnInterrupt(t *testing.T) {
+	p := &putting{read: 3, last: place{n: 3, file: "in", line: 3}, counts: putCounts{Failed: 2}, failures: &failedFile{name: "failed.jsonl", n: 2}}
+	err := p.result(t.Context(), errInterrupted)
+	if want := "interrupted: everything up to in:3 was tried, and 2 of it failed: what failed is in failed.jsonl, put that, and go on after in:3"; err == nil || err.Error() != want {
+		t.Error(err)
 	}
 }

@@ -64,6 +64,7 @@ type putStatus struct {
 	mu     sync.Mutex
 	shown  bool
 	marks  []putMark // of the last seconds
+	moved  time.Time // when the last of them was another one than before
 	before int64     // bytes of the inputs that are read
 	size   int64     // of the one that is being read
 	read   int64     // of it
@@ -149,14 +150,20 @@ func (u *putStatus) show(c putCounts) {
 	fmt.Fprintf(u.stderr, "\r\x1b[K%s", putStatusLine(c, now.done, u.timeLeft(now)))
 }
 
+// putStill is how long nothing may move before nobody can say how long the rest takes.
+const putStill = 3 * time.Second
+
 // timeLeft expects the rest to take as long as the last ten seconds say. Unknown is negative.
 func (u *putStatus) timeLeft(now putMark) time.Duration {
+	if len(u.marks) == 0 || now.done != u.marks[len(u.marks)-1].done {
+		u.moved = now.at
+	}
 	u.marks = append(u.marks, now)
 	if len(u.marks) > 50 {
 		u.marks = u.marks[1:]
 	}
 	first := u.marks[0]
-	if now.done < 0 || now.done <= first.done {
+	if now.done < 0 || now.done <= first.done || now.at.Sub(u.moved) >= putStill {
 		return -1
 	}
 	return time.Duration(float64(now.at.Sub(first.at)) * (1 - now.done) / (now.done - first.done))

@@ -15,8 +15,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/smithy-go"
 
 	"github.com/kplkit/kplkit/internal/recordio"
+	"github.com/kplkit/kplkit/internal/wire"
 	"github.com/kplkit/kplkit/producer"
 )
 
@@ -40,6 +42,7 @@ type putting struct {
 	read    int64
 	last    place // that was read
 	unsent  place // the first one
+	why     error // it is
 	refused error // why the service takes nothing more
 }
 
@@ -79,7 +82,7 @@ func (p *putting) run(ctx context.Context, client *kinesis.Client, stream string
 		p.status.end()
 		return err
 	}
-	p.nested.meant = "kplkit deagg %s | kplkit put " + strings.ReplaceAll(stream+p.o.aws.given(), "%", "%%")
+	p.nested.meant = "kplkit put " + shellWord(stream) + p.o.aws.given()
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
 	p.stop = stop
@@ -142,6 +145,9 @@ func (p *putting) close(ctx context.Context) {
 // result is what the run ends with: err is why reading did.
 func (p *putting) result(ctx context.Context, err error) error {
 	unsent := fmt.Sprintf("%d of the records read were not put, the first is %v", p.counts.Unsent, p.unsent)
+	if api := smithy.APIError(nil); p.refused == nil && errors.As(p.why, &api) {
+		unsent += fmt.Sprintf(", for which the last answer was %s: %s", api.ErrorCode(), api.ErrorMessage())
+	}
 	goOn := "go on from there (some after it may come twice)"
 	if p.failures != nil {
 		goOn = fmt.Sprintf("what failed is in %s, put that, and go on after %v", p.failures.name, p.last)
@@ -153,6 +159,9 @@ func (p *putting) result(ctx context.Context, err error) error {
 		return fmt.Errorf("%w; %s: %s", p.refused, unsent, goOn)
 	case ctx.Err() != nil && p.counts.Unsent > 0:
 		return fmt.Errorf("interrupted: %s: %s", unsent, goOn)
+	case err == errInterrupted && p.failures != nil && p.failures.n > 0:
+		return fmt.Errorf("interrupted: everything up to %v was tried, and %d of it failed: what failed is in %s, put that, and go on after %v",
+			p.last, p.counts.Failed, p.failures.name, p.last)
 	case err == errInterrupted && p.read > 0 && p.counts.Failed > 0:
 		return fmt.Errorf("interrupted: everything up to %v was tried, and %d of it failed", p.last, p.counts.Failed)
 	case err == errInterrupted && p.read > 0:
@@ -237,7 +246,7 @@ var errLineTooLong = errors.New("a line of more than 10 MiB: no stream takes it,
 func readLine(in *bufio.Reader) (line []byte, err error) {
 	for tooLong := false; ; {
 		part, err := in.ReadSlice('\n')
-		if tooLong = tooLong || len(line)+len(part) > largestRecord+len("\r\n"); !tooLong {
+		if tooLong = tooLong || len(line)+len(part) > wire.LargestRecord+len("\r\n"); !tooLong {
 			line = append(line, part...)
 		}
 		switch {
@@ -314,7 +323,7 @@ func (p *putting) countFailed(at place, err error) (unsent bool) {
 		return false
 	}
 	if p.counts.Unsent++; p.unsent.n == 0 || at.n < p.unsent.n {
-		p.unsent = at
+		p.unsent, p.why = at, err
 	}
 	return true
 }

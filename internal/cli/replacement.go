@@ -19,10 +19,7 @@ type replacement struct {
 // checkReplaced refuses a file that is there and would lose what is needed of it: one that is read, too, or is where
 // stdout or stderr go. It returns what it is without symbolic links, and what the system says of it, nil if it is not there.
 func checkReplaced(name string, s Streams, inputs []string) (target string, info os.FileInfo, err error) {
-	target = name
-	if real, err := filepath.EvalSymlinks(name); err == nil {
-		target = real
-	}
+	target = realName(name)
 	if info, err = os.Stat(name); err != nil {
 		return target, nil, nil // what is wrong is said when it is made
 	}
@@ -35,6 +32,24 @@ func checkReplaced(name string, s Streams, inputs []string) (target string, info
 		err = errors.New("it is read, too, and what is not read of it would be lost; name another file")
 	}
 	return target, info, err
+}
+
+// realName follows symbolic links, also to a file that is not there yet: what is replaced is never the link.
+func realName(name string) string {
+	for range 40 { // links may go in a circle
+		if real, err := filepath.EvalSymlinks(name); err == nil {
+			return real
+		}
+		next, err := os.Readlink(name)
+		if err != nil {
+			break
+		}
+		if folder, err := filepath.EvalSymlinks(filepath.Dir(name)); err == nil && !filepath.IsAbs(next) {
+			next = filepath.Join(folder, next)
+		}
+		name = next
+	}
+	return name
 }
 
 // isStream reports whether a regular file is where a stream goes.
@@ -107,14 +122,10 @@ func (r *replacement) discard() {
 
 // replaceWith writes a file as a whole. What is there and is no regular file, as a pipe, is written to.
 func replaceWith(name string, text []byte) error {
-	target := name
-	if real, err := filepath.EvalSymlinks(name); err == nil {
-		target = real
-	}
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
 		return os.WriteFile(name, text, 0)
 	}
-	r, err := replace(target, 0o666)
+	r, err := replace(realName(name), 0o666)
 	if err != nil {
 		return err
 	}

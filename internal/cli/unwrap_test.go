@@ -46,6 +46,8 @@ func TestUnwrapOpen(t *testing.T) {
 		{"zlib", "zlib", "hi", zlibbed("hi")},
 		{"a subscription", "cwl", `{"logEvents":[{"message":""}]}`, gzipped(t, `{"logEvents":[{"message":""}]}`)},
 		{"an event without a message", "gzip", `{"logEvents":[{"id":""}]}`, gzipped(t, `{"logEvents":[{"id":""}]}`)},
+		{"a timestamp of 32 digits", "cwl", stamped(32), gzipped(t, stamped(32))},
+		{"of more", "gzip", stamped(33), gzipped(t, stamped(33))}, // each line would repeat it
 		{"logEvents is no list", "gzip", `{"logEvents":{}}`, gzipped(t, `{"logEvents":{}}`)},
 		{"other JSON", "gzip", `[{"logEvents":[]}]`, gzipped(t, `[{"logEvents":[]}]`)},
 		{"two objects", "gzip", `{"logEvents":[]}{}`, gzipped(t, `{"logEvents":[]}{}`)},
@@ -190,4 +192,9 @@ func FuzzUnwrap(f *testing.F) {
 			}
 		}
 	})
+}
+
+// stamped is a subscription with a timestamp of so many digits.
+func stamped(digits int) string {
+	return `{"logEvents":[{"timestamp":1` + strings.Repeat("0", digits-1) + `,"message":""}]}`
 }

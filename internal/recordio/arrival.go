@@ -18,7 +18,7 @@ func (d *draft) arrival() time.Time {
 	}
 	t, ok := parseArrival(text)
 	if !ok {
-		d.leaveOut(arrivalField, d.texts[arrivalField], "is neither a number since 1970 nor a time with its zone")
+		d.leaveOut(arrivalField, d.texts[arrivalField], notATime)
 	}
 	return t
 }
@@ -67,11 +67,11 @@ func parseEpoch(text string) (time.Time, bool) {
 
 func parseEpochFloat(text string) (time.Time, bool) {
 	f, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.IsNaN(f) {
+	if err != nil || math.IsNaN(f) || f < 0 {
 		return time.Time{}, false
 	}
 	for _, u := range units {
-		if math.Abs(f) < float64(u.below) {
+		if f < float64(u.below) {
 			return time.UnixMicro(int64(math.Round(f * u.unit.Seconds() * 1e6))), true
 		}
 	}
@@ -148,6 +148,6 @@ func (r *reader) arrivalObject() error {
 		r.draft.set(arrivalField, '0', []byte(seconds+"."+strings.Repeat("0", 9-len(nanos))+nanos))
 		return nil
 	}
-	r.draft.leaveOut(arrivalField, bytes.Clone(raw), "is neither a number since 1970 nor a time with its zone")
+	r.draft.leaveOut(arrivalField, bytes.Clone(raw), notATime)
 	return nil
 }

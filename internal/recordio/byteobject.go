@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+
+	"github.com/kplkit/kplkit/internal/wire"
 )
 
 // byteValue reads one number.
@@ -72,7 +74,7 @@ func (r *reader) byteObject() error {
 // indexOf reads the name of a byte: as JavaScript writes an index, and within what a stream takes.
 func indexOf(name string) (uint32, bool) {
 	i, err := strconv.ParseUint(name, 10, 24)
-	return uint32(i), err == nil && i < largestRecord && strconv.FormatUint(i, 10) == name
+	return uint32(i), err == nil && i < wire.LargestRecord && strconv.FormatUint(i, 10) == name
 }
 
 // finishByteObject makes the data of the bytes by index.

@@ -99,12 +99,40 @@ func (d *draft) set(f field, kind byte, text []byte) {
 	case f == aggregatedField || f == lastField:
 		d.leaveOut(f, text, "is neither true nor false")
 	case isText, f == startingHashKeyField, f == endingHashKeyField, kind == '0' && isNumeric(f, text):
-		d.texts[f] = text
-	case f == sequenceNumberField && kind == '0':
+		d.setText(f, text)
+	case f == sequenceNumberField && kind == '0' && bytes.ContainsAny(text, ".eE"):
 		d.leaveOut(f, text, "was rounded by a program that took it for a floating-point number")
+	case f == sequenceNumberField && kind == '0':
+		d.leaveOut(f, text, "is not a sequence number")
+	case f == arrivalField:
+		d.leaveOut(f, text, notATime)
+	case f == subSequenceNumberField:
+		d.leaveOut(f, text, notASub)
 	default:
 		d.leaveOut(f, text, "is not a string")
 	}
+}
+
+const (
+	notATime = "is neither a number since 1970 nor a time with its zone"
+	notASub  = "is not a number of 0 to 2^63-1"
+)
+
+// setText takes the text of a field. Which of two was meant can't be told; only of times the inner one is that of
+// Kinesis, as in Firehose's events.
+func (d *draft) setText(f field, text []byte) {
+	before := d.texts[f]
+	switch {
+	case f == envelopeField && isDocument(before) && !isDocument(text):
+		return
+	case f == envelopeField && isDocument(before):
+		d.fail(errors.New("two documents in one object (as payload and body): write each as an object of its own"))
+	case before == nil, bytes.Equal(before, text), f == arrivalField, f == envelopeField:
+	default:
+		d.leaveOut(f, text, fmt.Sprintf("comes after another one, %.60q, in the same object", before))
+		text = nil
+	}
+	d.texts[f] = text
 }
 
 // isNumeric reports whether a number is as good as the text of it.
@@ -114,8 +142,11 @@ func isNumeric(f field, text []byte) bool {
 
 // finish makes the record of what was collected.
 func (d *draft) finish(r *Record) error {
-	if d.err == nil && !d.hasData {
-		d.err = d.noData()
+	switch {
+	case d.hasData && isDocument(d.texts[envelopeField]):
+		d.leaveOut(envelopeField, nil, "holds a document beside data, which is not read")
+	case !d.hasData:
+		d.fail(d.noData())
 	}
 	d.checkDoubt()
 	*r = Record{
@@ -174,7 +205,7 @@ func (d *draft) finishSubSequenceNumber(r *Record) {
 	}
 	sub, err := strconv.ParseUint(text, 10, 63)
 	if err != nil {
-		d.leaveOut(subSequenceNumberField, d.texts[subSequenceNumberField], "is not a number of 0 to 2^63-1")
+		d.leaveOut(subSequenceNumberField, d.texts[subSequenceNumberField], notASub)
 		return
 	}
 	r.Finished, r.SubSequenceNumber, r.Malformed = true, int64(sub), malformedAs(d.text(malformedField))

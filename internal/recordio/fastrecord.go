@@ -87,6 +87,8 @@ func (d *draft) scanValue(f field, b []byte, i int) int {
 		return n
 	}
 	switch {
+	case f == dataField && d.hasData, f < recordsField && d.texts[f] != nil:
+		return scanUnusual // it comes twice
 	case f == dataField && kind == '"':
 		d.set(f, kind, text)
 		if d.err != nil || len(text)%4 != 0 || len(d.data) != decodedLen(text) {

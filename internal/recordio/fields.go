@@ -8,12 +8,13 @@ import (
 )
 
 // fields reads the rest of an object into the draft. It reports whether the object is a document that held records,
-// which are delivered then. An object nested in a record is none. Data beside a list of records is an error after them.
+// which are delivered then. An object nested in a record is none. What else holds data beside a list of records is an
+// error after them.
 func (r *reader) fields(nested bool) (document bool, err error) {
 	for beside := false; ; {
 		if kind := r.dec.PeekKind(); kind == '}' || kind == 0 {
 			_, err := r.dec.ReadToken()
-			if err == nil && document && beside {
+			if err == nil && document && (beside || r.draft.holdsData()) {
 				err = r.deliver(errBeside)
 			}
 			return document, err
@@ -24,11 +25,14 @@ func (r *reader) fields(nested bool) (document bool, err error) {
 		}
 		r.text, _ = jsontext.AppendUnquote(r.text[:0], name) // no field has a name that is no UTF-8
 		f := fieldOf(r.text)
-		beside = beside || f == dataField && r.dec.PeekKind() != 'n'
-		if f == recordsField && !nested && r.dec.PeekKind() == '[' {
-			document = true
+		switch {
+		case f == recordsField && !nested && r.dec.PeekKind() == '[':
+			document, beside = true, beside || r.draft.holdsData()
 			err = r.array()
-		} else {
+			r.draft.reset() // it was used for the elements
+		case f == dataField && r.draft.hasData:
+			err = r.dataAgain()
+		default:
 			err = r.field(f)
 		}
 		if err != nil {
@@ -38,6 +42,21 @@ func (r *reader) fields(nested bool) (document bool, err error) {
 }
 
 var errBeside = errors.New("data beside a list of records in one object: only the list was read; write the other as an object of its own")
+
+// dataAgain reads data of a record that has some: which of them was meant can't be told, unless they are equal.
+func (r *reader) dataAgain() error {
+	d := &r.draft
+	first := bytes.Clone(d.data)
+	if err := r.field(dataField); err != nil {
+		return err
+	}
+	if !bytes.Equal(d.data, first) {
+		d.fail(errDataTwice)
+	}
+	return nil
+}
+
+var errDataTwice = errors.New("data comes twice in one object, with different bytes (as data, Data, or data in kinesis): leave in the right one")
 
 // field reads the value of a field into the draft.
 func (r *reader) field(f field) error {

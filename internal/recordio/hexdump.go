@@ -9,13 +9,11 @@ import (
 	"strconv"
 
 	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/internal/wire"
 )
 
 // hexDump is how hexdump -C, xxd and od -A x -t x1 begin: with offset 0.
 var hexDump = regexp.MustCompile(`^0{6,16}(:? ) *[0-9a-fA-F]{2,8}( |$|\n|\r)`)
-
-// largestRecord is what a stream takes: a few bytes of text must not stand for more.
-const largestRecord = 10 << 20
 
 // parseHexDump reads the output of hexdump -C, xxd or od -A x -t x1, and holds it against its offsets.
 func parseHexDump(text []byte) (data []byte, err error) {
@@ -35,7 +33,7 @@ func parseHexDump(text []byte) (data []byte, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("%.40q does not start with an offset", line)
 		}
-		if missing := int(offset) - len(data); repeated && len(row) == 16 && missing > 0 && offset <= largestRecord {
+		if missing := int(offset) - len(data); repeated && len(row) == 16 && missing > 0 && offset <= wire.LargestRecord { // a few bytes must not stand for more
 			data = append(data, bytes.Repeat(row, missing/len(row))...)
 		}
 		if repeated = false; offset != uint64(len(data)) {

@@ -16,8 +16,9 @@ import (
 var ErrReplaced = errors.New("a UTF-8 decoder has put replacement characters (U+FFFD) for the bytes that are no UTF-8: " +
 	"they are lost, and this can't be undone; take the record again as bytes, base64 or hex")
 
-// StartsJSON reports whether s goes on with a JSON object or array. It takes a byte order mark and white space before
-// that, and returns io.EOF if there is nothing else.
+// StartsJSON reports whether s goes on with a JSON object or array, but for one of numbers: it may be that of a programming
+// language, which has a comma at its end. It takes a byte order mark and white space before that, and returns io.EOF if
+// there is nothing else.
 func (s *Source) StartsJSON() (bool, error) {
 	in := bufio.NewReader(s.Reader)
 	s.Reader = in
@@ -31,8 +32,8 @@ func (s *Source) StartsJSON() (bool, error) {
 		}
 		if !bytes.ContainsRune([]byte(" \t\r\n"), rune(c)) {
 			_ = in.UnreadByte() // it was read
-			start, _ := in.Peek(goListLength)
-			return c == '{' || c == '[' && !isGoList(start), nil
+			start, _ := in.Peek(listLength)
+			return (c == '{' || c == '[') && !isNumbers(start), nil
 		}
 	}
 }
@@ -51,7 +52,7 @@ func IsLines(text []byte) bool {
 	if deagg.HasMagic(text) {
 		return false
 	}
-	first, padded := true, false
+	first, padded, bracket := true, false, false
 	for line := range bytes.Lines(text) {
 		line = bytes.TrimSpace(line)
 		switch {
@@ -59,8 +60,11 @@ func IsLines(text []byte) bool {
 			continue
 		case bytes.HasPrefix(line, []byte("RECORDS\t")), padded, !first && bytes.HasPrefix(line, []byte("84maw")):
 			return true
+		case bracket && bytes.IndexByte([]byte("[{<"), line[0]) >= 0: // a list or a Buffer after another one
+			return true
 		}
-		first, padded = false, line[len(line)-1] == '='
+		padded, bracket = line[len(line)-1] == '=', first && bytes.IndexByte([]byte("[{<"), line[0]) >= 0 || bracket
+		first = false
 	}
 	return false
 }

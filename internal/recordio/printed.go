@@ -65,24 +65,31 @@ func lacking(way string) func([]byte) ([]byte, error) {
 	return func([]byte) ([]byte, error) { return nil, fmt.Errorf("that can't be read back: print %s", way) }
 }
 
-// formHint returns what a text is whose JSON does not parse, or nil.
-func formHint(text []byte) error {
+// formHint returns what a text is whose JSON does not parse, or nil. prints says that it is inspect that reads it.
+func formHint(text []byte, prints bool) error {
 	_, form, err := parsePrinted(text[:min(len(text), 1000)])
 	switch {
-	case form == "", errors.Is(err, errUnfinished):
+	case form == "", errors.Is(err, errUnfinished), err == nil && prints:
 		return nil
 	case err == nil:
-		return fmt.Errorf("%s, no JSON: 'kplkit inspect' reads it", form)
+		return fmt.Errorf("%s and not JSON: 'kplkit inspect' reads it", form)
 	}
 	return err
 }
 
-// isGoList reports whether b starts with bytes as Go prints them, which are no JSON: [243 137] or []byte{0xf3, 0x89}.
-func isGoList(b []byte) bool { return goList.Match(b[:min(len(b), goListLength)]) }
+// isList reports whether b starts with a list of bytes that is no JSON: Go's [243 137] or []byte{0xf3, 0x89}, C's
+// {243, 137}, [0xf3, 0x89].
+func isList(b []byte) bool { return list.Match(b[:min(len(b), listLength)]) }
 
-var goList = regexp.MustCompile(`^\[(-?\d{1,3}\s+-?\d|\d*\](byte|uint8))`)
+// isNumbers reports whether b starts with a list of numbers, JSON or not.
+func isNumbers(b []byte) bool { return isList(b) || numberList.Match(b[:min(len(b), listLength)]) }
 
-const goListLength = len("[10000000]uint8")
+var (
+	list       = regexp.MustCompile(`^(\[(-?\d{1,3}\s+-?\d|\d*\](byte|uint8)|\s*0[xX])|\{\s*-?\d)`)
+	numberList = regexp.MustCompile(`^\[\s*-?\d`)
+)
+
+const listLength = len("[10000000]uint8")
 
 // isDecimalList reports whether a text is a list of numbers in decimal, without brackets: what might be hex is none.
 func isDecimalList(text []byte) bool {

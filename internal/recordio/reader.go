@@ -171,7 +171,7 @@ func (r *reader) recover(err error) bool {
 	var syntax *jsontext.SyntacticError
 	switch {
 	case errors.Is(err, errTooLong):
-		if !r.yield(nil, fmt.Errorf("%w: skipped to the next line", errTooLong)) {
+		if !r.yield(nil, fmt.Errorf("%w, which is left out", errTooLong)) {
 			return false
 		}
 		t.skipLine()
@@ -185,7 +185,7 @@ func (r *reader) recover(err error) bool {
 	}
 	line := t.lineAt(r.base + syntax.ByteOffset)
 	message := syntaxMessage(syntax, line, line != t.line)
-	if hint := formHint(t.rest()); hint != nil {
+	if hint := formHint(t.rest(), r.src.Prints); hint != nil {
 		message = hint
 	}
 	if !r.yield(nil, message) {
@@ -273,7 +273,7 @@ func (r *reader) object() error {
 	switch {
 	case err != nil || document:
 		return err
-	case r.draft.isEnvelope():
+	case r.draft.err == nil && r.draft.isEnvelope():
 		return r.open(bytes.Clone(r.draft.texts[envelopeField]))
 	}
 	return r.deliver(r.draft.finish(&r.rec))

@@ -66,6 +66,9 @@ func describe(r *Record) string {
 const replacedAdvice = " for the bytes that are no UTF-8: they are lost, and this can't be undone; take the record again as bytes, base64 or hex"
 
 const noData = `no data (looked for "data" and "Data", and for a list of records in "Records" or "records")`
+const noPayload = "an on-failure object (KinesisBatchInfo) without the records, which have no payload here: they are in the stream"
+
+var twice, besideList = errDataTwice.Error(), errBeside.Error()
 
 // number is one of version 2; long and other are data of more than 100 characters, an aggregate and none.
 const number = "49590338271490256608559692538361571095921575989136588898"
@@ -83,7 +86,7 @@ func plainBytes(n int) (data []byte) {
 func binary(n int) string { return base64.StdEncoding.EncodeToString(plainBytes(n)) }
 
 func mayBeKey(line int, text string) string {
-	return fmt.Sprintf("want f:%d: columns of which one, %q, may be a partition key and no data: take --output json, or data alone, one a line (--query 'Records[].[Data]')\n", line, text)
+	return fmt.Sprintf("want f:%d: columns of which one, %q, may be a partition key and not data: take --output json, or data alone, one a line (--query 'Records[].[Data]')\n", line, text)
 }
 
 func swapped(line int) string {
@@ -161,8 +164,30 @@ want 2: 1 ""="hi" last`},
 want 1:  ""="hi"
 want 2:  ""="ho"
 want 3:  ""="ha"`},
-		{"the last of equal keys", `{"data":"aGk=","data":"aG8="}
-want 1:  ""="ho"`},
+		{"fields that come twice", `{"data":"aGk=","Data":"aG8=","sequence_number":"5"}
+{"data":"aGk=","kinesis":{"data":"aG8="}}
+{"data":"aGk=","data":[104,105],"Data":null}
+{"Data":{"0":104},"data":""}
+{"data":"aGk=","sequence_number":"5","SequenceNumber":"6","partitionKey":"k","partition_key":"k"}
+want f:1: ` + twice + `
+want f:2: ` + twice + `
+want 3:  ""="hi"
+want f:4: ` + twice + `
+want f:5: the sequence number "6" comes after another one, "5", in the same object
+want 5:  "k"="hi"`},
+		{"what else holds data beside a list", `{"Records":[{"data":"aGk="}],"kinesis":{"data":"aG8="}}
+{"payload":"[{\"data\":\"aGk=\"}]","Records":[{"data":"aG8="}]}
+{"Records":[{"data":"aGk="}],"data":null,"body":"x","records":[{"data":"aG8="}]}
+{"body":{"data":"aGk="},"payload":{"data":"aG8="}}
+{"payload":"x","body":{"data":"aG8="},"Message":"y"}
+want 1:  ""="hi"
+want f:1: ` + besideList + `
+want 2:  ""="ho"
+want f:2: ` + besideList + `
+want 3:  ""="hi"
+want 3:  ""="ho"
+want f:4: two documents in one object (as payload and body): write each as an object of its own
+want 5:  ""="ho"`},
 		{"byte order mark, CRLF", "\ufeff{\"data\":\"aGk=\"}\r\n{\"data\":\"aG8=\"}\r\nwant 1:  \"\"=\"hi\"\nwant 2:  \"\"=\"ho\""},
 		{"base64 with line ends", `{"data":"aG\nk=\r\n"}
 want 1:  ""="hi"`},
@@ -182,7 +207,7 @@ want f:1: ` + noData + `
 want 1:  ""="hi"`},
 		{"not JSON", `hello
 {"data":"aGk="}
-want f:1: neither JSON nor a record as text: "hello" may be a word and no base64
+want f:1: neither JSON nor a record as text: "hello" may be a word and not base64
 want 2:  ""="hi"`},
 		{"a line is cut off in a string", `{"data":"aGk=","sequence_number":"1
 {"data":"aGk="}
@@ -313,12 +338,25 @@ want 1: 5 ""="hi"
 want f:1: in the document that it holds: data: not base64: '?' at character 1; encode the bytes of the record as standard base64
 want 3:  ""="ho"
 want 4:  ""="ha"
+want f:5: the payload holds a document beside data, which is not read
 want 5:  ""="hi"
 want f:6: ` + noData},
 		{"too many envelopes", strings.Repeat(`{"payload":`, 9) + `{"data":""}` + strings.Repeat("}", 9) + "\n" + strings.Repeat(`{"payload":`, 8) + `{"data":""}` + strings.Repeat("}", 8) +
 			"\nwant f:1: " + strings.Repeat("in the document that it holds: ", 8) + "more than 8 documents within each other\nwant 2:  \"\"=\"\""},
-		{"an on-failure object without its event", `{"KinesisBatchInfo":{"shardId":"s","streamArn":"a","startSequenceNumber":"5","endSequenceNumber":"7"}}
-want f:1: an on-failure object (KinesisBatchInfo) without the records, which have no payload here: they are in the stream, shard s, sequence numbers 5 to 7: aws kinesis get-shard-iterator --stream-arn a --shard-id s --shard-iterator-type AT_SEQUENCE_NUMBER --starting-sequence-number 5, then get-records`},
+		{"an on-failure object without its event", `{"KinesisBatchInfo":{"shardId":"shardId-000000000001","streamArn":"arn:aws-cn:kinesis:cn-north-1:123456789012:stream/s","startSequenceNumber":"5","endSequenceNumber":"7"}}
+{"KinesisBatchInfo":{}}
+{"KinesisBatchInfo":{"shardId":"1; rm -rf ~","streamArn":"arn:aws:kinesis:us-east-1:123456789012:stream/s","startSequenceNumber":"5","endSequenceNumber":"7"}}
+{"KinesisBatchInfo":{"shardId":"shardId-000000000001","streamArn":"arn:aws:kinesis:us-east-1:123456789012:stream/s\n$(x)","startSequenceNumber":"5","endSequenceNumber":"7"}}
+{"KinesisBatchInfo":{"shardId":"shardId-000000000001","streamArn":"arn:aws:kinesis:us-east-1:123456789012:stream/s","startSequenceNumber":"5|x","endSequenceNumber":"7"}}
+{"KinesisBatchInfo":{},"payload":"eyJSZWNvcmRzIjpbXX0="}
+{"KinesisBatchInfo":{},"payload":"hello"}
+want f:1: ` + noPayload + `, shard shardId-000000000001, sequence numbers 5 to 7: aws kinesis get-shard-iterator --stream-arn arn:aws-cn:kinesis:cn-north-1:123456789012:stream/s --shard-id shardId-000000000001 --shard-iterator-type AT_SEQUENCE_NUMBER --starting-sequence-number 5, then get-records
+want f:2: ` + noPayload + `; where is not said in a form that is known (streamArn "", shardId "", startSequenceNumber "", endSequenceNumber "")
+want f:3: ` + noPayload + `; where is not said in a form that is known (streamArn "arn:aws:kinesis:us-east-1:123456789012:stream/s", shardId "1; rm -rf ~", startSequenceNumber "5", endSequenceNumber "7")
+want f:4: ` + noPayload + `; where is not said in a form that is known (streamArn "arn:aws:kinesis:us-east-1:123456789012:stream/s\n$(x)", shardId "shardId-000000000001", startSequenceNumber "5", endSequenceNumber "7")
+want f:5: ` + noPayload + `; where is not said in a form that is known (streamArn "arn:aws:kinesis:us-east-1:123456789012:stream/s", shardId "shardId-000000000001", startSequenceNumber "5|x", endSequenceNumber "7")
+want f:6: an on-failure object (KinesisBatchInfo) whose payload is base64: decode it first (jq -r .payload | base64 -d)
+want f:7: an on-failure object (KinesisBatchInfo) whose payload, "hello", is not the JSON of an event`},
 		{"data alone", `aGk=
 "aGk="
 ["aG8=","aGk="]
@@ -347,12 +385,12 @@ LAST
 aGk=
 last
 null
-want f:1: neither JSON nor a record as text: "null" may be a word and no base64
-want f:2: neither JSON nor a record as text: "last" may be a word and no base64
-want f:3: neither JSON nor a record as text: "LAST" may be a word and no base64
+want f:1: neither JSON nor a record as text: "null" may be a word and not base64
+want f:2: neither JSON nor a record as text: "last" may be a word and not base64
+want f:3: neither JSON nor a record as text: "LAST" may be a word and not base64
 want 4:  ""="hi"
 want 5:  ""="\x95\xab-"
-want f:6: neither JSON nor a record as text: "null" may be a word and no base64`},
+want f:6: neither JSON nor a record as text: "null" may be a word and not base64`},
 		{"YAML", "MillisBehindLatest: 0\nRecords:\n- Data: aGk=\nwant f:1: the AWS CLI's YAML: take --output json"},
 		{"a table", "----------------------------\n|        GetRecords        |\nwant f:1: the AWS CLI's table: take --output json"},
 		{"UTF-16", "\xff\xfe{\x00\"\x00\nwant f:1: UTF-16, as Windows PowerShell writes it: write UTF-8 (Out-File -Encoding utf8, or cmd's >)"},
@@ -365,7 +403,7 @@ want f:1: data is an object with bytes in more than one place: write the right o
 <Buffer f3 89 ... 412 more bytes>
 { Records: [
 want f:1: neither JSON nor a record as text: "ab12" may be base64 or hex: write it as {"data":…} in base64
-want f:2: neither JSON nor a record as text: digits alone, a sequence number and no data?
+want f:2: neither JSON nor a record as text: digits alone, a sequence number and not data?
 want f:3: "4959033827149025660855969253836157109592" where a record was expected: an object with data in base64, or a document of them, as get-records output and Lambda's events are
 want f:3: "aGk=" where a record was expected: an object with data in base64, or a document of them, as get-records output and Lambda's events are
 want 4:  ""="\xf3\x89\x9a\xc2"
@@ -383,7 +421,7 @@ want f:6: Node's print of an object: that can't be read back: print JSON.stringi
 			"want 7: 49590338271490256608559692538361571095921575989136588898 \"tab\\tkey\"=\"hi\" @1701761035.582\n" +
 			"want f:8: a record of the AWS CLI's text output that is not whole, maybe for a tab or a line end in its partition key: take --output json\n" +
 			"want 9:  \"\"=\"hi\"\nwant 9:  \"\"=\"ho\"\n" +
-			"want f:10: columns that are not all data: neither JSON nor a record as text: digits alone, a sequence number and no data?; take --output json\n" +
+			"want f:10: columns that are not all data: digits alone, a sequence number and not data?; take --output json\n" +
 			"want 11: 49590338271490256608559692538361571095921575989136588898 \"NONE\"=\"hi\" @1701761035.582"},
 		{"fragments: the first line is missing, of base64 and of hex", wrap(binary(200)[76:], 76) + "aGk=\n" + `
 want f:1: ` + errWrapped.Error() + `
@@ -410,10 +448,10 @@ want 6:  ""="hi"`},
 		{"a narrow table", "---------\n|  GetRecords  |\nwant f:1: the AWS CLI's table: take --output json"},
 		{"text columns of a key and data are no page's header", "1001\t" + long + "\n0\tAAAAAAAAAAE" + strings.Repeat("A", 100) + "\n0\t" + other + "\nRECORDS\t1\taGk=\tk\t" + number + "\n" +
 			"0\tNone\nHASHKEYRANGE\t" + long + "\nCHILDSHARDS\t" + pastedAggregate + "\n" +
-			"want f:1: columns that are not all data: neither JSON nor a record as text: \"1001\" may be base64 or hex: write it as {\"data\":…} in base64; take --output json\n" +
+			"want f:1: columns that are not all data: \"1001\" may be base64 or hex: write it as {\"data\":…} in base64; take --output json\n" +
 			"want 4: " + number + " \"k\"=\"hi\" @1\n" +
-			"want f:6: columns that are not all data: neither JSON nor a record as text: \"HASHKEYRANGE\" may be a word and no base64; take --output json\n" +
-			"want f:7: columns that are not all data: neither JSON nor a record as text: \"CHILDSHARDS\" may be a word and no base64; take --output json"},
+			"want f:6: columns that are not all data: \"HASHKEYRANGE\" may be a word and not base64; take --output json\n" +
+			"want f:7: columns that are not all data: \"CHILDSHARDS\" may be a word and not base64; take --output json"},
 		{"keys are not records", "user1234\taGk=\naGk=\tuser1234\n0123456789abcdef0123456789abcdef\taGk=\nXrY7u+Ae7tCTyyK7j1rNww==\taGk=\n" + pastedAggregate + "\tordr\naGk=\taGVsbG8gd29ybGQh\t" + pastedAggregate + "\n" +
 			mayBeKey(1, "user1234") + mayBeKey(2, "user1234") + mayBeKey(3, "0123456789abcdef0123") + mayBeKey(4, "XrY7u+Ae7tCTyyK7j1rN") + mayBeKey(5, "ordr") +
 			"want 6:  \"\"=\"hi\"\nwant 6:  \"\"=\"hello world!\"\n" + fmt.Sprintf("want 6:  \"\"=%q", aggregateBytes)},
@@ -547,7 +585,7 @@ func TestTooLong(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			long := io.MultiReader(strings.NewReader("{\"data\":\"aGk=\"}\n"+open), &endless{text: strings.Repeat("A", 1<<20), n: 70},
 				strings.NewReader("\"}\n{\"data\":\"aG8=\"}\n"))
-			want := []string{`1:  ""="hi"`, "f:2: a JSON line or record of more than 64 MiB: skipped to the next line", `3:  ""="ho"`}
+			want := []string{`1:  ""="hi"`, "f:2: a JSON line or record of more than 64 MiB, which is left out", `3:  ""="ho"`}
 			if diff := cmp.Diff(want, read(long)); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}

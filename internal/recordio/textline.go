@@ -10,6 +10,7 @@ import (
 	"regexp"
 
 	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/internal/wire"
 )
 
 // What a Source with Text reads besides JSON, line by line:
@@ -29,17 +30,17 @@ const (
 	bareHex
 )
 
-// startsText reports whether the line at the mark is no JSON. A list of numbers as Go prints it is none.
+// startsText reports whether the line at the mark is no JSON. A list of numbers as Go or C has it is none.
 func (r *reader) startsText() bool {
 	t := r.tape
 	switch c := t.rest()[0]; c {
-	case '{', '"':
+	case '"':
 		return false
-	case '[':
-		for len(t.rest()) < goListLength && bytes.IndexByte(t.rest(), '\n') < 0 && t.fill() == nil {
+	case '{', '[':
+		for len(t.rest()) < listLength && bytes.IndexByte(t.rest(), '\n') < 0 && t.fill() == nil {
 		}
 		line, _, _ := bytes.Cut(t.rest(), []byte{'\n'})
-		return isGoList(line)
+		return isList(line)
 	}
 	return true
 }
@@ -113,7 +114,7 @@ var pythonOpen = regexp.MustCompile(`^(bytearray)?\(+b['"]`)
 
 // brackets joins the lines of Python's print of bytes, up to the one that closes the bracket.
 func (r *reader) brackets(first []byte, end int) (whole []byte, wholeEnd int) {
-	for whole = first; !bytes.HasSuffix(whole, []byte{')'}) && end < len(r.tape.rest()) && len(whole) < 4*largestRecord; {
+	for whole = first; !bytes.HasSuffix(whole, []byte{')'}) && end < len(r.tape.rest()) && len(whole) < 4*wire.LargestRecord; {
 		line, err := r.tape.wholeLine(end + 1)
 		text := bytes.TrimSpace(line)
 		if err != nil || len(text) == 0 || !bytes.HasPrefix(text, []byte("b'")) && !bytes.HasPrefix(text, []byte(`b"`)) {
@@ -149,6 +150,9 @@ func (r *reader) unwrapAggregate(first []byte, end int) (whole []byte, wholeEnd 
 
 // startsMagic reports whether a text is the start of an aggregate in base64 or hex.
 func startsMagic(text []byte) bool {
+	if len(text) < 5 || text[0] != '8' && text[0]|0x20 != 'f' {
+		return false // nearly all data
+	}
 	return bytes.HasPrefix(text, []byte("84maw")) || bytes.EqualFold(text[:min(len(text), 8)], []byte("f3899ac2"))
 }
 
@@ -199,14 +203,13 @@ func (r *reader) textRecords(line []byte, next func() []byte) error {
 func (r *reader) checkColumn(text []byte, several bool) error {
 	r.draft.reset()
 	if err := r.bareData(text); err != nil {
-		err = fmt.Errorf("neither JSON nor a record as text: %w", err)
 		if several {
-			err = fmt.Errorf("columns that are not all data: %w; take --output json", err)
+			return fmt.Errorf("columns that are not all data: %w; take --output json", err)
 		}
-		return err
+		return fmt.Errorf("neither JSON nor a record as text: %w", err)
 	}
 	if several && !r.isClearlyData(text) {
-		return fmt.Errorf("columns of which one, %.20q, may be a partition key and no data: take --output json, or data alone, one a line (--query 'Records[].[Data]')", text)
+		return fmt.Errorf("columns of which one, %.20q, may be a partition key and not data: take --output json, or data alone, one a line (--query 'Records[].[Data]')", text)
 	}
 	return nil
 }
@@ -218,9 +221,9 @@ func (r *reader) bareData(text []byte) error {
 	d.hasData = true
 	switch word := string(text); {
 	case isSequenceNumber(text):
-		return errors.New("digits alone, a sequence number and no data?")
+		return errors.New("digits alone, a sequence number and not data?")
 	case word == "null" || word == "true" || word == "None" || r.bare == bareUnknown && isWord(text):
-		return fmt.Errorf("%q may be a word and no base64", text)
+		return fmt.Errorf("%q may be a word and not base64", text)
 	}
 	switch data, form, err := parsePrinted(text); form {
 	case "":

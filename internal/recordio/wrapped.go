@@ -3,6 +3,8 @@ package recordio
 import (
 	"bytes"
 	"errors"
+
+	"github.com/kplkit/kplkit/internal/wire"
 )
 
 // errWrapped is for lines each of which would be a record, and none of which is one if they are a text that was wrapped.
@@ -25,7 +27,7 @@ func (r *reader) fragments(first []byte, end int) (whole []byte, wholeEnd int) {
 	}
 	whole = bytes.Clone(first)
 	full, short := 1, false
-	for !short && whole[len(whole)-1] != '=' && end < len(r.tape.rest()) && len(whole) < 2*largestRecord {
+	for !short && whole[len(whole)-1] != '=' && end < len(r.tape.rest()) && len(whole) < 2*wire.LargestRecord {
 		line, err := r.tape.wholeLine(end + 1)
 		text := bytes.TrimSpace(line)
 		if err != nil || len(text) > width || !isFragment(text) || startsMagic(text) {
