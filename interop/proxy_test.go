@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/kplkit/kplkit/producer"
 )
 
 // proxyEvidence is in the form of the matrix's evidence, of which it is a part.
@@ -35,14 +33,14 @@ type proxyRun struct {
 	Kills     int               `json:"kills"`
 	Positions []string          `json:"positions,omitempty"` // that the client had stored when it was killed
 
-	client      follower
-	positions   string
-	aggregation producer.Aggregation
-	counts      map[string]int
+	client    follower
+	positions string
+	plain     bool
+	counts    map[string]int
 }
 
 // raw reports whether aggregates come to the client as they are.
-func (r *proxyRun) raw() bool { return r.positions == "" && r.aggregation != producer.AggregateNever }
+func (r *proxyRun) raw() bool { return r.positions == "" && !r.plain }
 
 // TestProxy: clients that know nothing of it follow a stream of aggregates through the proxy, through a split and a merge,
 // are killed inside of aggregates, and go on: nothing is lost, and nothing comes twice, as on a stream of plain records without
@@ -59,7 +57,7 @@ func followAll(t *testing.T, part string, clients []follower) {
 		for _, c := range clients {
 			for _, r := range []*proxyRun{
 				{ID: "digits", What: "by kplkit proxy --positions digits", positions: "digits"},
-				{ID: "plain", What: "plain records, without a proxy", aggregation: producer.AggregateNever},
+				{ID: "plain", What: "plain records, without a proxy", plain: true},
 				{ID: "raw", What: "without a proxy"},
 				{ID: "text", What: "by kplkit proxy", positions: "text"},
 			} {
@@ -90,7 +88,7 @@ func (r *proxyRun) run(t *testing.T, w *proxyWorld) {
 	l := r.client.start(t, w)
 	taken := map[string]string{} // the position of the last user record that was taken of a shard of this part
 	for part, total := 0, 0; part < proxyParts; part++ {
-		stops := w.part(t, part, r.aggregation)
+		stops := w.part(t, part, r.plain)
 		if r.raw() {
 			stops = nil
 		}
@@ -194,7 +192,7 @@ func (r *proxyRun) judge(t *testing.T, w *proxyWorld) {
 	if r.Lost != lost || r.Twice != 0 || r.Kills != kills {
 		t.Errorf("lost %d, want %d; twice %d; killed %d times, want %d", r.Lost, lost, r.Twice, r.Kills, kills)
 	}
-	if wantAggregates := r.aggregation != producer.AggregateNever; wantAggregates != (aggregated > proxyParts*proxyOfEach/2) {
+	if wantAggregates := !r.plain; wantAggregates != (aggregated > proxyParts*proxyOfEach/2) {
 		t.Errorf("%d of %d are in aggregates", aggregated, r.Put)
 	}
 }

@@ -18,7 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
-	"github.com/kplkit/kplkit/producer"
+	"github.com/kplkit/kplkit/deagg/hashkey"
+	"github.com/kplkit/kplkit/producer/aggregator"
 )
 
 // proxyStream is the stream of a run. It has one shard, then two, then one: its user records come in as many parts.
@@ -116,21 +117,25 @@ func newProxyWorld(t *testing.T, kplkit string, mock bool, positions string) *pr
 	}
 	w.client = kinesisClient(w.upstream)
 	_, err := w.client.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: aws.String(proxyStream), ShardCount: aws.Int32(1)})
-	w.ready(t, err)
+	w.ready(t, err, 1)
 	return w
 }
 
-// ready waits until the stream has changed.
-func (w *proxyWorld) ready(t *testing.T, err error) {
+// ready waits until the stream has so many shards, old ones included, and is ready.
+func (w *proxyWorld) ready(t *testing.T, err error, shards int) {
 	for range 200 {
-		var out *kinesis.DescribeStreamSummaryOutput
+		var status *kinesis.DescribeStreamSummaryOutput
+		var list *kinesis.ListShardsOutput
 		if err == nil {
-			out, err = w.client.DescribeStreamSummary(t.Context(), &kinesis.DescribeStreamSummaryInput{StreamName: aws.String(proxyStream)})
+			status, err = w.client.DescribeStreamSummary(t.Context(), &kinesis.DescribeStreamSummaryInput{StreamName: aws.String(proxyStream)})
+		}
+		if err == nil {
+			list, err = w.client.ListShards(t.Context(), &kinesis.ListShardsInput{StreamName: aws.String(proxyStream)})
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		if out.StreamDescriptionSummary.StreamStatus == types.StreamStatusActive {
+		if status.StreamDescriptionSummary.StreamStatus == types.StreamStatusActive && len(list.Shards) == shards {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -140,7 +145,7 @@ func (w *proxyWorld) ready(t *testing.T, err error) {
 
 // part splits or merges the shards, puts a part of the user records, and returns those before which the client is to be
 // stopped: each has one before it in its aggregate, so that the client then is inside of it.
-func (w *proxyWorld) part(t *testing.T, part int, aggregation producer.Aggregation) (stops map[string]bool) {
+func (w *proxyWorld) part(t *testing.T, part int, plain bool) (stops map[string]bool) {
 	name := aws.String(proxyStream)
 	var err error
 	switch part {
@@ -152,24 +157,9 @@ func (w *proxyWorld) part(t *testing.T, part int, aggregation producer.Aggregati
 		_, err = w.client.MergeShards(t.Context(), &kinesis.MergeShardsInput{StreamName: name, ShardToMerge: aws.String("shardId-000000000001"),
 			AdjacentShardToMerge: aws.String("shardId-000000000002")})
 	}
-	w.ready(t, err)
-	p, err := producer.New(w.client, proxyStream, producer.WithAggregation(aggregation), producer.WithMaxAggregate(51200, 10))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range proxyOfEach {
-		text := fmt.Sprintf("%d.%d", part, i)
-		err := p.Put(t.Context(), producer.Record{PartitionKey: "key-" + text, Data: []byte(text)}, func(_ producer.Record, r producer.Result) {
-			if r.Err != nil {
-				t.Errorf("%s: %v", text, r.Err)
-			}
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := p.Close(t.Context()); err != nil {
-		t.Fatal(err)
+	w.ready(t, err, []int{1, 3, 4}[part])
+	for _, keys := range hashkey.Whole().Split(1 + part%2) {
+		w.put(t, part, keys, plain)
 	}
 	for i := range plainOfEach {
 		text := fmt.Sprintf("%d.plain.%d", part, i)
@@ -177,7 +167,40 @@ func (w *proxyWorld) part(t *testing.T, part int, aggregation producer.Aggregati
 			t.Fatal(err)
 		}
 	}
-	return chooseStops(w.random, w.readBack(t, part), aggregation == producer.AggregateNever)
+	return chooseStops(w.random, w.readBack(t, part), plain)
+}
+
+// put puts those user records of a part that belong into a shard: in aggregates of ten, or plain.
+func (w *proxyWorld) put(t *testing.T, part int, keys hashkey.Range, plain bool) {
+	var records []types.PutRecordsRequestEntry
+	var e aggregator.Encoder
+	flush := func() {
+		if e.Len() > 0 {
+			records = append(records, types.PutRecordsRequestEntry{PartitionKey: aws.String("a"), ExplicitHashKey: aws.String(keys.Start().String()), Data: e.AppendTo(nil)})
+			e.Reset()
+		}
+	}
+	for i := range proxyOfEach {
+		text := fmt.Sprintf("%d.%d", part, i)
+		key := "key-" + text
+		switch {
+		case !keys.Contains(hashkey.Of(key)):
+		case plain:
+			records = append(records, types.PutRecordsRequestEntry{PartitionKey: &key, Data: []byte(text)})
+		default:
+			if ok, err := e.Add(aggregator.Record{PartitionKey: key, Data: []byte(text)}); !ok || err != nil {
+				t.Fatal(ok, err)
+			}
+			if e.Len() == 10 {
+				flush()
+			}
+		}
+	}
+	flush()
+	out, err := w.client.PutRecords(t.Context(), &kinesis.PutRecordsInput{StreamName: aws.String(proxyStream), Records: records})
+	if err != nil || *out.FailedRecordCount > 0 {
+		t.Fatal(err, out)
+	}
 }
 
 // readBack notes down where the user records of a part are, and returns them by stored record. Each part has shards of its own.
