@@ -151,7 +151,7 @@ func next(l life) (d delivery, ok bool) {
 	select {
 	case d = <-l.deliveries:
 		return d, true
-	case <-time.After(patience / 8):
+	case <-time.After(patience / 2):
 		return d, false
 	}
 }
