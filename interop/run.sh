@@ -13,6 +13,8 @@ cd "$(dirname "$0")" || exit 2
 cache=$PWD/.cache
 mkdir -p "$cache"
 ferrokinesis=0.7.0
+telegraf=v1.37.2
+bento=v1.20.0
 
 # Where Debian keeps the servers that no user starts.
 export PATH=$PATH:/usr/sbin:$(printf '%s:' /usr/lib/postgresql/*/bin)
@@ -20,11 +22,11 @@ export PATH=$PATH:/usr/sbin:$(printf '%s:' /usr/lib/postgresql/*/bin)
 # What they download stays here, too.
 export npm_config_cache=$cache/npm PIP_CACHE_DIR=$cache/pip
 
-quick='mutations decoders aggregatorutil dynamodb kinesis cbor daemon-quick'
+quick='mutations decoders aggregatorutil dynamodb kinesis cbor daemon-quick proxy-quick'
 rows='kcl-1.3.0 kcl-1.4.0 kcl-1.14.10 kcl-2.7.2 kcl-3.5.1 kcl-others hand-over hand-over-3 reshard reshard-ages reshard-daemon row-1'
 rows+=' multilang-1.3.0 multilang-1.4.0 multilang-1.14.10 multilang-2.7.2 multilang-3.1.3 multilang-libraries'
 rows+=' sdk-java sdk-python sdk-node sdk-go sdk-go-kplkit vmware vmware-kplkit harlow harlow-kplkit lambda-kplkit'
-all="$quick kinesis-all daemon kills stores $rows"
+all="$quick kinesis-all daemon kills stores proxy $rows"
 
 java_row='java javac mvn node npm'
 others='kcl-2.2.11 kcl-2.4.8 kcl-3.0.3 kcl-3.1.3 kcl-3.2.1 kcl-3.3.0 kcl-3.4.2'
@@ -39,6 +41,8 @@ part() {
 	dynamodb) tools='node npm' installs='dynalite' test=TestDynamoDB ;;
 	kinesis) tools='node npm' installs='kinesis-mock' test=TestKinesis ;;
 	cbor) tools='java javac mvn node npm' installs='kinesis-mock sdk-java' test=TestCBOR ;;
+	proxy-quick) tools='java javac mvn node npm python3' installs='kinesis-mock python node sdk-java' test=TestProxyQuick ;;
+	proxy) tools='java javac mvn node npm python3 git' installs='kinesis-mock python node sdk-java telegraf bento' test=TestProxy ;;
 	daemon-quick) tools='java javac mvn' installs='kpl-1.0.7 kcl2' test=TestDaemonQuick ;;
 	daemon) tools='java javac mvn' installs='kpl-1.0.7 kpl-0.14.13 kcl2' test=TestDaemon ;;
 	kills) tools='java javac mvn python3 node' installs='kpl-1.0.7 kpl-0.14.13 kcl2' test=TestKills ;;
@@ -72,6 +76,7 @@ remedy() {
 	python3) echo 'Python 3.9 or newer with venv' ;;
 	initdb | postgres | psql) echo "PostgreSQL (Debian's package postgresql)" ;;
 	mariadbd | mariadb-install-db | mariadb) echo "MariaDB (Debian's package mariadb-server)" ;;
+	git) echo 'git' ;;
 	cargo) echo 'Rust with cargo, 1.85 or newer' ;;
 	go) echo 'Go 1.26' ;;
 	esac
@@ -96,6 +101,8 @@ install() {
 	python) python_peer ;;
 	node | dynalite | kinesis-mock) npm_peer "$1" ;;
 	ferrokinesis) cargo install ferrokinesis --version "$ferrokinesis" --locked --root "$cache/ferrokinesis" ;;
+	telegraf) GOBIN=$cache/telegraf go install -tags "$telegraf_parts" "github.com/influxdata/telegraf/cmd/telegraf@$telegraf" ;;
+	bento) bento_program ;;
 	awslabs) go build -o "$cache/awslabs/" ./awslabs ;;
 	esac
 }
@@ -129,6 +136,21 @@ kclpy() {
 		tar -xzf "$to"/*.tar.gz -C "$to" --strip-components=1 && cp multilang-python/child.py python/multilang_child.py "$to"
 }
 
+# Telegraf is built with the parts that are used, in its own way, and nothing in it is changed.
+telegraf_parts=custom,inputs.kinesis_consumer,outputs.http,parsers.value,serializers.json
+
+# bento_program: out of its source, with the components that are used. BENTO_SOURCE: a folder that has the source of that version.
+bento_program() {
+	local source=$cache/bento/source
+	mkdir -p "$cache/bento"
+	if [ -n "${BENTO_SOURCE:-}" ]; then
+		cp -r "$BENTO_SOURCE" "$source"
+	else
+		git -c advice.detachedHead=false clone -q --depth 1 --branch "$bento" https://github.com/warpstreamlabs/bento "$source"
+	fi && mkdir -p "$source/cmd/kplkit" && cp bento/main.go "$source/cmd/kplkit" &&
+		(cd "$source" && go build -o "$cache/bento/bento" ./cmd/kplkit/main.go) && rm -rf "$source" && echo "$bento" >"$cache/bento/version"
+}
+
 # npm_peer NAME: what its lock file names.
 npm_peer() {
 	mkdir -p "$cache/$1" && cp "$1"/* "$cache/$1" && (cd "$cache/$1" && npm ci --silent --ignore-scripts)
@@ -138,6 +160,8 @@ npm_peer() {
 source_of() {
 	case $1 in
 	ferrokinesis) echo "$ferrokinesis" ;;
+	telegraf) echo "$telegraf $telegraf_parts" ;;
+	bento) echo "$bento" && cat bento/* ;;
 	kcl1 | kcl2) cat java/Exchange.java java/"$1"/* ;;
 	kcl3) cat java/Exchange.java java/kcl2/* java/kcl3/* ;;
 	kcl-1.*) cat java/"$1"/* java/worker/* java/worker1/* ;;
@@ -220,6 +244,8 @@ for name in $parts; do
 		chosen+=" $name"
 	elif [ "$name" = mutations ]; then
 		if agrees "^($test|TestCommitted)\$" ./rows && passed "$test" && passed TestCommitted; then ran+=" $name"; else differ+=" $name"; fi
+	elif [[ $name = proxy* ]]; then # whose clients mostly wait; what it finds is evidence of the matrix
+		if agrees "^$test\$" . -parallel 4 ${evidence:+-evidence=../matrix/evidence} && passed "$test"; then ran+=" $name"; else differ+=" $name"; fi
 	elif agrees "^$test\$" . $evidence && passed "$test"; then
 		ran+=" $name"
 	else

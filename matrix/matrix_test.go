@@ -205,6 +205,18 @@ func TestLostAtReshard(t *testing.T) {
 	}
 }
 
+// TestProxy: any client is fine by the proxy, whatever its language and checkpoint, by runs of its own where there are some.
+func TestProxy(t *testing.T) {
+	for language, run := range map[string]string{"": "proxy/telegraf/text", "python": "proxy/python/text", "node": "proxy/node/digits", "java": "proxy/java/text", "ruby": "proxy/bento/text"} {
+		for _, style := range append(styles, 0) {
+			v := Check(Today, Java(), Consumer{Language: language, Via: Proxy, Checkpoint: style})
+			if v.Aggregation != OK || !slices.ContainsFunc(v.Evidence, func(e Evidence) bool { return e.ID == run }) {
+				t.Errorf("%q: %+v", language, v)
+			}
+		}
+	}
+}
+
 // TestUnknownNamesTheNearest: what no row covers names rows of the same library, in the version that comes nearest.
 func TestUnknownNamesTheNearest(t *testing.T) {
 	for _, tt := range []struct {

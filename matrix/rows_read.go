@@ -25,7 +25,7 @@ const (
 	noInputDo  = "say what reads the stream; as a producer it is --producer "
 )
 
-// rowsRead are services, programs and libraries that were read, and not run.
+// rowsRead are services, programs and libraries that were read; of two of them there are runs, too.
 var rowsRead = []row{
 	{
 		id: "lambda", who: readRow(viaLambda), says: Deaggregate, consumer: "AWS Lambda",
@@ -106,12 +106,14 @@ var rowsRead = []row{
 	},
 	{
 		id: "telegraf", who: readRow(viaTelegraf), says: Disable, consumer: "Telegraf, kinesis_consumer",
-		stake: bytesStake + " Its parser fails, or finds garbage.", change: "{disable}; or take aggregates apart in front of it",
+		stake: bytesStake + " Its parser fails, or finds garbage.", change: "kplkit proxy as its endpoint_url, which is row proxy (--via proxy); or {disable}",
+		ignored: []string{"proxy/telegraf/raw"}, followed: []string{"proxy/telegraf/text", "proxy/telegraf/digits", "proxy/telegraf/plain"},
 		read: "influxdata/telegraf plugins/inputs/kinesis_consumer at 09904dd, which reads by harlow/kinesis-consumer without WithAggregation, and at 18de71a",
 	},
 	{
 		id: "bento", who: readRow(viaBento), says: Disable, consumer: "Bento, Redpanda Connect (Benthos), aws_kinesis",
-		stake: bytesStake, change: "{disable}; or take aggregates apart in front of it",
+		stake: bytesStake, change: "kplkit proxy by AWS_ENDPOINT_URL_KINESIS, which is row proxy (--via proxy): the input's own endpoint is for its DynamoDB, too; or {disable}",
+		ignored: []string{"proxy/bento/raw"}, followed: []string{"proxy/bento/text", "proxy/bento/digits", "proxy/bento/plain"},
 		read: "warpstreamlabs/bento at 7825c95 and redpanda-data/connect at 48a4b64 have no de-aggregation; redpanda-data/connect issue 1683, open",
 	},
 	{

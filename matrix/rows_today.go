@@ -468,4 +468,15 @@ var rowsRun = []row{
 		reason:   "Lambda knows stored records; deagglambda takes them apart, names the one that failed, and its Store knows which of its user records are done.",
 		ignored:  []string{"lambda-kplkit/no-store/inside"}, followed: []string{"lambda-kplkit/decoded", "lambda-kplkit/inside", "lambda-kplkit/last"},
 	},
+	{
+		id:       "proxy",
+		who:      who{producers: format, vias: []Via{Proxy}},
+		says:     OK,
+		consumer: "any client of Kinesis, by kplkit proxy",
+		stake:    "Nothing: the sequence number of a user record says where it is, inside an aggregate too. What the KPL stores again at a reshard comes twice, unless the proxy has --hash-ranges.",
+		change:   "nothing; store sequence numbers as the texts that they are, or let the proxy write digits (--positions digits) for a store of numbers",
+		reason:   "The proxy takes aggregates apart before the client sees them, and takes the client's positions as Kinesis takes its own.",
+		variants: []string{"python", "node", "node-fan-out", "java", "telegraf", "bento"},
+		followed: []string{"proxy/*/text", "proxy/*/digits"},
+	},
 }

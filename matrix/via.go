@@ -19,11 +19,12 @@ const (
 	Harlow                   // harlow/kinesis-consumer alone
 	OnKplkit
 	LambdaKplkit // an AWS Lambda function on kplkit's deagglambda
+	Proxy        // any client of Kinesis, by kplkit proxy
 )
 
 // Those that were read, and not run.
 const (
-	viaLambda Via = iota + LambdaKplkit + 1
+	viaLambda Via = iota + Proxy + 1
 	viaFirehose
 	viaPipes
 	viaAnalyticsSQL
@@ -49,7 +50,7 @@ const (
 
 // viaNames are the names in the order of the constants; what comes after zio and its like was neither run nor read.
 var viaNames = []string{
-	"", "sdk", "kcl", "multilang", "vmware", "harlow", "kplkit", "lambda-kplkit",
+	"", "sdk", "kcl", "multilang", "vmware", "harlow", "kplkit", "lambda-kplkit", "proxy",
 	"lambda", "firehose", "pipes", "analytics-sql", "flink", "flink-connector-kinesis", "flink-aws-kinesis-streams", "spark", "beam", "druid", "pinot",
 	"logstash", "fluent-bit", "telegraf", "bento", "vector", "otel", "zio", "vmware-v1", "kinsumer", "lifion-kinesis",
 	"async-kinesis", "go-kcl", "nifi", "pulsar", "spring", "camel", "akka", "kinesis4cats", "snowplow", "hudi", "redshift", "risingwave", "databricks",
@@ -64,7 +65,7 @@ var viaAliases = map[string]Via{
 	"kclrb": MultiLang, "aws-kclrb": MultiLang, "kcl-net": MultiLang,
 	"vmware-go-kcl-v2": VMware, "vmware-v2": VMware, "vmware-go-kcl": viaVMware1,
 	"kinesis-consumer": Harlow, "harlow/kinesis-consumer": Harlow,
-	"deaggaws": OnKplkit, "vmwarekcl": OnKplkit, "deagglambda": LambdaKplkit,
+	"deaggaws": OnKplkit, "vmwarekcl": OnKplkit, "deagglambda": LambdaKplkit, "kplkit-proxy": Proxy,
 	"aws-lambda": viaLambda, "esm": viaLambda, "event-source-mapping": viaLambda, "powertools": viaLambda,
 	"kinesis-firehose": viaFirehose, "data-firehose": viaFirehose, "amazon-data-firehose": viaFirehose, "kdf": viaFirehose,
 	"eventbridge-pipes": viaPipes, "eventbridge": viaPipes,
@@ -82,7 +83,7 @@ var viaAliases = map[string]Via{
 // languageOfVia is the language of a consumer that says only by what it reads, where there can be one alone.
 var languageOfVia = map[Via]string{KCL: "java", VMware: "go", Harlow: "go", OnKplkit: "go", LambdaKplkit: "go", viaVMware1: "go", viaKinsumer: "go", viaLifion: "node"}
 
-// ParseVia reads sdk, kcl, multilang, vmware, harlow, kplkit or lambda-kplkit, or the name of a service, program or library that reads a stream.
+// ParseVia reads sdk, kcl, multilang, vmware, harlow, kplkit, lambda-kplkit or proxy, or the name of a service, program or library that reads a stream.
 // A name that it does not know is an error, which names the nearest.
 func ParseVia(s string) (Via, error) {
 	name := plainName(s)

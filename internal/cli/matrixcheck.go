@@ -87,7 +87,7 @@ has to change, can't be used, is unknown, or is lost at a reshard; 2 for a value
 	f := cmd.Flags()
 	f.StringVar(&o.producer, "producer", "java", "`NAME` of the producer: java for the KPL, kplkit with its clients, a language, an aggregator or a program")
 	f.StringVar(&o.consumer, "consumer", "", "`LANGUAGE` of the consumer")
-	f.StringVar(&o.via, "via", "", "`LIBRARY`, program or service that it reads by: sdk, kcl, multilang, vmware, harlow, kplkit, lambda and others")
+	f.StringVar(&o.via, "via", "", "`LIBRARY`, program or service that it reads by: sdk, kcl, multilang, vmware, harlow, kplkit, proxy, lambda and others")
 	f.StringVar(&o.version, "kcl", "", "`VERSION` of the KCL, for kcl and multilang")
 	f.StringVar(&o.checkpoint, "checkpoint", "", "`CALL` that it checkpoints with: none, sequence-number, record, extended")
 	f.BoolVar(&o.neverResharded, "never-resharded", false, "the stream's shards are never split, merged or scaled")

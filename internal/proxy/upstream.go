@@ -16,7 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/kplkit/kplkit/internal/kinesisjson"
 )
 
 // upstream is the Kinesis that requests are signed for and sent to.
@@ -158,7 +159,7 @@ func (u *upstream) endpoint(operation string, creds aws.Credentials, body []byte
 	return &e.URI, err
 }
 
-// setResource notes what a request in JSON is about. False: it may name something, but can't be read.
+// setResource notes what a request is about. False: it may name something, but can't be read.
 func setResource(p *kinesis.EndpointParameters, body []byte) bool {
 	if !bytes.Contains(body, []byte("ARN")) && !bytes.Contains(body, []byte("StreamId")) {
 		return true // most requests, and the large ones
@@ -166,27 +167,14 @@ func setResource(p *kinesis.EndpointParameters, body []byte) bool {
 	members := map[string]**string{
 		"StreamARN": &p.StreamARN, "ConsumerARN": &p.ConsumerARN, "ResourceARN": &p.ResourceARN, "ChannelARN": &p.ChannelARN, "StreamId": &p.StreamId,
 	}
-	d := jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	if token, err := d.ReadToken(); err != nil || token.Kind() != '{' {
+	o, err := kinesisjson.ReadObject(body)
+	if err != nil {
 		return false
 	}
-	for d.PeekKind() == '"' {
-		name, err := d.ReadToken()
-		if err != nil {
-			return false
+	for name, member := range members {
+		if text, ok := o.Text(name); ok {
+			*member = &text
 		}
-		member := members[name.String()]
-		if member == nil || d.PeekKind() != '"' {
-			if d.SkipValue() != nil {
-				return false
-			}
-			continue
-		}
-		value, err := d.ReadToken()
-		if err != nil {
-			return false
-		}
-		*member = aws.String(value.String())
 	}
-	return d.PeekKind() == '}'
+	return true
 }

@@ -115,9 +115,11 @@ func TestHostileARN(t *testing.T) {
 	}
 }
 
-// TestARNInCBOR: where an ARN can't be read, the account of the credentials decides nothing.
+// TestARNInCBOR: an ARN decides in CBOR as in JSON; where it can't be read, the account of the credentials decides nothing.
 func TestARNInCBOR(t *testing.T) {
 	for body, want := range map[string]string{
+		"\xa1\x69StreamARN\x78\x2farn:aws:kinesis:eu-west-1:1234567:stream/orders": "https://1234567.control-kinesis.us-east-1.amazonaws.com/",
+		`{"StreamARN":"arn:aws:kinesis:eu-west-1:1234567:stream/orders"}`:          "https://1234567.control-kinesis.us-east-1.amazonaws.com/",
 		"\xa1\x69StreamARN\x61x":   "https://kinesis.us-east-1.amazonaws.com/",
 		"\xa1\x6aStreamName\x61s":  "https://1.control-kinesis.us-east-1.amazonaws.com/",
 		`{"StreamName":"s"}`:       "https://1.control-kinesis.us-east-1.amazonaws.com/",
