@@ -1,6 +1,7 @@
 package deagg
 
 import (
+	"encoding/binary"
 	"fmt"
 	"iter"
 	"math"
@@ -49,12 +50,12 @@ func Parse(r StoredRecord) (*AggregatedRecord, error) {
 // Reset does what Parse does and reuses a's memory, also that of the user records that it held before: their
 // strings and data stay valid. After an error a holds no user records.
 func (a *AggregatedRecord) Reset(r StoredRecord) error {
-	r.SequenceNumber = bareNumber(r.SequenceNumber)
-	if _, done := finished(r); done {
+	number, _, finished := numbersOf(r.SequenceNumber)
+	if finished || !HasMagic(r.Data) {
 		a.clear()
 		return ErrNotAggregated
 	}
-	return a.parse(r, canonical, unchecked)
+	return a.parse(&r, number, canonical, unchecked)
 }
 
 func (a *AggregatedRecord) clear() {
@@ -70,7 +71,9 @@ func (a *AggregatedRecord) Len() int { return len(a.users) }
 // UserRecords returns the user records in order. It cannot fail: Parse and Reset have validated all of it.
 func (a *AggregatedRecord) UserRecords() iter.Seq[UserRecord] {
 	return func(yield func(UserRecord) bool) {
-		u, faults := a.common(), indexErrors{}
+		var u UserRecord
+		var faults indexErrors
+		a.common(&u)
 		for i := range a.users {
 			a.fill(&u, i, &faults)
 			u.Last = i == len(a.users)-1
@@ -81,9 +84,9 @@ func (a *AggregatedRecord) UserRecords() iter.Seq[UserRecord] {
 	}
 }
 
-// common returns what all user records share.
-func (a *AggregatedRecord) common() UserRecord {
-	return UserRecord{SequenceNumber: a.stored.SequenceNumber, ArrivalTime: a.stored.ArrivalTime, Aggregated: true}
+// common writes to u what all user records share. The rest of it may be any other's.
+func (a *AggregatedRecord) common(u *UserRecord) {
+	u.SequenceNumber, u.ArrivalTime, u.Aggregated = a.stored.SequenceNumber, a.stored.ArrivalTime, true
 }
 
 // fill makes u user record i, marked if an index is out of its table. A UserRecord is large: filling one in place
@@ -92,9 +95,17 @@ func (a *AggregatedRecord) fill(u *UserRecord, i int, faults *indexErrors) {
 	s := &a.users[i]
 	u.SubSequenceNumber = int64(i)
 	u.Data = a.stored.Data[s.data:s.end:s.end]
-	if u.Malformed != nil || u.ExplicitHashKey != "" { // the last one's; seldom, and a write is dear here
-		u.ExplicitHashKey, u.Malformed = "", nil
+	if s.explicitHashKey == noIndex && s.partitionKey < uint32(len(a.partitionKeys)) && u.Malformed == nil && u.ExplicitHashKey == "" {
+		u.PartitionKey = a.partitionKeys[s.partitionKey]
+		return
 	}
+	a.fillKeys(u, i, faults)
+}
+
+// fillKeys writes the keys of user record i to u where there is more to them than a partition key in its table.
+func (a *AggregatedRecord) fillKeys(u *UserRecord, i int, faults *indexErrors) {
+	s := &a.users[i]
+	u.unmark() // of what the last one had
 	if s.partitionKey < uint32(len(a.partitionKeys)) {
 		u.PartitionKey = a.partitionKeys[s.partitionKey]
 	} else {
@@ -111,13 +122,12 @@ func (a *AggregatedRecord) fill(u *UserRecord, i int, faults *indexErrors) {
 	}
 }
 
-// parse checks the frame of r and reads its fields. sum is the verdict on the checksum if it is known already.
-func (a *AggregatedRecord) parse(r StoredRecord, d dialect, sum verdict) error {
+// parse checks the frame of r, which starts with the magic, and reads its fields. number is its bare sequence number, sum
+// the verdict on the checksum if it is known already.
+func (a *AggregatedRecord) parse(r *StoredRecord, number string, d dialect, sum verdict) error {
 	a.clear()
-	if !HasMagic(r.Data) {
-		return ErrNotAggregated
-	}
-	a.stored = r
+	a.stored = *r
+	a.stored.SequenceNumber = number
 	switch {
 	case len(r.Data) <= wire.Overhead:
 		return a.damaged(len(r.Data), fmt.Errorf("%w: %d bytes are too short for an aggregate", ErrTruncated, len(r.Data)))
@@ -164,6 +174,14 @@ const (
 func (a *AggregatedRecord) usualRecords(b []byte, pos int) int {
 	users := a.users
 	for pos < len(b) && b[pos] == recordTag && len(users) < cap(users) {
+		if end := shortRecord(b, pos); end > 0 {
+			users = users[:len(users)+1]
+			s := &users[len(users)-1]
+			s.offset, s.data, s.end = uint32(pos), uint32(pos+shortHead), uint32(end)
+			s.partitionKey, s.explicitHashKey = uint32(b[pos+3]), noIndex
+			pos = end
+			continue
+		}
 		size, n := shortVarint(b, pos+1)
 		i := pos + 1 + n
 		end := i + size
@@ -195,6 +213,29 @@ func (a *AggregatedRecord) usualRecords(b []byte, pos int) int {
 	}
 	a.users = users
 	return pos
+}
+
+// shortHead is the length of what comes before the data where all three numbers of a user record have one byte: the tag of the
+// field, length, tag, partition key index, tag, length.
+const shortHead = 6
+
+// shortRecord returns where the user record at b[pos:] ends, if it has such a head and no explicit hash key; else 0. It looks at
+// the head as one number: most user records of up to 100 bytes or so are read no further.
+func shortRecord(b []byte, pos int) (end int) {
+	const (
+		tagsAndTops = 0x80ff_80ff_80ff // the tags, and the bits that say that a number goes on
+		tags        = uint64(dataTag)<<32 | uint64(partitionKeyTag)<<16 | uint64(recordTag)
+	)
+	if len(b)-pos < 8 {
+		return 0
+	}
+	head := binary.LittleEndian.Uint64(b[pos:])
+	size, data := int(head>>8&0xff), int(head>>40&0xff)
+	end = pos + 2 + size
+	if head&tagsAndTops != tags || size != data+shortHead-2 || end > len(b) {
+		return 0
+	}
+	return end
 }
 
 // shortVarint reads a number of one or two bytes at b[i:], and how many they are; 0 of them if it is longer.
