@@ -41,6 +41,7 @@ func TestForms(t *testing.T) {
 	for name, text := range map[string]string{
 		"lambda":               lambdaEvent,
 		"pipes":                pipesEvent,
+		"lambda, and more":     `{"payload":{"Records":[]},` + lambdaEvent[1:],
 		"on failure":           onFailure(`,"payload":` + quoted(t, lambdaEvent)),
 		"on failure, as it is": onFailure(`,"payload":` + lambdaEvent),
 		"on failure, twice":    onFailure(`,"payload":` + quoted(t, onFailure(`,"payload":`+quoted(t, " "+lambdaEvent)))),

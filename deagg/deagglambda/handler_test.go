@@ -234,6 +234,9 @@ func TestWrong(t *testing.T) {
 	if _, err := deagglambda.Handler(ok)(t.Context(), deagglambda.Event{Records: []deagglambda.Record{{}}}); !errors.Is(err, deagglambda.ErrEvent) {
 		t.Errorf("no sequence number: %v", err)
 	}
+	if _, err := deagglambda.Handler(ok)(t.Context(), deagglambda.Event{}); !errors.Is(err, deagglambda.ErrEvent) {
+		t.Errorf("an event of nothing, such as an on-failure object read as another type: %v", err)
+	}
 }
 
 // A panic of process passes through, and what was done before is stored.
