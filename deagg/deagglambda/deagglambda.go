@@ -57,7 +57,7 @@ func WithStore(s Store) Option { return func(h *handler) { h.store = s } }
 func PerKey() Option { return func(h *handler) { h.perKey = true } }
 
 // WithLogger sets where failures of process and of the Store are logged, and what is skipped: slog.Default() unless set. Data and
-// partition keys are not logged.
+// partition keys are not logged, but for what the errors of process and of the Store say.
 func WithLogger(l *slog.Logger) Option { return func(h *handler) { h.log = l } }
 
 // Handler returns the function for lambda.Start. process is called with the user records of an event in order, one at a time. Their
