@@ -59,7 +59,7 @@ func (h *handler) run(ctx context.Context, e *Event, p *progress) (int, error) {
 		if skip {
 			continue
 		}
-		if err := stop(ctx, p.processUntil()); err != nil {
+		if err := stop(ctx, p.end); err != nil {
 			return i, err
 		}
 		if err := h.process(ctx, u); err != nil {

@@ -38,8 +38,8 @@ type progress struct {
 	h        *handler
 	event    *Event
 	end      time.Time                  // of processing; zero: none
-	loading  time.Duration              // how long it took to load all that is
 	at       map[string]seqnum.Extended // by key, once loaded
+	last     string                     // key
 	came     map[string]seqnum.Extended // by key: the last one of the event
 	moved    map[string]bool            // those to save
 	failed   bool                       // until all is done
@@ -84,6 +84,7 @@ func (p *progress) done(ctx context.Context, i int, u deagg.UserRecord) (bool, e
 		return false, fmt.Errorf("%w: record %d has no eventID with its shard, whose positions the store has", ErrEvent, i)
 	}
 	key := p.key(i)
+	p.last = key
 	at, loaded := p.at[key]
 	if !loaded {
 		var err error
@@ -110,22 +111,11 @@ func (p *progress) done(ctx context.Context, i int, u deagg.UserRecord) (bool, e
 func (p *progress) load(ctx context.Context, key string) (seqnum.Extended, error) {
 	ctx, cancel := withPatience(ctx, p.end)
 	defer cancel()
-	start := time.Now()
 	at, err := p.h.store.Load(ctx, key)
-	p.loading += time.Since(start)
 	if _, ok := at.Number(); err == nil && at.IsValid() && !ok {
 		err = fmt.Errorf("its position %s is not that of a record", at)
 	}
 	return at, err
-}
-
-// processUntil returns when to stop. Saving takes about as long as loading did, and after a failure twice as long: with many keys that is
-// more than the time which is kept in any case. The first user record is tried all the same, so that each call gets on.
-func (p *progress) processUntil() time.Time {
-	if p.end.IsZero() || p.advanced == 0 {
-		return p.end
-	}
-	return p.end.Add(-2 * p.loading)
 }
 
 // advance says that a user record of record i, and all before it, is done.
@@ -181,18 +171,27 @@ type saving struct {
 	at  seqnum.Extended
 }
 
-// toSave returns first those that moved, where they were loaded from; then, after a failure, each where it is looked for when the batch is
-// brought back, also if it has not moved: the last time the batch may have been a longer one.
+// toSave returns what is to save, that of the stored record that came last first: after a failure it is the one that comes again, and there
+// may be time for few.
 func (p *progress) toSave() (todo []saving) {
-	for key := range p.moved {
-		todo = append(todo, saving{p.storeKey(key), p.at[key]})
-	}
-	if p.failed && !p.event.returned {
-		for key, at := range p.at {
-			if at.IsValid() {
-				todo = append(todo, saving{p.returnedKey(key), at})
-			}
+	todo = p.savings(nil, p.last)
+	for key := range p.at {
+		if key != p.last {
+			todo = p.savings(todo, key)
 		}
+	}
+	return todo
+}
+
+// savings appends where the position of a key is stored: where it was loaded from if it has moved, and after a failure where it is looked for
+// when the batch is brought back, also if it has not moved: the last time the batch may have been a longer one.
+func (p *progress) savings(todo []saving, key string) []saving {
+	at := p.at[key]
+	if p.moved[key] {
+		todo = append(todo, saving{p.storeKey(key), at})
+	}
+	if p.failed && !p.event.returned && at.IsValid() {
+		todo = append(todo, saving{p.returnedKey(key), at})
 	}
 	return todo
 }
