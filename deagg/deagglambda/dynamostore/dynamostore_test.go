@@ -96,8 +96,12 @@ func TestItem(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, ttl := range []time.Duration{0, time.Hour} {
-			store, err := dynamostore.New(client, "positions", "f", dynamostore.WithTTL(ttl))
+		for _, ttl := range []time.Duration{0, time.Hour, dynamostore.DefaultTTL} {
+			opts := []dynamostore.Option{dynamostore.WithTTL(ttl)}
+			if ttl == dynamostore.DefaultTTL {
+				opts = nil
+			}
+			store, err := dynamostore.New(client, "positions", "f", opts...)
 			if err != nil {
 				t.Fatal(err)
 			}
