@@ -30,7 +30,8 @@
 //
 // An Event is read from Lambda's Kinesis event, from what EventBridge Pipes sends for a Kinesis stream, and from the object that
 // an on-failure destination keeps in S3, which holds the event. An event of a tumbling window may have no
-// records, and its state is the answer's state unless it is changed there. Events of Firehose are refused: it takes aggregates
+// records, and its state is the answer's state unless it is changed there: with a Store, what an attempt did before a panic is skipped the next time,
+// and in no state. Events of Firehose are refused: it takes aggregates
 // apart itself, and wants an answer for each record.
 //
 // # Compatibility
@@ -57,7 +58,7 @@ func WithStore(s Store) Option { return func(h *handler) { h.store = s } }
 func PerKey() Option { return func(h *handler) { h.perKey = true } }
 
 // WithLogger sets where failures of process and of the Store are logged, and what is skipped: slog.Default() unless set. Data and
-// partition keys are not logged.
+// partition keys are not logged, but for what the errors of process and of the Store say.
 func WithLogger(l *slog.Logger) Option { return func(h *handler) { h.log = l } }
 
 // Handler returns the function for lambda.Start. process is called with the user records of an event in order, one at a time. Their

@@ -30,7 +30,6 @@ type mapping struct {
 
 	objects    [][]byte       // at the on-failure destination
 	deliveries map[string]int // of stored records, by sequence number
-	checkpoint string         // lowest sequence number of the last answer, for the test
 }
 
 // batch is what one lane has to try.

@@ -120,12 +120,10 @@ func (e *Event) read(text []byte, level int) error {
 			"write that function without this package", ErrEvent)
 	case form.Application != nil:
 		return fmt.Errorf("%w, but of Kinesis Data Analytics, which wants one row for each stored record", ErrEvent)
-	case form.Payload != nil && string(form.Payload) != "null":
+	case form.Records == nil && form.Payload != nil && string(form.Payload) != "null":
 		return e.readPayload(form.Payload, level)
 	case form.Batch != nil:
 		return form.Batch.missing()
-	case form.Records == nil && form.Window == Window{}:
-		return fmt.Errorf("%w: it has neither Records nor a window", ErrEvent)
 	}
 	*e = Event(form.plain)
 	return e.complete()
@@ -173,6 +171,9 @@ func (e *Event) readPipes(text []byte) error {
 
 // check refuses an event of which a failure could not be reported.
 func (e *Event) check() error {
+	if e.Records == nil && e.Window == (Window{}) {
+		return fmt.Errorf("%w: it has neither Records nor a window", ErrEvent)
+	}
 	for i := range e.Records {
 		switch r := &e.Records[i]; {
 		case r.EventSource != "" && r.EventSource != "aws:kinesis":

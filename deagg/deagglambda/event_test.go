@@ -38,21 +38,39 @@ func quoted(t *testing.T, text string) string { return string(marshal(t, text)) 
 
 // Each form of an event gives the same record.
 func TestForms(t *testing.T) {
+	var e deagglambda.Event // the same each time: nothing is left of the last
 	for name, text := range map[string]string{
 		"lambda":               lambdaEvent,
 		"pipes":                pipesEvent,
+		"lambda, and more":     `{"payload":{"Records":[]},` + lambdaEvent[1:],
 		"on failure":           onFailure(`,"payload":` + quoted(t, lambdaEvent)),
 		"on failure, as it is": onFailure(`,"payload":` + lambdaEvent),
+		"on failure, of Pipes": onFailure(`,"payload":` + quoted(t, " "+pipesEvent)),
 		"on failure, twice":    onFailure(`,"payload":` + quoted(t, onFailure(`,"payload":`+quoted(t, " "+lambdaEvent)))),
 	} {
-		var e deagglambda.Event
+		if err := json.Unmarshal([]byte(windowEvent), &e); err != nil {
+			t.Fatal(err)
+		}
 		if err := json.Unmarshal([]byte(text), &e); err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
+		if e.State != nil || e.ShardID != "" {
+			t.Errorf("%s: the state of another event", name)
+		}
 		r := e.Records[0].StoredRecord()
 		if len(e.Records) != 1 || string(r.Data) != "Hello" || r.PartitionKey != "1" || r.SequenceNumber[:5] != "49590" || r.ArrivalTime.UnixMilli() != 1545084650987 {
 			t.Errorf("%s: %+v", name, e)
+		}
+	}
+}
+
+// A time that can't be is none.
+func TestArrival(t *testing.T) {
+	for _, seconds := range []float64{0, -1, 1e300} {
+		r := deagglambda.Record{Kinesis: deagglambda.KinesisRecord{ApproximateArrivalTimestamp: seconds}}
+		if at := r.StoredRecord().ArrivalTime; !at.IsZero() {
+			t.Errorf("%g: %v", seconds, at)
 		}
 	}
 }
@@ -69,6 +87,7 @@ func TestRefused(t *testing.T) {
 		`{}`:                                                                                                                            "neither Records nor a window",
 		`[1]`:                                                                                                                           "cannot unmarshal",
 		onFailure(``):                                                                                                                   `shard "shardId-000000000001", sequence numbers "5" to "7"`,
+		onFailure(`,"payload":null`):                                                                                                    "only an S3 bucket",
 		onFailure(`,"payload":""`):                                                                                                      "payload of an on-failure object",
 		onFailure(`,"payload":7`):                                                                                                       "payload of an on-failure object",
 	} {

@@ -33,7 +33,7 @@ func (h *handler) handle(ctx context.Context, e Event) (Response, error) {
 	if err := e.check(); err != nil { // one that was made, not read
 		return Response{}, fmt.Errorf("deagglambda: %w", err)
 	}
-	p := h.progress(&e)
+	p := h.progress(&e, endOf(ctx))
 	defer p.save(ctx) // also when process panics
 	failed, err := h.run(ctx, &e, p)
 	if p.failed = err != nil; p.failed {
@@ -50,7 +50,6 @@ func (h *handler) run(ctx context.Context, e *Event, p *progress) (int, error) {
 	for i := range e.Records {
 		stored[i] = e.Records[i].StoredRecord()
 	}
-	end := endOf(ctx)
 	var decoder deagg.Decoder
 	for i, u := range decoder.All(stored) {
 		skip, err := p.done(ctx, i, u)
@@ -60,7 +59,7 @@ func (h *handler) run(ctx context.Context, e *Event, p *progress) (int, error) {
 		if skip {
 			continue
 		}
-		if err := stop(ctx, end); err != nil {
+		if err := stop(ctx, p.end); err != nil {
 			return i, err
 		}
 		if err := h.process(ctx, u); err != nil {

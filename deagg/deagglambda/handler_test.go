@@ -120,6 +120,10 @@ func TestWindow(t *testing.T) {
 	if text := string(marshal(t, answer)); err != nil || text != `{"batchItemFailures":[],"state":{"1":282,"2":715}}` {
 		t.Error(text, err)
 	}
+	e.Records = nil
+	if _, err := deagglambda.Handler(func(context.Context, deagg.UserRecord) error { return nil })(t.Context(), e); err != nil {
+		t.Errorf("a window without records: %v", err)
+	}
 	if !e.IsFinalInvokeForWindow || e.Window.End.Sub(e.Window.Start) != 2*time.Minute {
 		t.Errorf("%+v", e)
 	}
@@ -200,6 +204,26 @@ func TestDeadline(t *testing.T) {
 	})
 }
 
+// However long a function may take, the last second is enough.
+func TestDeadlineFar(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
+		defer cancel()
+		done := 0
+		process := func(context.Context, deagg.UserRecord) error {
+			if done++; done == 1 {
+				time.Sleep(15*time.Minute - 1100*time.Millisecond)
+			} else {
+				time.Sleep(100 * time.Millisecond)
+			}
+			return nil
+		}
+		if answer, err := deagglambda.Handler(process, quiet)(ctx, keys(t, 1)); err != nil || len(failures(answer)) != 1 || done != 2 {
+			t.Error(done, answer, err)
+		}
+	})
+}
+
 // What ends without an answer, or with one that says nothing, is logged with its cause, and data and keys are not.
 func TestLog(t *testing.T) {
 	var log bytes.Buffer
@@ -220,6 +244,16 @@ func TestLog(t *testing.T) {
 	if !strings.Contains(log.String(), "give the store another name") || !strings.Contains(log.String(), "skipped=6") {
 		t.Errorf("a replay that the store skips whole: %s", &log)
 	}
+	for _, cause := range []error{nil, errors.New("no")} { // after the two first, or none at all
+		log.Reset()
+		more := abc(t)
+		store.at[arn+"/"+shard], _ = seqnum.ParseExtended(first)
+		fail = cause
+		handler(t.Context(), more)
+		if !strings.Contains(log.String(), "skipped=2") || strings.Contains(log.String(), "give the store another name") {
+			t.Errorf("part of an event is skipped: %s", &log)
+		}
+	}
 }
 
 // Options that are nil, no process, and events that were made without sequence numbers are errors of the call.
@@ -233,6 +267,9 @@ func TestWrong(t *testing.T) {
 	}
 	if _, err := deagglambda.Handler(ok)(t.Context(), deagglambda.Event{Records: []deagglambda.Record{{}}}); !errors.Is(err, deagglambda.ErrEvent) {
 		t.Errorf("no sequence number: %v", err)
+	}
+	if _, err := deagglambda.Handler(ok)(t.Context(), deagglambda.Event{}); !errors.Is(err, deagglambda.ErrEvent) {
+		t.Errorf("an event of nothing, such as an on-failure object read as another type: %v", err)
 	}
 }
 

@@ -13,9 +13,9 @@ import (
 //
 // A key is ARN/SHARD: the ARN of the event source, as the event has it, and the id of the shard; with PerKey, ARN/SHARD/KEY, KEY being
 // the partition key of stored records. After a failure the same position is saved once more, for the time when the batch is brought back
-// from an on-failure destination, under that key and /returned/LAST, LAST being the sequence number of the last record of the batch.
+// from an on-failure destination, under returned/LAST/ and that key, LAST being the sequence number of the last record of the batch.
 type Store interface {
-	// Load returns the position of a key, or the zero Extended and no error where none is stored.
+	// Load returns the position of a key, as Save was given it, or the zero Extended and no error where none is stored.
 	Load(ctx context.Context, key string) (seqnum.Extended, error)
 	// Save stores that all up to at is done. It may leave a position as it is that is further on.
 	Save(ctx context.Context, key string, at seqnum.Extended) error
@@ -24,11 +24,22 @@ type Store interface {
 // patience is for one call of a Store.
 const patience = 5 * time.Second
 
+// withPatience is the context of one call of a Store, which ends at end at the latest, if there is one.
+func withPatience(ctx context.Context, end time.Time) (context.Context, context.CancelFunc) {
+	by := time.Now().Add(patience)
+	if !end.IsZero() && end.Before(by) {
+		by = end
+	}
+	return context.WithDeadline(ctx, by)
+}
+
 // progress is how far the event's keys are. Without a Store it does nothing.
 type progress struct {
 	h        *handler
 	event    *Event
+	end      time.Time                  // of processing; zero: none
 	at       map[string]seqnum.Extended // by key, once loaded
+	last     string                     // key
 	came     map[string]seqnum.Extended // by key: the last one of the event
 	moved    map[string]bool            // those to save
 	failed   bool                       // until all is done
@@ -36,8 +47,8 @@ type progress struct {
 	advanced int
 }
 
-func (h *handler) progress(e *Event) *progress {
-	return &progress{h: h, event: e, came: map[string]seqnum.Extended{}, at: map[string]seqnum.Extended{}, moved: map[string]bool{}, failed: true}
+func (h *handler) progress(e *Event, end time.Time) *progress {
+	return &progress{h: h, event: e, end: end, came: map[string]seqnum.Extended{}, at: map[string]seqnum.Extended{}, moved: map[string]bool{}, failed: true}
 }
 
 // key is whose position record i belongs to.
@@ -51,9 +62,9 @@ func (p *progress) key(i int) string {
 }
 
 // returnedKey is where the position waits for a batch that is brought back: whatever of it is cut off at its front or
-// by bisecting, the batch that failed last ends with that record.
+// by bisecting, the batch that failed last ends with that record. It comes before the key, which may end with any text at all.
 func (p *progress) returnedKey(key string) string {
-	return key + "/returned/" + p.event.Records[len(p.event.Records)-1].Kinesis.SequenceNumber
+	return "returned/" + p.event.Records[len(p.event.Records)-1].Kinesis.SequenceNumber + "/" + key
 }
 
 // storeKey is the key under which this event's positions are.
@@ -73,12 +84,11 @@ func (p *progress) done(ctx context.Context, i int, u deagg.UserRecord) (bool, e
 		return false, fmt.Errorf("%w: record %d has no eventID with its shard, whose positions the store has", ErrEvent, i)
 	}
 	key := p.key(i)
+	p.last = key
 	at, loaded := p.at[key]
 	if !loaded {
-		ctx, cancel := context.WithTimeout(ctx, patience)
-		defer cancel()
 		var err error
-		if at, err = p.h.store.Load(ctx, p.storeKey(key)); err != nil {
+		if at, err = p.load(ctx, p.storeKey(key)); err != nil {
 			return false, fmt.Errorf("not tried, since the store has not said what is done: %w", err)
 		}
 		p.at[key] = at
@@ -98,6 +108,16 @@ func (p *progress) done(ctx context.Context, i int, u deagg.UserRecord) (bool, e
 	return true, nil
 }
 
+func (p *progress) load(ctx context.Context, key string) (seqnum.Extended, error) {
+	ctx, cancel := withPatience(ctx, p.end)
+	defer cancel()
+	at, err := p.h.store.Load(ctx, key)
+	if _, ok := at.Number(); err == nil && at.IsValid() && !ok {
+		err = fmt.Errorf("its position %s is not that of a record", at)
+	}
+	return at, err
+}
+
 // advance says that a user record of record i, and all before it, is done.
 func (p *progress) advance(i int, u deagg.UserRecord) {
 	p.advanced++
@@ -115,13 +135,18 @@ func (p *progress) save(ctx context.Context) {
 	if p.skipped > 0 {
 		p.report(ctx)
 	}
+	end := answerTime(ctx)
+	todo := p.toSave()
 	var failed error
 	count := 0
-	for key, at := range p.at {
-		for _, k := range p.keysOf(key) {
-			if err := p.saveOne(ctx, k, at); err != nil {
-				failed, count = err, count+1
-			}
+	for i, s := range todo {
+		late, err := p.saveOne(ctx, s, end)
+		if err != nil {
+			failed, count = err, count+1
+		}
+		if late { // so would be the rest
+			count += len(todo) - i - 1
+			break
 		}
 	}
 	if failed != nil {
@@ -129,22 +154,54 @@ func (p *progress) save(ctx context.Context) {
 	}
 }
 
-// keysOf returns where the position of a key is stored: where it was loaded from if it has moved, and after a failure where it is
-// looked for when the batch is brought back, also if it has not moved: the last time the batch may have been a longer one.
-func (p *progress) keysOf(key string) (keys []string) {
-	if p.moved[key] {
-		keys = append(keys, p.storeKey(key))
+// answerTime returns when saving ends, so that a fifth of what is left of the function's time is for the answer; zero if there is no end, or
+// it is over.
+func answerTime(ctx context.Context) time.Time {
+	deadline, ok := ctx.Deadline()
+	left := time.Until(deadline)
+	if !ok || left <= 0 {
+		return time.Time{}
 	}
-	if p.failed && !p.event.returned && p.at[key].IsValid() {
-		keys = append(keys, p.returnedKey(key))
-	}
-	return keys
+	return deadline.Add(-left / 5)
 }
 
-func (p *progress) saveOne(ctx context.Context, key string, at seqnum.Extended) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+// saving is one call of Save.
+type saving struct {
+	key string
+	at  seqnum.Extended
+}
+
+// toSave returns what is to save, that of the stored record that came last first: after a failure it is the one that comes again, and there
+// may be time for few.
+func (p *progress) toSave() (todo []saving) {
+	todo = p.savings(nil, p.last)
+	for key := range p.at {
+		if key != p.last {
+			todo = p.savings(todo, key)
+		}
+	}
+	return todo
+}
+
+// savings appends where the position of a key is stored: where it was loaded from if it has moved, and after a failure where it is looked for
+// when the batch is brought back, also if it has not moved: the last time the batch may have been a longer one.
+func (p *progress) savings(todo []saving, key string) []saving {
+	at := p.at[key]
+	if p.moved[key] {
+		todo = append(todo, saving{p.storeKey(key), at})
+	}
+	if p.failed && !p.event.returned && at.IsValid() {
+		todo = append(todo, saving{p.returnedKey(key), at})
+	}
+	return todo
+}
+
+// saveOne also says whether its time was over.
+func (p *progress) saveOne(ctx context.Context, s saving, end time.Time) (late bool, err error) {
+	ctx, cancel := withPatience(context.WithoutCancel(ctx), end)
 	defer cancel()
-	return p.h.store.Save(ctx, key, at)
+	err = p.h.store.Save(ctx, s.key, s.at)
+	return ctx.Err() != nil, err
 }
 
 // report says what was skipped. That a whole event is done may be a replay that meets a store which knows too much.

@@ -7,6 +7,7 @@ import (
 )
 
 // fromEvents is for those whose handler has an events.KinesisEvent already: it gives it to deagglambda's Handler.
+// Tumbling windows and what is brought back need deagglambda's Event: this type knows neither, and Handler refuses what comes out.
 func fromEvents(e events.KinesisEvent) deagglambda.Event {
 	var out deagglambda.Event
 	for _, r := range e.Records {

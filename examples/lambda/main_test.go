@@ -60,6 +60,17 @@ func TestAdapter(t *testing.T) {
 	}
 }
 
+// An on-failure object is no event of aws-lambda-go's: it is refused, and not taken for one without records, all of which is done.
+func TestAdapterReturned(t *testing.T) {
+	var theirs events.KinesisEvent
+	if err := json.Unmarshal([]byte(`{"KinesisBatchInfo":{},"payload":`+event+`}`), &theirs); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := deagglambda.Handler(fails)(t.Context(), fromEvents(theirs)); !errors.Is(err, deagglambda.ErrEvent) {
+		t.Error(answer, err)
+	}
+}
+
 // Without a table there is no Store, and no call to AWS.
 func TestStore(t *testing.T) {
 	if options, err := store(t.Context(), ""); err != nil || len(options) != 0 {

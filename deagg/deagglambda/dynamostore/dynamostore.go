@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -35,7 +36,8 @@ import (
 // DefaultTTL is how long a position is kept after it was last stored.
 const DefaultTTL = 30 * 24 * time.Hour
 
-// Store is a deagglambda.Store. It is safe for concurrent use.
+// Store is a deagglambda.Store. It is safe for concurrent use. Of its errors only those of an item that can't be read name its key, in which
+// there may be a partition key.
 type Store struct {
 	client      *dynamodb.Client
 	table, name string
@@ -50,8 +52,9 @@ type Option func(*Store)
 // done of a stored record comes again.
 func WithTTL(d time.Duration) Option { return func(s *Store) { s.ttl = d } }
 
-// New returns a Store for the function of that name. To process a stream again, give another name: under the old one all that is done
-// is skipped.
+// New returns a Store for the function of that name, which has no slash. To process a stream again, give another name: under the old one
+// all that is done is skipped. Give each of two that read the same stream a name of its own, such as two aliases of a function, or an event
+// source mapping and a pipe: what one has done the other would skip.
 func New(client *dynamodb.Client, table, name string, opts ...Option) (*Store, error) {
 	s := &Store{client: client, table: table, name: name, ttl: DefaultTTL}
 	for _, opt := range opts {
@@ -65,6 +68,8 @@ func New(client *dynamodb.Client, table, name string, opts ...Option) (*Store, e
 		return nil, errors.New("dynamostore: New without a client")
 	case table == "" || name == "":
 		return nil, errors.New("dynamostore: New needs the names of a table and of the function")
+	case strings.Contains(name, "/"):
+		return nil, fmt.Errorf("dynamostore: the name %q has a slash, which is between it and a key: name it without one", name)
 	case s.ttl < 0:
 		return nil, fmt.Errorf("dynamostore: a time to live of %v", s.ttl)
 	}
@@ -81,7 +86,7 @@ func (s *Store) Load(ctx context.Context, key string) (seqnum.Extended, error) {
 		TableName: &s.table, Key: map[string]types.AttributeValue{"key": s.key(key)}, ConsistentRead: aws.Bool(true),
 	})
 	if err != nil {
-		return seqnum.Extended{}, fmt.Errorf("dynamostore: load %s/%s from table %s: %w", s.name, key, s.table, err)
+		return seqnum.Extended{}, fmt.Errorf("dynamostore: load a position of %s from table %s: %w", s.name, s.table, err)
 	}
 	if len(out.Item) == 0 {
 		return seqnum.Extended{}, nil
@@ -104,7 +109,7 @@ func (s *Store) Save(ctx context.Context, key string, at seqnum.Extended) error 
 		err = errors.New("the zero position is none")
 	}
 	if err != nil {
-		return fmt.Errorf("dynamostore: save %s/%s: %w", s.name, key, err)
+		return fmt.Errorf("dynamostore: save a position of %s: %w", s.name, err)
 	}
 	item := map[string]types.AttributeValue{
 		"key":      s.key(key),
@@ -121,7 +126,7 @@ func (s *Store) Save(ctx context.Context, key string, at seqnum.Extended) error 
 		ExpressionAttributeValues: map[string]types.AttributeValue{":order": item["order"]},
 	})
 	if further := (*types.ConditionalCheckFailedException)(nil); err != nil && !errors.As(err, &further) {
-		return fmt.Errorf("dynamostore: save %s/%s in table %s: %w", s.name, key, s.table, err)
+		return fmt.Errorf("dynamostore: save a position of %s in table %s: %w", s.name, s.table, err)
 	}
 	return nil
 }

@@ -117,7 +117,8 @@ func eventOf(shard string, records []types.Record) (event deagglambda.Event, err
 	if err != nil {
 		return event, err
 	}
-	return event, json.Unmarshal(text, &event)
+	err = json.Unmarshal(text, &event)
+	return event, err
 }
 
 // fileStore is a deagglambda.Store in the checkpoint file. What is kept for batches that are brought back is not needed here.
@@ -134,7 +135,7 @@ func (f fileStore) Load(context.Context, string) (seqnum.Extended, error) {
 }
 
 func (f fileStore) Save(_ context.Context, key string, at seqnum.Extended) error {
-	if strings.Contains(key, "/returned/") {
+	if strings.HasPrefix(key, "returned/") {
 		return nil
 	}
 	err := os.WriteFile(f.checkpointFile, []byte(at.String()), 0o644)
