@@ -160,23 +160,23 @@ func (d *deaggregation) expand(ctx context.Context, batch *[]types.Record, f pos
 	if len(*batch) == 0 {
 		return f.After, nil
 	}
-	var decoder deagg.Decoder
-	stored := storedRecords(*batch)
-	after, wrong := position.Skip(&decoder, f.After, stored)
+	w := workOn(*batch)
+	defer w.putBack()
+	after, wrong := position.Skip(&w.decoder, f.After, w.stored)
 	if wrong != "" {
 		d.log().WarnContext(ctx, wrong, "checkpoint", f.After.String(), "shard", f.Shard)
 	}
 	if d.hashRanges {
 		l := d.lineages.Shard(ctx, d.log(), f.Stream, f.Shard)
-		decoder.HashRange, decoder.Ancestors = l.Own, l.Ancestors
+		w.decoder.HashRange, w.decoder.Ancestors = l.Own, l.Ancestors
 	}
-	users, err := expand(&decoder, *batch, stored, d.form)
+	users, err := w.expand(*batch, d.form)
 	if err != nil {
 		return f.After, err
 	}
 	*batch = users
 	for _, count := range d.stats {
-		(*count)(f.Shard, decoder.Stats())
+		(*count)(f.Shard, w.decoder.Stats())
 	}
 	return after, nil
 }
