@@ -137,8 +137,12 @@ func fillRecord(r *types.Record, from *kinesisjson.Record) bool {
 	if err != nil {
 		return false
 	}
-	texts, n := from.SequenceNumber+from.PartitionKey, len(from.SequenceNumber)
-	h := &held{number: texts[:n], key: texts[n:]}
+	n := len(from.SequenceNumber)
+	var texts strings.Builder // of two texts of which one is empty, + makes no copy
+	texts.Grow(n + len(from.PartitionKey))
+	texts.WriteString(from.SequenceNumber)
+	texts.WriteString(from.PartitionKey)
+	h := &held{number: texts.String()[:n], key: texts.String()[n:]}
 	r.Data, r.SequenceNumber, r.PartitionKey = data, &h.number, &h.key
 	switch e := types.EncryptionType(from.EncryptionType); e {
 	case "":
