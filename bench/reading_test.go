@@ -31,7 +31,7 @@ func BenchmarkReading(b *testing.B) {
 		}
 		for _, size := range []int{10, 100, 1000} {
 			for _, keys := range []int{10, 1 << 20} {
-				b.Run(fmt.Sprintf("lanes=%d/bytes=%d/keys=%s", lanes, size, map[bool]string{true: "distinct", false: "10"}[keys > 10]), func(b *testing.B) {
+				b.Run(fmt.Sprintf("lanes=%d/bytes=%d/keys=%s", lanes, size, keysName(keys)), func(b *testing.B) {
 					benchmarkReading(b, size, keys)
 				})
 			}
@@ -125,7 +125,9 @@ func manyAggregates(b *testing.B, bytes, size, keys int) (stored []deagg.StoredR
 	return stored, sdk, users
 }
 
-func sequenceNumber(i int) string { return fmt.Sprintf("49590338271490256608559692538361571095921575989136%06d", i) }
+func sequenceNumber(i int) string {
+	return fmt.Sprintf("49590338271490256608559692538361571095921575989136%06d", i)
+}
 
 // BenchmarkPlain hands out stored records of 100 bytes that are not aggregates, 10,000 in a batch.
 //
@@ -157,5 +159,46 @@ func BenchmarkPlain(b *testing.B) {
 		candidate{"each", times(20, func() { each.Each(stored, func(int, *deagg.UserRecord) bool { return true }) })},
 		candidate{"after", run(seqnum.At(seqnum.MustParse(sequenceNumber(0)), 5), len(stored))},
 		candidate{"skipped", run(seqnum.After(seqnum.MustParse(sequenceNumber(len(stored)))), 0)},
+	)
+}
+
+// BenchmarkFew hands over one to three aggregates at a time, one by one and together: that must never cost more.
+//
+//	go test -run '^$' -bench Few -benchtime 25x .
+func BenchmarkFew(b *testing.B) {
+	for _, lanes := range []int{16, 8, 1} {
+		before := md5x.SetLanes(lanes)
+		if md5x.Lanes() != lanes {
+			b.Logf("not run with %d lanes: this processor does not have them", lanes)
+			continue
+		}
+		for _, lengths := range [][]int{{2}, {400}, {2, 2}, {10, 10}, {400, 400}, {2, 400}, {100, 400}, {200, 400}, {2, 2, 400}, {400, 400, 400}} {
+			b.Run(fmt.Sprintf("lanes=%d/records=%v", lanes, lengths), func(b *testing.B) { benchmarkFew(b, lengths) })
+		}
+		md5x.SetLanes(before)
+	}
+}
+
+func benchmarkFew(b *testing.B, lengths []int) {
+	var stored []deagg.StoredRecord
+	users := 0
+	for i, n := range lengths {
+		var e aggregator.Encoder
+		for _, r := range records(n, 10, 100) {
+			e.Add(r)
+		}
+		stored = append(stored, deagg.StoredRecord{SequenceNumber: sequenceNumber(i), PartitionKey: "a", Data: e.AppendTo(nil)})
+		users += n
+	}
+	const rounds = 20_000
+	var one, together deagg.Decoder
+	repeat := rounds/users + 1
+	byTurns(b, repeat*users,
+		candidate{"one", times(repeat, func() {
+			for i := range stored {
+				one.Each(stored[i:i+1], func(int, *deagg.UserRecord) bool { return true })
+			}
+		})},
+		candidate{"together", times(repeat, func() { together.Each(stored, func(int, *deagg.UserRecord) bool { return true }) })},
 	)
 }
