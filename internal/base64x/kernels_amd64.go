@@ -42,6 +42,8 @@ func run(kernel func(dst, src *byte, n int) int, size int, dst, src []byte) (blo
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 // values is what each byte of ASCII stands for, bit 7 set in those that stand for nothing. For decode64.
+//
+//lint:ignore U1000 the assembly reads it
 var values = func() (t [128]byte) {
 	for i := range t {
 		t[i] = 0x80
@@ -54,6 +56,8 @@ var values = func() (t [128]byte) {
 
 // order is where each of 48 bytes stands in 16 words of 32 bits, each of which has three bytes, the highest first.
 // For decode64.
+//
+//lint:ignore U1000 the assembly reads it
 var order = func() (t [64]byte) {
 	for i := range t[:48] {
 		t[i] = byte(i/3*4 + 2 - i%3)
@@ -63,6 +67,8 @@ var order = func() (t [64]byte) {
 
 // decode32 has tables of 16 entries alone, one for each half of a byte. A byte is a letter if what its low half is bad
 // with, and what its high half is, have no bit in common. What it stands for is its own value and steps[high half].
+//
+//lint:ignore U1000 the assembly reads it
 var lowBad, highIs, steps = func() (low, high, steps [16]byte) {
 	kind := map[int]byte{2: 1, 3: 2, 4: 4, 5: 8, 6: 16, 7: 32} // all others have no letter
 	for h := range high {
