@@ -92,6 +92,9 @@ func (k Key) Compare(l Key) int {
 	return 1
 }
 
+// less is Compare for what is asked of each record: it is inlined.
+func (k Key) less(l Key) bool { return k.hi < l.hi || k.hi == l.hi && k.lo < l.lo }
+
 // Next returns k+1; the largest key is followed by 0.
 func (k Key) Next() Key { return k.add(Key{lo: 1}) }
 

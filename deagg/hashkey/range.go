@@ -72,7 +72,7 @@ func (r Range) IsValid() bool { return r.valid }
 
 // Contains reports whether k lies in r.
 func (r Range) Contains(k Key) bool {
-	return r.valid && r.start.Compare(k) <= 0 && k.Compare(r.end) <= 0
+	return r.valid && !k.less(r.start) && !r.end.less(k)
 }
 
 // String returns START-END, both in decimal and included, or "no range" for the zero Range.
