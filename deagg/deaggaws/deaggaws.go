@@ -44,6 +44,12 @@
 // whose writers are not trusted in little memory, lower Limit, or hand what a client without WithDeaggregation delivers to a
 // deagg.Decoder, which hands out one user record at a time.
 //
+// # Cost
+//
+// The usual answer of GetRecords is read by this package, not by the SDK, into the same output: in less than half of the SDK's
+// CPU time with user records of 100 bytes, de-aggregation included. The SDK reads what is not usual, and all answers of a
+// client with a Protocol of its own, of one made from another's Options, and under WithSDKReader.
+//
 // # Twice
 //
 // WithDeaggregation may be applied again to a client that has it, and what comes out may pass through deagg.Decoder,
@@ -150,10 +156,6 @@ func AppendStored(dst []deagg.StoredRecord, batch []types.Record) []deagg.Stored
 	return dst
 }
 
-func storedRecords(batch []types.Record) []deagg.StoredRecord {
-	return AppendStored(make([]deagg.StoredRecord, 0, len(batch)), batch)
-}
-
 func storedRecord(r *types.Record) deagg.StoredRecord {
 	s := deagg.StoredRecord{
 		SequenceNumber: aws.ToString(r.SequenceNumber),
@@ -170,6 +172,7 @@ func storedRecord(r *types.Record) deagg.StoredRecord {
 // its place, but loses nothing: damaged aggregates are handed on whole, and the error is always nil. Sequence numbers
 // read as the package says.
 func DeaggregateRecords(batch []types.Record) ([]types.Record, error) {
-	var decoder deagg.Decoder
-	return expand(&decoder, batch, storedRecords(batch), form{})
+	w := workOn(batch)
+	defer w.putBack()
+	return w.expand(batch, form{})
 }
