@@ -164,8 +164,14 @@ func (p *Producer) request(b *batch) {
 	}
 	ctx, cancel := context.WithTimeout(p.ctx, b.timeout)
 	defer cancel()
-	out, err := p.api.PutRecords(ctx, in, func(o *kinesis.Options) { o.Retryer = aws.NopRetryer{} })
+	out, err := p.api.PutRecords(ctx, in, forOneAttempt)
 	b.out, b.err, b.latency = out, err, time.Since(b.began)
+}
+
+// forOneAttempt changes the options of a client for one PutRecords request.
+func forOneAttempt(o *kinesis.Options) {
+	o.Retryer = aws.NopRetryer{}
+	setProtocol(o)
 }
 
 func present(s string) *string {
