@@ -46,6 +46,7 @@ type stored struct {
 	partitionKey, explicitHashKey string
 	due                           time.Time // it waits for company until then
 	marked                        bool      // an aggregate that is stored again if it misses the shard
+	unsummed                      bool      // an aggregate without its MD5, which comes with those of its batch
 	alone                         bool      // its request was refused: it must not spoil another one
 }
 
@@ -128,7 +129,7 @@ func (n *lane) close(linger time.Duration) {
 		n.wait(plain(n, n.filling[0], linger))
 	default:
 		s := &stored{lane: n, records: n.filling, due: n.filling[0].arrived.Add(linger), marked: n.marked}
-		s.data = n.encoder.AppendTo(nil)
+		s.data, s.unsummed = n.encoder.AppendUnsummed(nil), true
 		s.partitionKey, s.explicitHashKey = n.encoder.Keys()
 		if s.marked {
 			s.partitionKey = wire.MarkKplkit

@@ -129,13 +129,18 @@ func (e *Encoder) AppendTo(dst []byte) []byte {
 	if e.count < 2 {
 		return append(dst, e.records[len(e.records)-e.lastData:]...)
 	}
-	dst = append(slices.Grow(dst, e.Size()), wire.Magic...)
-	start := len(dst)
-	dst = append(dst, e.partitionKeys.encoded...)
-	dst = append(dst, e.explicitHashKeys.encoded...)
-	dst = append(dst, e.records...)
+	start := len(dst) + len(wire.Magic)
+	dst = e.appendMessage(dst)
 	sum := md5.Sum(dst[start:])
 	return append(dst, sum[:]...)
+}
+
+// appendMessage appends an aggregate but for the MD5, and leaves room for that.
+func (e *Encoder) appendMessage(dst []byte) []byte {
+	dst = append(slices.Grow(dst, e.Size()), wire.Magic...)
+	dst = append(dst, e.partitionKeys.encoded...)
+	dst = append(dst, e.explicitHashKeys.encoded...)
+	return append(dst, e.records...)
 }
 
 // Keys returns the partition key and the explicit hash key to put the result of AppendTo under; both are "" if e is
