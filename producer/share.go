@@ -30,7 +30,7 @@ func (l *loop) newShare(n *lane) *share {
 		s.perByte, s.perRecord = s.perByte/float64(len(l.shards.open)), s.perRecord/float64(len(l.shards.open))
 	}
 	if n.aggregates {
-		s.bytes, s.count = float64(n.encoder.MaxBytes), float64(n.encoder.MaxCount)
+		s.bytes, s.count = float64(n.maxBytes), float64(n.maxCount)
 	}
 	return s
 }
