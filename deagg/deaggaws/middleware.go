@@ -21,6 +21,7 @@ import (
 // deaggregation is the middleware of a call. That of an option is never changed once it is made: clients share it.
 type deaggregation struct {
 	hashRanges bool
+	sdkReads   bool
 	form       form
 	stats      []*func(string, deagg.Stats)
 	logger     *slog.Logger // nil for the default
@@ -66,7 +67,7 @@ func (d *deaggregation) install(stack *middleware.Stack, home *kinesis.Options) 
 			return err
 		}
 	}
-	all.hashRanges = all.hashRanges || d.hashRanges
+	all.hashRanges, all.sdkReads = all.hashRanges || d.hashRanges, all.sdkReads || d.sdkReads
 	all.form = form{all.form.secondPass || d.form.secondPass, all.form.digits || d.form.digits}
 	all.logger = cmp.Or(d.logger, all.logger)
 	for _, f := range d.stats {
@@ -128,6 +129,9 @@ func (d *deaggregation) getRecords(ctx context.Context, p kinesis.GetRecordsInpu
 	}
 	if iterator != aws.ToString(p.ShardIterator) {
 		p.ShardIterator = &iterator
+	}
+	if !d.sdkReads {
+		ctx = withReader(ctx)
 	}
 	out, metadata, err := next.HandleInitialize(ctx, middleware.InitializeInput{Parameters: &p})
 	if r, ok := out.Result.(*kinesis.GetRecordsOutput); ok && err == nil {

@@ -32,15 +32,19 @@ func expand(d *deagg.Decoder, batch []types.Record, stored []deagg.StoredRecord,
 		most += each[i]
 	}
 	x := expansion{out: make([]types.Record, 0, most), secondPass: how.secondPass, numbers: position.Numbers{Digits: how.digits}}
-	at := -1
-	for i, u := range d.All(stored) {
+	at, err := -1, error(nil)
+	d.Each(stored, func(i int, u *deagg.UserRecord) bool {
 		if i != at {
-			if err := x.begin(&batch[i], &u, each[i]); err != nil {
-				return nil, err
-			}
+			err = x.begin(&batch[i], u, each[i])
 			at = i
 		}
-		x.add(&u)
+		if err == nil {
+			x.add(u)
+		}
+		return err == nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	if len(x.out) < most/2 {
 		return slices.Clone(x.out), nil // most of it was damaged, or done before
