@@ -79,6 +79,9 @@ func (l *loop) step(now time.Time) time.Time {
 	for _, b := range l.in.answers {
 		l.answered(now, b)
 	}
+	if len(l.in.puts) > 0 {
+		l.p.gate.place()
+	}
 	for _, e := range l.in.puts {
 		l.held++
 		l.add(now, e)

@@ -50,10 +50,12 @@ func (s *share) loadOf(e *pending) time.Duration {
 	return time.Duration(max(size*s.perByte, part*s.perRecord) * float64(time.Second))
 }
 
-// add counts a record, or takes it off.
-func (s *share) add(e *pending, sign int) {
+// add counts a record, or takes it off, and returns by how much the load grows.
+func (s *share) add(e *pending, sign int) time.Duration {
+	load := time.Duration(sign) * s.loadOf(e)
 	s.held += int64(sign) * e.cost()
-	s.load += time.Duration(sign) * s.loadOf(e)
+	s.load += load
+	return load
 }
 
 // sum is what counts for the lane.
