@@ -21,6 +21,7 @@ type batch struct {
 	stored  []*stored
 	bytes   int
 	timeout time.Duration
+	sent    time.Time // by the loop
 	began   time.Time
 	latency time.Duration
 	out     *kinesis.PutRecordsOutput
@@ -37,13 +38,7 @@ func (l *loop) dispatch(now time.Time) {
 		}
 		l.inFlight++
 		b.timeout = l.timeout(b.bytes, l.p.cfg.ttl-now.Sub(b.stored[0].records[0].arrived))
-		for _, s := range b.stored {
-			for _, e := range s.records {
-				if e.attempts++; e.attempts == 1 {
-					e.waited = now.Sub(e.arrived)
-				}
-			}
-		}
+		b.sent = now
 		go l.p.request(b)
 	}
 }
