@@ -31,7 +31,7 @@ func BenchmarkReading(b *testing.B) {
 		}
 		for _, size := range []int{10, 100, 1000} {
 			for _, keys := range []int{10, 1 << 20} {
-				b.Run(fmt.Sprintf("lanes=%d/bytes=%d/keys=%s", lanes, size, map[bool]string{true: "distinct", false: "10"}[keys > 10]), func(b *testing.B) {
+				b.Run(fmt.Sprintf("lanes=%d/bytes=%d/keys=%s", lanes, size, keysName(keys)), func(b *testing.B) {
 					benchmarkReading(b, size, keys)
 				})
 			}
@@ -125,7 +125,9 @@ func manyAggregates(b *testing.B, bytes, size, keys int) (stored []deagg.StoredR
 	return stored, sdk, users
 }
 
-func sequenceNumber(i int) string { return fmt.Sprintf("49590338271490256608559692538361571095921575989136%06d", i) }
+func sequenceNumber(i int) string {
+	return fmt.Sprintf("49590338271490256608559692538361571095921575989136%06d", i)
+}
 
 // BenchmarkPlain hands out stored records of 100 bytes that are not aggregates, 10,000 in a batch.
 //

@@ -116,8 +116,9 @@ func (l *loop) place(e *pending) (more struct{ count, bytes int }) {
 		l.fail([]*pending{e}, err)
 		return more
 	}
-	n := l.lane(e.key)
-	if e.share != n.share {
+	n := e.share.lane
+	if n.retired {
+		n = l.lane(e.key)
 		l.p.gate.move(e, n.share)
 	}
 	count, bytes := len(n.waiting), n.bytes

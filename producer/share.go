@@ -9,6 +9,7 @@ import (
 
 // share is what a lane has of the buffer.
 type share struct {
+	lane               *lane
 	shardID            string        // "": of the whole stream
 	perByte, perRecord float64       // seconds of the shard's rates that a byte and a stored record take
 	bytes, count       float64       // of the user records that share a stored record; 0: none do
@@ -25,7 +26,7 @@ func (l *loop) newShare(n *lane) *share {
 	if l.p.cfg.rateFactor > 0 {
 		factor = min(factor, l.p.cfg.rateFactor)
 	}
-	s := &share{shardID: n.id, perByte: 1 / (mebibyte * factor), perRecord: 1 / (1000 * factor)}
+	s := &share{lane: n, shardID: n.id, perByte: 1 / (mebibyte * factor), perRecord: 1 / (1000 * factor)}
 	if n.anyShard && l.shards != nil {
 		s.perByte, s.perRecord = s.perByte/float64(len(l.shards.open)), s.perRecord/float64(len(l.shards.open))
 	}

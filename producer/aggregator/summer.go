@@ -5,35 +5,28 @@ import (
 	"github.com/kplkit/kplkit/internal/wire"
 )
 
-// AppendUnsummed appends what AppendTo does, with zeros in the place of the MD5 of an aggregate: a [Summer] writes the MD5
-// of many in much less time than AppendTo takes for each.
-func (e *Encoder) AppendUnsummed(dst []byte) []byte {
-	if e.count < 2 {
-		return e.AppendTo(dst)
-	}
-	return append(e.appendMessage(dst), zeros[:]...)
-}
-
-var zeros [md5x.Size]byte
-
-// Summer writes the MD5s of aggregates. The zero value is ready to use; it must not be used by several goroutines at
-// once. It keeps nothing of the aggregates.
+// Summer writes the MD5s of many aggregates. It computes them side by side, which takes a processor with AVX2 or AVX-512
+// little more than the time of one: sixteen together are as good as any number. The zero value is ready to use. It must not be
+// used by several goroutines at once.
 type Summer struct {
 	hasher   md5x.Hasher
 	messages [][]byte
 	sums     [][md5x.Size]byte
 }
 
-// Sum writes the MD5 of each aggregate of two and more user records, as AppendUnsummed appended it to nothing.
+// Sum completes aggregates, each as AppendUnsummed has appended it and nothing else. An aggregate has two user records or more:
+// what a single one is put as has no MD5, and must not come here.
 func (s *Summer) Sum(aggregates ...[]byte) {
+	s.messages = s.messages[:0]
 	for _, a := range aggregates {
-		s.messages = append(s.messages, a[len(wire.Magic):len(a)-md5x.Size])
-		s.sums = append(s.sums, zeros)
+		s.messages = append(s.messages, a[len(wire.Magic):len(a)-wire.DigestSize])
 	}
-	s.hasher.Sums(s.messages, s.sums)
+	if cap(s.sums) < len(aggregates) {
+		s.sums = make([][md5x.Size]byte, len(aggregates))
+	}
+	s.hasher.Sums(s.messages, s.sums[:len(aggregates)])
 	for i, a := range aggregates {
-		copy(a[len(a)-md5x.Size:], s.sums[i][:])
+		copy(a[len(a)-wire.DigestSize:], s.sums[i][:])
 	}
-	clear(s.messages)
-	s.messages, s.sums = s.messages[:0], s.sums[:0]
+	clear(s.messages) // so that no aggregate is pinned
 }
