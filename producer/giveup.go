@@ -60,6 +60,7 @@ func (l *loop) failExpired(now time.Time, records []*pending, why error) (rest [
 func (l *loop) giveUp() {
 	for _, n := range l.lanes {
 		l.giveUpOn(n, n.takeUnsent(), nil)
+		l.schedule.change(n)
 	}
 	for _, x := range l.unjudged {
 		l.freeLane(x.stored)

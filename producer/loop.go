@@ -20,8 +20,10 @@ type loop struct {
 	shards  *shardMap // nil: not known
 	lanes   []*lane   // in the order of their ranges
 	retired []*lane   // lanes of shards that are gone, while something of them is under way
-	turn    int       // the lane that is asked first
 	fresh   struct{ count, bytes int }
+
+	schedule schedule
+	encoders *encoders
 
 	held     int           // records without a result
 	inFlight int           // requests
@@ -37,7 +39,7 @@ type loop struct {
 func newLoop(p *Producer) *loop {
 	var seed [32]byte
 	crand.Read(seed[:]) // never fails
-	l := &loop{p: p, rnd: rand.New(rand.NewChaCha8(seed)), stream: usualStream, carries: largestRecord}
+	l := &loop{p: p, rnd: rand.New(rand.NewChaCha8(seed)), stream: usualStream, carries: largestRecord, encoders: newEncoders(&p.cfg)}
 	l.lister = lister{wanted: true, pause: listPause}
 	l.lanes = []*lane{l.newLane(shard{keys: allKeys})}
 	l.p.gate.arrange(nil, []*share{l.lanes[0].share})
@@ -60,7 +62,7 @@ func (l *loop) run() {
 				return
 			}
 		}
-		timer.Reset(max(time.Millisecond, time.Until(next)))
+		timer.Reset(max(tick, time.Until(next)))
 		select {
 		case <-l.p.box.wake:
 		case <-timer.C:
@@ -75,6 +77,9 @@ func (l *loop) step(now time.Time) time.Time {
 	}
 	for _, b := range l.in.answers {
 		l.answered(now, b)
+	}
+	if len(l.in.puts) > 0 {
+		l.p.gate.place()
 	}
 	for _, e := range l.in.puts {
 		l.held++
@@ -110,12 +115,14 @@ func (l *loop) place(e *pending) (more struct{ count, bytes int }) {
 		l.fail([]*pending{e}, err)
 		return more
 	}
-	n := l.lane(e.key)
-	if e.share != n.share {
+	n := e.share.lane
+	if n.retired {
+		n = l.lane(e.key)
 		l.p.gate.move(e, n.share)
 	}
 	count, bytes := len(n.waiting), n.bytes
 	n.add(e, l.p.cfg.linger)
+	l.schedule.change(n)
 	more.count, more.bytes = len(n.waiting)-count, n.bytes-bytes
 	return more
 }
@@ -134,6 +141,7 @@ func (l *loop) requeue(records []*pending) {
 		if n := l.lane(e.key); !touched[n] {
 			touched[n] = true
 			records = append(records, n.takeUnsent()...)
+			l.schedule.change(n)
 		}
 	}
 	slices.SortFunc(records, func(a, b *pending) int { return cmp.Compare(a.seq, b.seq) })
