@@ -14,6 +14,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/internal/opaque"
 	"github.com/kplkit/kplkit/internal/position"
 	"github.com/kplkit/kplkit/seqnum"
 )
@@ -166,11 +167,15 @@ func (d *deaggregation) expand(ctx context.Context, batch *[]types.Record, f pos
 		l := d.lineages.Shard(ctx, d.log(), f.Stream, f.Shard)
 		decoder.HashRange, decoder.Ancestors = l.Own, l.Ancestors
 	}
-	users, err := expand(&decoder, *batch, stored, d.form)
-	if err != nil {
-		return f.After, err
+	if opaque.Wanted(ctx) {
+		*batch = seal(&decoder, *batch, stored)
+	} else {
+		users, err := expand(&decoder, *batch, stored, d.form)
+		if err != nil {
+			return f.After, err
+		}
+		*batch = users
 	}
-	*batch = users
 	for _, count := range d.stats {
 		(*count)(f.Shard, decoder.Stats())
 	}
