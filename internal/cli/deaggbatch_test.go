@@ -31,7 +31,7 @@ func mixedCapture(t *testing.T, seed uint64) []byte {
 		}
 		fmt.Fprintf(&lines, `{"sequence_number":"%d","partition_key":"key-%d","data":%q`, 1000+i, i%7, base64.StdEncoding.EncodeToString(data))
 		for bit, field := range []string{
-			`,"shard_id":"shardId-00000000000%d"`, `,"starting_hash_key":"%d","ending_hash_key":"340282366920938463463374607431768211455"`,
+			`,"shard_id":"shardId-00000000000%d"`, `,"starting_hash_key":"0","ending_hash_key":"%d70141183460469231731687303715884105727"`,
 			`,"ancestor_ranges":["%d-99"]`, `,"sub_sequence_number":%d`,
 		} {
 			if random.IntN(3+4*bit) == 0 {
