@@ -32,11 +32,9 @@ func (l *loop) dispatch(now time.Time) {
 		if len(b.stored) == 0 {
 			return
 		}
-		l.turn++
 		l.inFlight++
 		b.timeout = l.timeout(b.bytes, l.p.cfg.ttl-now.Sub(b.stored[0].records[0].arrived))
 		for _, s := range b.stored {
-			s.lane.flying++
 			for _, e := range s.records {
 				if e.attempts++; e.attempts == 1 {
 					e.waited = now.Sub(e.arrived)
@@ -47,45 +45,41 @@ func (l *loop) dispatch(now time.Time) {
 	}
 }
 
-// pick fills a batch if anything is due: then with all that may go, due or not.
+// pick fills a batch if anything is due, or enough waits: then with all that waits. If a lane's time has just come, all that
+// is still being filled in others travels with it, the oldest first: else a trickle to many shards would be as many
+// requests as records. As all begin to fill anew together then, their aggregates get no smaller. A lane that is late, since
+// it was under way or had to rest, would cut them off at any time, so it has no such company.
 func (l *loop) pick(now time.Time) *batch {
-	b := &batch{}
-	if !l.due(now) {
-		return b
-	}
-	for i := range l.lanes {
-		if n := l.lanes[(l.turn+i)%len(l.lanes)]; l.ready(n, now) {
-			l.take(n, b, now)
+	b, all := &batch{}, false
+	s := l.update(now)
+	enough := l.enough()
+	for n := s.ready.first(); n != nil && (all || l.overdue(now, n.spot.at)); n = s.ready.first() {
+		all = all || !n.spot.late
+		n.close(l.p.cfg.linger)
+		if !l.take(n, b, now) {
+			return b
 		}
+		s = l.update(now)
+	}
+	for (enough || len(b.stored) > 0) && len(s.loaded) > 0 && l.take(s.loaded[0], b, now) {
+		s = l.update(now)
 	}
 	return b
 }
 
-// due tells whether something has waited long enough, or enough is waiting. While the shards are first listed nothing
-// is enough: it would go plain, and in a moment it can be aggregated.
-func (l *loop) due(now time.Time) (due bool) {
-	count, bytes, listed := 0, 0, l.lister.hasLooked()
-	for _, n := range l.lanes {
-		if len(n.filling) > 0 && l.overdue(now, n.filling[0].arrived.Add(l.p.cfg.linger)) {
-			n.close(l.p.cfg.linger)
-		}
-		if l.ready(n, now) {
-			count += len(n.waiting)
-			bytes += n.bytes
-			due = due || l.overdue(now, n.waiting[0].due) || listed && n.bytes >= laneVolume
-		}
-	}
-	return due || listed && (count >= l.p.cfg.maxBatchCount || bytes >= min(l.p.cfg.maxBatchBytes, l.carries))
+// enough tells whether enough waits. While the shards are first listed nothing is enough: it would go plain, and in a
+// moment it can be aggregated.
+func (l *loop) enough() bool {
+	sum := l.schedule.sum
+	return l.lister.hasLooked() && (sum.volumes > 0 || sum.count >= l.p.cfg.maxBatchCount || sum.bytes >= min(l.p.cfg.maxBatchBytes, l.carries))
 }
+
+// tick is the shortest time that the loop waits: what is due before it is over is due now.
+const tick = time.Millisecond
 
 // overdue tells whether what is due at an instant need not wait any more.
 func (l *loop) overdue(now, due time.Time) bool {
-	return (l.in.flushing > 0 || l.in.closed) && l.lister.hasLooked() || !now.Before(due)
-}
-
-// ready tells whether a lane may send, and has something to.
-func (l *loop) ready(n *lane, now time.Time) bool {
-	return len(n.waiting) > 0 && !now.Before(n.notBefore) && !l.blocked(n)
+	return (l.in.flushing > 0 || l.in.closed) && l.lister.hasLooked() || due.Sub(now) < tick
 }
 
 // blocked tells whether something of the same hash keys is under way. On a service-managed stream that does not
@@ -102,8 +96,9 @@ func (l *loop) blocked(n *lane) bool {
 	return n.flying > 0
 }
 
-// take moves stored records from a lane into the batch, as many as fit.
-func (l *loop) take(n *lane, b *batch, now time.Time) {
+// take moves stored records from a lane into the batch, and reports false if that has no room for one.
+func (l *loop) take(n *lane, b *batch, now time.Time) (fit bool) {
+	l.schedule.change(n)
 	for len(n.waiting) > 0 {
 		s := n.waiting[0]
 		if l.tooOld(now, s.records[0]) { // the first is the oldest
@@ -111,24 +106,26 @@ func (l *loop) take(n *lane, b *batch, now time.Time) {
 			continue
 		}
 		if !l.fits(b, s, now) {
-			return
+			return false
 		}
 		if wait := n.throttle(now, s.size()); wait > 0 {
 			n.notBefore = now.Add(wait)
 			if first := s.records[0]; first.attempts > 0 { // else it has an attempt yet, however late
 				n.notBefore = earliest(n.notBefore, first.arrived.Add(l.p.cfg.ttl))
 			}
-			return
+			return true
 		}
 		n.waiting[0] = nil
 		n.waiting = n.waiting[1:]
 		n.bytes -= s.size()
+		n.flying++
 		b.stored = append(b.stored, s)
 		b.bytes += s.size()
 		if l.p.cfg.strictOrder && !n.anyShard {
-			return
+			return true
 		}
 	}
+	return true
 }
 
 // fits tells whether a batch can take a stored record; an empty one takes any.
@@ -145,19 +142,12 @@ func (l *loop) fits(b *batch, s *stored, now time.Time) bool {
 
 // nextDue is when a lane has something to send that nothing else would tell of.
 func (l *loop) nextDue(now time.Time) time.Time {
-	next := now.Add(time.Hour)
-	for _, n := range l.lanes {
-		if len(n.filling) > 0 {
-			next = earliest(next, n.filling[0].arrived.Add(l.p.cfg.linger))
-		}
-		if len(n.waiting) == 0 || l.inFlight == l.p.cfg.maxInFlight || l.blocked(n) {
-			continue
-		}
-		if at := n.waiting[0].due; at.After(n.notBefore) {
-			next = earliest(next, at)
-		} else {
-			next = earliest(next, n.notBefore)
-		}
+	next, s := now.Add(time.Hour), l.update(now)
+	if n := s.resting.first(); n != nil {
+		next = earliest(next, n.spot.at)
+	}
+	if n := s.ready.first(); n != nil && l.inFlight < l.p.cfg.maxInFlight {
+		next = earliest(next, n.spot.at)
 	}
 	return next
 }
@@ -174,8 +164,14 @@ func (p *Producer) request(b *batch) {
 	}
 	ctx, cancel := context.WithTimeout(p.ctx, b.timeout)
 	defer cancel()
-	out, err := p.api.PutRecords(ctx, in, func(o *kinesis.Options) { o.Retryer = aws.NopRetryer{} })
+	out, err := p.api.PutRecords(ctx, in, forOneAttempt)
 	b.out, b.err, b.latency = out, err, time.Since(b.began)
+}
+
+// forOneAttempt changes the options of a client for one PutRecords request.
+func forOneAttempt(o *kinesis.Options) {
+	o.Retryer = aws.NopRetryer{}
+	setProtocol(o)
 }
 
 func present(s string) *string {

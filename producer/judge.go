@@ -143,8 +143,10 @@ func (l *loop) acknowledge(x landing) {
 func (l *loop) freeLane(s *stored) {
 	n := s.lane
 	n.flying--
+	l.schedule.change(n)
 	if n.retired && n.flying == 0 {
 		l.retired = slices.DeleteFunc(l.retired, func(r *lane) bool { return r == n })
+		l.schedule.change(l.overlapping(n)...)
 	}
 }
 

@@ -2,6 +2,7 @@ package producer
 
 import (
 	"math"
+	"sort"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -22,7 +23,7 @@ type lane struct {
 	anyShard   bool // the stream is service-managed: order and rates have no meaning
 
 	encoder aggregator.Encoder
-	filling []*pending // what encoder holds
+	filling []*pending // what encoder holds; one alone is not in it yet, since it may stay alone
 	usual   int        // how many that were the last time
 	lean    bool       // encoder keeps no memory between aggregates
 	waiting []*stored
@@ -34,6 +35,7 @@ type lane struct {
 	records   *rate.Limiter // nil: no limit
 	volume    *rate.Limiter
 	retired   bool // the shard is gone, but something is flying
+	spot      spot
 }
 
 // stored is a stored record: an aggregate, or a plain user record.
@@ -63,6 +65,13 @@ func (l *loop) newLane(s shard) *lane {
 	return n
 }
 
+// overlapping returns the lanes, out of those in use, that have a hash key in common with one.
+func (l *loop) overlapping(n *lane) []*lane {
+	from := sort.Search(len(l.lanes), func(i int) bool { return l.lanes[i].keys.End().Compare(n.keys.Start()) >= 0 })
+	end := sort.Search(len(l.lanes), func(i int) bool { return l.lanes[i].keys.Start().Compare(n.keys.End()) > 0 })
+	return l.lanes[from:end]
+}
+
 // overlaps tells whether two lanes have a hash key in common.
 func (n *lane) overlaps(m *lane) bool {
 	return n.keys.Contains(m.keys.Start()) || m.keys.Contains(n.keys.Start())
@@ -81,10 +90,13 @@ func (n *lane) add(e *pending, linger time.Duration) {
 		n.wait(plain(n, e, linger))
 		return
 	}
-	fitted, err := n.encoder.Add(e.Record)
-	if !fitted && err == nil {
-		n.close(linger)
-		_, _ = n.encoder.Add(e.Record) // an empty Encoder takes any record that was admitted
+	if len(n.filling) == 1 {
+		_, _ = n.encoder.Add(n.filling[0].Record) // an empty Encoder takes any record that was admitted
+	}
+	if len(n.filling) > 0 {
+		if fitted, err := n.encoder.Add(e.Record); !fitted && err == nil {
+			n.close(linger)
+		}
 	}
 	if n.filling == nil {
 		n.filling = make([]*pending, 0, n.usual)
@@ -136,6 +148,17 @@ func (n *lane) resetEncoder() {
 func (n *lane) wait(s *stored) {
 	n.waiting = append(n.waiting, s)
 	n.bytes += s.size()
+}
+
+// due is when the oldest of what the lane has to send has waited long enough, if it has anything.
+func (n *lane) due(linger time.Duration) (at time.Time, any bool) {
+	switch {
+	case len(n.waiting) > 0:
+		return n.waiting[0].due, true
+	case len(n.filling) > 0:
+		return n.filling[0].arrived.Add(linger), true
+	}
+	return at, false
 }
 
 // takeUnsent empties the lane, but for what is under way.

@@ -131,10 +131,14 @@ func (l *loop) arrange(stream description, shards *shardMap) {
 		n.lean = len(open) > l.p.cfg.maxBuffered/2/max(1, n.encoder.MaxBytes)
 		shares[i] = n.share
 	}
-	gone := slices.DeleteFunc(before, func(n *lane) bool { return slices.Contains(l.lanes, n) })
+	kept := map[*lane]bool{}
 	for _, n := range l.lanes {
-		for _, g := range gone {
-			if n.overlaps(g) && old[n.shard] == nil {
+		kept[n] = true
+	}
+	gone := slices.DeleteFunc(before, func(n *lane) bool { return kept[n] })
+	for _, g := range gone {
+		for _, n := range l.overlapping(g) {
+			if old[n.shard] == nil {
 				n.share.former = append(n.share.former, g.share)
 			}
 		}
@@ -152,5 +156,7 @@ func (l *loop) retire(lanes []*lane) {
 			l.retired = append(l.retired, n)
 		}
 	}
+	l.schedule.change(lanes...)
+	l.schedule.change(l.lanes...) // what is retired may block them
 	l.requeue(moved)
 }

@@ -21,8 +21,9 @@ type loop struct {
 	shards  *shardMap // nil: not known
 	lanes   []*lane   // in the order of their ranges
 	retired []*lane   // lanes of shards that are gone, while something of them is under way
-	turn    int       // the lane that is asked first
 	fresh   struct{ count, bytes int }
+
+	schedule schedule
 
 	held     int           // records without a result
 	inFlight int           // requests
@@ -61,7 +62,7 @@ func (l *loop) run() {
 				return
 			}
 		}
-		timer.Reset(max(time.Millisecond, time.Until(next)))
+		timer.Reset(max(tick, time.Until(next)))
 		select {
 		case <-l.p.box.wake:
 		case <-timer.C:
@@ -117,6 +118,7 @@ func (l *loop) place(e *pending) (more struct{ count, bytes int }) {
 	}
 	count, bytes := len(n.waiting), n.bytes
 	n.add(e, l.p.cfg.linger)
+	l.schedule.change(n)
 	more.count, more.bytes = len(n.waiting)-count, n.bytes-bytes
 	return more
 }
@@ -135,6 +137,7 @@ func (l *loop) requeue(records []*pending) {
 		if n := l.lane(e.key); !touched[n] {
 			touched[n] = true
 			records = append(records, n.takeUnsent()...)
+			l.schedule.change(n)
 		}
 	}
 	slices.SortFunc(records, func(a, b *pending) int { return cmp.Compare(a.seq, b.seq) })
@@ -189,6 +192,7 @@ func (l *loop) failExpired(now time.Time, records []*pending, why error) (rest [
 func (l *loop) giveUp() {
 	for _, n := range l.lanes {
 		l.giveUpOn(n.takeUnsent(), nil)
+		l.schedule.change(n)
 	}
 	for _, x := range l.unjudged {
 		l.freeLane(x.stored)

@@ -11,6 +11,8 @@
 // the body is to be passed on as it came, or to be read by the SDK, which has an error of its own for what is damaged.
 // Memory stays in proportion to the body, and no depth or length in it can make that more.
 //
+// A PutRecords request is written by [PutWriter], for the producer.
+//
 // In CBOR, data is a byte string or, as kinesis-mock has it, base64 text; a time is a number of milliseconds, with tag 1
 // where the SDK for Java writes it; objects and lists have lengths or ends of their own. In JSON, a time is a number of
 // seconds. No answer of AWS in CBOR was at hand: the form is what the SDK for Java 2.33.0 writes and reads.
