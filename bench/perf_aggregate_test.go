@@ -8,14 +8,14 @@ import (
 	"github.com/kplkit/kplkit/producer/aggregator"
 )
 
-// aggregation fills and closes aggregates of 50 KB from 8 MiB of user records, sums included.
+// aggregation fills and closes aggregates of 50 KB from user records, sums included.
 func aggregation(s *session) {
 	plot := s.plot("performance-aggregate", "CPU time of a user record that is aggregated", "bytes of a user record", "ns")
-	s.note("8 MiB of user records into aggregates of 50 KB. a8m gives all user records of an aggregate the first one's partition key.")
+	s.note("%d MiB of user records into aggregates of 50 KB. a8m gives all user records of an aggregate the first one's partition key.", s.volume>>20)
 	s.table("bytes", "keys", "kplkit, ns", "a8m, ns")
 	for _, keys := range []int{10, 0} {
 		for _, size := range sizes {
-			all := userRecords(8<<20/(size+8), size, keys)
+			all := userRecords(s.volume/(size+8), size, keys)
 			spent := takeTurns(s.rounds, s.each, []contender{byEncoder(all), a8mAggregator(all)})
 			ours, theirs := spent["kplkit"].per(len(all)).median, spent["a8m"].per(len(all)).median
 			s.row(fmt.Sprint(size), map[int]string{10: "ten", 0: "one each"}[keys], number(ours), number(theirs))

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	awslabs "github.com/awslabs/kinesis-aggregation/go/v2/deaggregator"
 
@@ -52,7 +51,9 @@ func answerOf(d dataSet) canned {
 func reader(c http.RoundTripper, signed bool, opts ...func(*kinesis.Options)) *kinesis.Client {
 	o := kinesis.Options{Region: "us-east-1", Credentials: aws.AnonymousCredentials{}, HTTPClient: &http.Client{Transport: c}}
 	if signed {
-		o.Credentials = credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", "")
+		o.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"}, nil
+		})
 	}
 	return kinesis.New(o, opts...)
 }

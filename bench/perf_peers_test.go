@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -11,8 +12,8 @@ import (
 	"time"
 )
 
-// installed is where interop/run.sh keeps the peers in other languages.
-const installed = "../interop/.cache"
+// installed is where interop/run.sh keeps the peers in other languages, or another checkout has them.
+var installed = cmp.Or(os.Getenv("KPLKIT_PEERS"), "../interop/.cache")
 
 // peer is another language's de-aggregator: how it is run on a file.
 type peer struct {

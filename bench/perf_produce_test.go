@@ -1,15 +1,11 @@
 package bench
 
 import (
-	"context"
 	"fmt"
 	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"github.com/kplkit/kplkit/producer"
 )
@@ -22,7 +18,7 @@ func producing(s *session) {
 		size int
 		goal float64
 	}{{10, 0}, {100, 0.70}, {1000, 0.55}, {10_000, 0.55}} {
-		n := min(30_000_000/set.size, 300_000)
+		n := s.puts(set.size)
 		ours, theirs := s.put(4, set.size, n)
 		s.row(fmt.Sprint(set.size), number(ours.per(n).median), number(theirs.per(n).median), number(ours.perWall(n).median), number(theirs.perWall(n).median))
 		s.atMost(set.goal, fmt.Sprintf("producer, 4 shards, %d B, CPU of a8m", set.size), ours.over(theirs), "")
@@ -39,7 +35,7 @@ func byShards(s *session) {
 		shards = []int{4, 1000}
 	}
 	for _, count := range shards {
-		n := 300_000
+		n := s.puts(100)
 		ours, theirs := s.put(count, 100, n)
 		s.row(fmt.Sprint(count), number(ours.per(n).median), number(theirs.per(n).median))
 		plot.add("kplkit", float64(count), ours.per(n).median)
@@ -50,51 +46,38 @@ func byShards(s *session) {
 	}
 }
 
-func (s *session) put(shards, size, n int) (ours, theirs spendings) {
+// puts is how many records of a size are put in a pass.
+func (s *session) puts(size int) int {
+	n := min(30_000_000/size, 300_000)
 	if s.short() {
 		n /= 10
 	}
+	return n
+}
+
+func (s *session) put(shards, size, n int) (ours, theirs spendings) {
 	stream, keys := newSwallow(shards), cpuKeyNames()
 	spent := takeTurns(min(s.rounds, 5), 0, []contender{
 		{name: "kplkit", pass: func() { swallowedByKplkit(s.t, stream, keys, n, size) }},
 		{name: "a8m", pass: func() { swallowedByA8m(s.t, stream, keys, n, size) }},
 	})
-	return spent["kplkit"].scaled(n), spent["a8m"].scaled(n)
+	return spent["kplkit"], spent["a8m"]
 }
 
-// atOnce answers PutRecords without the SDK.
-type atOnce struct{ swallowAPI }
-
-func (a atOnce) PutRecords(_ context.Context, in *kinesis.PutRecordsInput, _ ...func(*kinesis.Options)) (*kinesis.PutRecordsOutput, error) {
-	a.requests.Add(1)
-	out := &kinesis.PutRecordsOutput{Records: make([]types.PutRecordsResultEntry, len(in.Records))}
-	number := "49590338271490256608559692538361571095921575989136588898"
-	for i, r := range in.Records {
-		out.Records[i] = types.PutRecordsResultEntry{ShardId: &a.ids[a.ownerOf(r)], SequenceNumber: &number}
-	}
-	return out, nil
-}
-
-// trickle puts a record each 5 ms of virtual time, so that it measures the producer alone, and how late records are.
+// trickle puts a record each 5 ms of virtual time to more and more shards: what a record costs, in how many requests they go, and how
+// long the slowest result takes.
 func trickle(s *session) {
-	const n, every, linger = 4000, 5 * time.Millisecond, 100 * time.Millisecond
-	s.note("A record each 5 ms, linger %v, in virtual time, without the SDK: the producer's own cost.", linger)
+	const n, every = 2000, 5 * time.Millisecond
+	s.note("A record each 5 ms in virtual time, the usual linger of 100 ms, signed requests. CPU time from the first record on.")
 	s.table("shards", "requests a second", "µs of CPU per record", "latest result after")
 	var costs []float64
-	for _, count := range []int{1, 10, 100, 1000, 10_000} {
-		var latest time.Duration
-		var requests []float64
-		stream := newSwallow(count)
-		spent := takeTurns(min(s.rounds, 3), 0, []contender{{name: "kplkit", pass: func() {
+	for _, shards := range []int{1, 10, 100, 1000, 10_000} {
+		stream, latest, requests := newSwallow(shards), time.Duration(0), []float64{}
+		one := func(time.Duration) (spent spending) {
 			synctest.Test(s.t, func(t *testing.T) {
-				stream.requests.Store(0)
-				p, err := producer.New(atOnce{swallowAPI{nil, stream}}, "s", producer.WithRateLimit(0), producer.WithLinger(linger))
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := p.Flush(t.Context()); err != nil {
-					t.Fatal(err)
-				}
+				p := stream.producer(t)
+				before, began := stream.requests.Load(), time.Now()
+				busy := cpuTime()
 				for i := range n {
 					put := time.Now()
 					done := func(_ producer.Record, r producer.Result) { latest = max(latest, time.Since(put)) }
@@ -106,13 +89,15 @@ func trickle(s *session) {
 				if err := p.Close(t.Context()); err != nil {
 					t.Fatal(err)
 				}
-				requests = append(requests, float64(stream.requests.Load())/(n*every).Seconds())
+				spent = spending{cpuTime() - busy, time.Since(began)}
+				requests = append(requests, float64(stream.requests.Load()-before)/(n*every).Seconds())
 			})
-		}}})
-		x := spent["kplkit"].per(n * 1000)
+			return spent
+		}
+		x := takeTurns(s.rounds, 0, []contender{{name: "kplkit", timed: one}})["kplkit"].per(n * 1000)
 		costs = append(costs, x.median)
-		s.row(fmt.Sprint(count), number(summarize(requests).median), number(x.median), fmt.Sprint(latest))
-		if count == 1000 {
+		s.row(fmt.Sprint(shards), number(summarize(requests).median), number(x.median), fmt.Sprint(latest))
+		if shards == 1000 {
 			s.atMost(20, "trickle of 200 records a second, 1,000 shards, requests a second", summarize(requests), "")
 			s.atMost(100, "the same, latest result of a record, linger 100 ms", summarize([]float64{float64(latest.Milliseconds())}), " ms")
 		}

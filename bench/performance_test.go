@@ -34,9 +34,9 @@ var subjects = []struct {
 // With -short it takes two minutes and says little; part of it runs by -run 'TestPerformance/The_producer'. A goal that is missed is
 // written down, and fails nothing: the machine may be at fault.
 func TestPerformance(t *testing.T) {
-	s := &session{rounds: 9, each: 80 * time.Millisecond}
+	s := &session{rounds: 9, each: 80 * time.Millisecond, volume: 8 << 20}
 	if testing.Short() {
-		s.rounds, s.each = 3, 10*time.Millisecond
+		s.rounds, s.each, s.volume = 3, 10*time.Millisecond, 2<<20
 	}
 	for _, subject := range subjects {
 		t.Run(subject.title, func(t *testing.T) {
@@ -58,7 +58,8 @@ func (s *session) short() bool { return s.rounds < 9 }
 type session struct {
 	t      *testing.T
 	rounds int
-	each   time.Duration // for a candidate, in each round
+	each   time.Duration // for a contender, in each round
+	volume int           // bytes of data
 	parts  []*part
 	plots  []*plot
 }
