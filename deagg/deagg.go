@@ -15,8 +15,8 @@
 // The strings and the data of a user record share the memory of the stored record's Data: they pin all of it, and
 // change if it is overwritten. [UserRecord.Clone] makes a copy that does neither. Data never has spare capacity, so
 // appending to it writes into nobody's record. A Decoder keeps what it needs for the largest aggregate that it has
-// met, 8.5 times that aggregate's size at most and a fifth of it where user records have 100 bytes, and allocates nothing more but
-// 48 bytes for each user record that is Malformed. User records that are collected may be 29 times as large as their aggregate,
+// met, 8.5 times that aggregate's size at most and a fifth of it where user records have 100 bytes, and 8 KiB besides. It
+// allocates nothing more but 48 bytes for each user record that is Malformed, and pins no stored record between iterations. User records that are collected may be 29 times as large as their aggregate,
 // if they are empty: [Count] says how much room they need. docs/format.md has a table of such factors.
 //
 // # Compatibility
@@ -90,53 +90,56 @@ func HasMagic(data []byte) bool {
 	return len(data) >= len(wire.Magic) && string(data[:len(wire.Magic)]) == wire.Magic
 }
 
-// plain returns the stored record itself as its one user record.
-func plain(r StoredRecord) UserRecord {
-	return UserRecord{
-		SequenceNumber: r.SequenceNumber,
-		PartitionKey:   r.PartitionKey,
-		Data:           r.Data[:len(r.Data):len(r.Data)],
-		ArrivalTime:    r.ArrivalTime,
-		Last:           true,
+// plain makes u the stored record itself, as its one user record. Field by field: a UserRecord is large, and assigning
+// all of it at once costs several times as much.
+func (u *UserRecord) plain(r *StoredRecord, number string) {
+	u.SequenceNumber, u.SubSequenceNumber = number, 0
+	u.PartitionKey = r.PartitionKey
+	u.Data = r.Data[:len(r.Data):len(r.Data)]
+	u.ArrivalTime = r.ArrivalTime
+	u.Aggregated, u.Last = false, true
+	u.unmark()
+}
+
+// unmark takes away what few user records have. A write is dear here.
+func (u *UserRecord) unmark() {
+	if u.Malformed != nil || u.ExplicitHashKey != "" {
+		u.ExplicitHashKey, u.Malformed = "", nil
 	}
 }
 
-// finished returns the user record that r is, if r was taken out of its aggregate before: its sequence number
-// then reads SEQUENCE:SUB, or is that as digits (of all of a stored record bareNumber has made a bare one). Whether more of
-// its stored record follows is not known, so it is not Last.
-func finished(r StoredRecord) (u UserRecord, ok bool) {
-	var number string
-	position, ok := asDigits(r.SequenceNumber)
-	if n, _ := position.Number(); ok {
-		number = n.String()
-	} else {
-		if number, _, ok = strings.Cut(r.SequenceNumber, ":"); !ok {
-			return u, false
-		}
-		var err error
-		if position, err = seqnum.ParseExtended(r.SequenceNumber); err != nil {
-			return u, false
-		}
+// numbersOf reads the sequence number of a stored record. If it is finished, a user record that was taken out of its
+// aggregate before, it reads SEQUENCE:SUB, or that as digits: then number is the aggregate's. Otherwise number is what it reads,
+// or, where that says all of a stored record as digits, the bare number: nobody has taken that apart.
+func numbersOf(sequenceNumber string) (number string, sub int64, finished bool) {
+	if len(sequenceNumber) != digitsLength && strings.IndexByte(sequenceNumber, ':') < 0 {
+		return sequenceNumber, 0, false // nearly all of them
 	}
-	u = plain(r)
-	u.SequenceNumber, u.SubSequenceNumber = number, position.SubSequenceNumber()
-	u.Aggregated, u.Last = true, false
-	return u, true
+	return positionOf(sequenceNumber)
 }
 
-// bareNumber returns the bare number for what says, as digits, all of a stored record: nobody has taken that apart.
-func bareNumber(number string) string {
-	if e, ok := asDigits(number); ok && e.Whole() {
+func positionOf(sequenceNumber string) (number string, sub int64, finished bool) {
+	if e, ok := asDigits(sequenceNumber); ok {
 		n, _ := e.Number()
-		return n.String()
+		if e.Whole() {
+			return n.String(), 0, false
+		}
+		return n.String(), e.SubSequenceNumber(), true
 	}
-	return number
+	number, _, finished = strings.Cut(sequenceNumber, ":")
+	e, err := seqnum.ParseExtended(sequenceNumber)
+	if !finished || err != nil {
+		return sequenceNumber, 0, false
+	}
+	return number, e.SubSequenceNumber(), true
 }
+
+// digitsLength is that of a position as digits.
+const digitsLength = 65
 
 // asDigits reads a position as digits, without the cost of an error for a number that is not one.
 func asDigits(number string) (seqnum.Extended, bool) {
-	const length = 65
-	if len(number) != length {
+	if len(number) != digitsLength {
 		return seqnum.Extended{}, false
 	}
 	e, err := seqnum.ParseDigits(number)

@@ -32,6 +32,7 @@ type keyHashes struct {
 	within              hashkey.Range
 	read                hashReader
 	partition, explicit []hashState
+	hasher              *hashkey.Hasher // nil before it is needed
 }
 
 // reset begins with another aggregate. Without a range all numbers of 0…2^128−1 are inside.
@@ -97,12 +98,26 @@ func (h *keyHashes) allInside(a *AggregatedRecord) bool {
 			return false
 		}
 	}
-	for i := range h.partition {
-		if !h.ofPartition(a, i).belongs() {
-			return false
+	return h.partitionInside(a)
+}
+
+// partitionInside says so of the partition keys, all of which it asks: many at once cost little more than one.
+func (h *keyHashes) partitionInside(a *AggregatedRecord) bool {
+	if h.hasher == nil {
+		h.hasher = new(hashkey.Hasher)
+	}
+	var keys [32]hashkey.Key
+	all := true
+	for from := 0; from < len(h.partition); from += len(keys) {
+		texts := a.partitionKeys[from:min(from+len(keys), len(h.partition))]
+		h.hasher.Of(texts, keys[:])
+		for i := range texts {
+			s := h.place(keys[i], inside)
+			h.partition[from+i] = s
+			all = all && s == inside
 		}
 	}
-	return true
+	return all
 }
 
 // span returns the least and the greatest hash key of a's user records, all of which are known. It computes them again:

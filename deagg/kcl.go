@@ -3,7 +3,7 @@ package deagg
 import "github.com/kplkit/kplkit/deagg/hashkey"
 
 // kcl delivers the user records of d.agg that Java's AggregatorUtil would.
-func (d *Decoder) kcl(done int64, yield func(UserRecord) bool) bool {
+func (d *Decoder) kcl(done int64, to target) bool {
 	a := &d.agg
 	for i, key := range a.partitionKeys {
 		a.partitionKeys[i] = javaString(key)
@@ -13,11 +13,11 @@ func (d *Decoder) kcl(done int64, yield func(UserRecord) bool) bool {
 	}
 	keep := d.kept()
 	d.stats.Dropped += int64(len(a.users) - keep)
-	u, faults := a.common(), indexErrors{}
+	var faults indexErrors
 	for i := range keep {
-		a.fill(&u, i, &faults)
-		u.Last = i == keep-1
-		if !d.deliver(&u, done, yield) {
+		a.fill(&d.user, i, &faults)
+		d.user.Last = i == keep-1
+		if !d.deliver(done, to) {
 			return false
 		}
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // lossless delivers the user records of d.agg, but for strays that are known to be stored again.
-func (d *Decoder) lossless(done int64, yield func(UserRecord) bool) bool {
+func (d *Decoder) lossless(done int64, to target) bool {
 	a := &d.agg
 	dropStrays, last := false, len(a.users)-1
 	if d.HashRange.IsValid() && !d.allInside() {
@@ -23,14 +23,14 @@ func (d *Decoder) lossless(done int64, yield func(UserRecord) bool) bool {
 			dropStrays, last = true, v.lastInside
 		}
 	}
-	u, faults := a.common(), indexErrors{}
+	var faults indexErrors
 	for i := range a.users {
 		if dropStrays && !d.hashOf(i).belongs() {
 			continue
 		}
-		a.fill(&u, i, &faults)
-		u.Last = i == last
-		if !d.deliver(&u, done, yield) {
+		a.fill(&d.user, i, &faults)
+		d.user.Last = i == last
+		if !d.deliver(done, to) {
 			return false
 		}
 	}

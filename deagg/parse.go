@@ -49,12 +49,12 @@ func Parse(r StoredRecord) (*AggregatedRecord, error) {
 // Reset does what Parse does and reuses a's memory, also that of the user records that it held before: their
 // strings and data stay valid. After an error a holds no user records.
 func (a *AggregatedRecord) Reset(r StoredRecord) error {
-	r.SequenceNumber = bareNumber(r.SequenceNumber)
-	if _, done := finished(r); done {
+	number, _, finished := numbersOf(r.SequenceNumber)
+	if finished || !HasMagic(r.Data) {
 		a.clear()
 		return ErrNotAggregated
 	}
-	return a.parse(r, canonical, unchecked)
+	return a.parse(&r, number, canonical, unchecked)
 }
 
 func (a *AggregatedRecord) clear() {
@@ -70,7 +70,9 @@ func (a *AggregatedRecord) Len() int { return len(a.users) }
 // UserRecords returns the user records in order. It cannot fail: Parse and Reset have validated all of it.
 func (a *AggregatedRecord) UserRecords() iter.Seq[UserRecord] {
 	return func(yield func(UserRecord) bool) {
-		u, faults := a.common(), indexErrors{}
+		var u UserRecord
+		var faults indexErrors
+		a.common(&u)
 		for i := range a.users {
 			a.fill(&u, i, &faults)
 			u.Last = i == len(a.users)-1
@@ -81,9 +83,9 @@ func (a *AggregatedRecord) UserRecords() iter.Seq[UserRecord] {
 	}
 }
 
-// common returns what all user records share.
-func (a *AggregatedRecord) common() UserRecord {
-	return UserRecord{SequenceNumber: a.stored.SequenceNumber, ArrivalTime: a.stored.ArrivalTime, Aggregated: true}
+// common writes to u what all user records share. The rest of it may be any other's.
+func (a *AggregatedRecord) common(u *UserRecord) {
+	u.SequenceNumber, u.ArrivalTime, u.Aggregated = a.stored.SequenceNumber, a.stored.ArrivalTime, true
 }
 
 // fill makes u user record i, marked if an index is out of its table. A UserRecord is large: filling one in place
@@ -92,9 +94,7 @@ func (a *AggregatedRecord) fill(u *UserRecord, i int, faults *indexErrors) {
 	s := &a.users[i]
 	u.SubSequenceNumber = int64(i)
 	u.Data = a.stored.Data[s.data:s.end:s.end]
-	if u.Malformed != nil || u.ExplicitHashKey != "" { // the last one's; seldom, and a write is dear here
-		u.ExplicitHashKey, u.Malformed = "", nil
-	}
+	u.unmark() // of what the last one had
 	if s.partitionKey < uint32(len(a.partitionKeys)) {
 		u.PartitionKey = a.partitionKeys[s.partitionKey]
 	} else {
@@ -111,13 +111,12 @@ func (a *AggregatedRecord) fill(u *UserRecord, i int, faults *indexErrors) {
 	}
 }
 
-// parse checks the frame of r and reads its fields. sum is the verdict on the checksum if it is known already.
-func (a *AggregatedRecord) parse(r StoredRecord, d dialect, sum verdict) error {
+// parse checks the frame of r, which starts with the magic, and reads its fields. number is its bare sequence number, sum
+// the verdict on the checksum if it is known already.
+func (a *AggregatedRecord) parse(r *StoredRecord, number string, d dialect, sum verdict) error {
 	a.clear()
-	if !HasMagic(r.Data) {
-		return ErrNotAggregated
-	}
-	a.stored = r
+	a.stored = *r
+	a.stored.SequenceNumber = number
 	switch {
 	case len(r.Data) <= wire.Overhead:
 		return a.damaged(len(r.Data), fmt.Errorf("%w: %d bytes are too short for an aggregate", ErrTruncated, len(r.Data)))

@@ -73,7 +73,16 @@ func parseDigits(s string) (Extended, bool) {
 	return At(Number{s[:numberDigits]}, sub), true
 }
 
+// allDigits reports whether s has no other characters than decimal digits.
 func allDigits(s string) bool {
+	for ; len(s) >= 8; s = s[8:] { // each is 0x3_, also with 6 more: sequence numbers are read for each record
+		const upper = 0xf0f0f0f0f0f0f0f0
+		w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		if w&upper|(w+0x0606060606060606)&upper>>4 != 0x3333333333333333 {
+			return false
+		}
+	}
 	for i := 0; i < len(s); i++ {
 		if s[i]-'0' > 9 {
 			return false

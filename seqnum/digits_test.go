@@ -132,3 +132,27 @@ func TestDigitsAndAnotherSubSequenceNumber(t *testing.T) {
 		t.Errorf("%v, %v", e, err)
 	}
 }
+
+// TestAllDigits: each byte at each place, and neighbours that would carry into one another.
+func TestAllDigits(t *testing.T) {
+	text := []byte("49590338271490256608559692538361571095921575989136000199")
+	for i, was := range text {
+		for b := range 256 {
+			text[i] = byte(b)
+			if _, err := seqnum.Parse(string(text)); (err == nil) != (b >= '0' && b <= '9') {
+				t.Errorf("byte %#x at %d: %v", b, i, err)
+			}
+			for _, first := range []byte{0x00, 0x2f, 0x3a, 0xfa, 0xff} {
+				if j := i ^ 1; j < len(text) {
+					other := text[j]
+					text[j] = first
+					if _, err := seqnum.Parse(string(text)); err == nil {
+						t.Errorf("bytes %#x at %d and %#x at %d", first, j, b, i)
+					}
+					text[j] = other
+				}
+			}
+		}
+		text[i] = was
+	}
+}

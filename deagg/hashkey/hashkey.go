@@ -12,7 +12,6 @@ package hashkey
 
 import (
 	"crypto/md5"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/bits"
@@ -29,10 +28,10 @@ type Key struct{ hi, lo uint64 }
 // Max returns the largest hash key, 2^128−1.
 func Max() Key { return Key{^uint64(0), ^uint64(0)} }
 
-// Of returns the hash key of a partition key: the MD5 of its bytes, whatever they are.
+// Of returns the hash key of a partition key: the MD5 of its bytes, whatever they are. For many of them see Hasher.
 func Of(partitionKey string) Key {
 	sum := md5.Sum(unsafe.Slice(unsafe.StringData(partitionKey), len(partitionKey)))
-	return Key{binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:])}
+	return fromSum(&sum)
 }
 
 // Parse reads a decimal number of 0…2^128−1, leading zeros not counted. A sign, a blank or any other character is an

@@ -10,7 +10,6 @@ import (
 const (
 	maxLanes  = 16
 	blockSize = 64
-	maxShort  = 55   // the longest message of one block
 	maxBlocks = 1024 // in one go: the kernels can't be interrupted
 )
 
@@ -22,10 +21,10 @@ func block16(state *[4][maxLanes]uint32, messages *[maxLanes]*byte, blocks int)
 //go:noescape
 func block8(state *[4][maxLanes]uint32, messages *[maxLanes]*byte, blocks int)
 
-// short16 takes 16 messages of up to 55 bytes through their only block, padding included.
+// short16 writes the sums of 16 messages of up to 55 bytes, each a block of its own.
 //
 //go:noescape
-func short16(state *[4][maxLanes]uint32, messages *[maxLanes]*byte, lengths *[maxLanes]uint32)
+func short16(sums *[maxLanes][Size]byte, messages *[maxLanes]*byte, lengths *[maxLanes]uint32)
 
 // laneSpeed returns how fast a single lane is at least, in percent of crypto/md5.
 func laneSpeed(width int) int {
@@ -144,40 +143,40 @@ func (l *lanes) store(i int, sum *[Size]byte) {
 func (l *lanes) short(messages [][]byte, sums [][Size]byte) {
 	for len(messages) > 0 {
 		n := min(width, len(messages))
-		for word, v := range initial {
-			for i := range width {
-				l.state[word][i] = v
-			}
-		}
 		if width == 16 {
-			l.short16(messages[:n])
+			l.short16(messages[:n], sums[:n])
 		} else {
-			l.short8(messages[:n])
-		}
-		for i := range n {
-			l.store(i, &sums[i])
+			l.short8(messages[:n], sums[:n])
 		}
 		messages, sums = messages[n:], sums[n:]
 	}
 	clear(l.at[:])
 }
 
-func (l *lanes) short16(messages [][]byte) {
+func (l *lanes) short16(messages [][]byte, sums [][Size]byte) {
 	var lengths [maxLanes]uint32
+	nowhere := &l.ends[0][0] // for what is empty: the kernel must have an address
 	for i := range l.at {
-		l.at[i] = &l.ends[0][0] // also of what is empty: the kernel must have an address
-	}
-	for i, m := range messages {
-		if len(m) > 0 {
-			l.at[i], lengths[i] = unsafe.SliceData(m), uint32(len(m))
+		l.at[i] = nowhere
+		if i < len(messages) && len(messages[i]) > 0 {
+			l.at[i], lengths[i] = unsafe.SliceData(messages[i]), uint32(len(messages[i]))
 		}
 	}
-	short16(&l.state, &l.at, &lengths)
+	if len(sums) == maxLanes {
+		short16((*[maxLanes][Size]byte)(sums), &l.at, &lengths)
+		return
+	}
+	var all [maxLanes][Size]byte
+	short16(&all, &l.at, &lengths)
+	copy(sums, all[:])
 }
 
-func (l *lanes) short8(messages [][]byte) {
+func (l *lanes) short8(messages [][]byte, sums [][Size]byte) {
 	for i := range width {
 		l.at[i] = &l.ends[i][0]
+		for word, v := range initial {
+			l.state[word][i] = v
+		}
 	}
 	for i, m := range messages {
 		end := (*[blockSize]byte)(l.ends[i][:])
@@ -186,4 +185,7 @@ func (l *lanes) short8(messages [][]byte) {
 		binary.LittleEndian.PutUint64(end[blockSize-8:], uint64(len(m))*8)
 	}
 	block8(&l.state, &l.at, 1)
+	for i := range messages {
+		l.store(i, &sums[i])
+	}
 }

@@ -126,16 +126,27 @@ func (e *Encoder) SizeWith(r Record) int {
 // AppendTo appends what is to be put: the aggregate of several user records, or the data of a single one. It appends
 // nothing if e is empty. e stays as it is.
 func (e *Encoder) AppendTo(dst []byte) []byte {
+	start := len(dst) + len(wire.Magic)
+	dst = e.AppendUnsummed(dst)
+	if e.count > 1 {
+		end := len(dst) - wire.DigestSize
+		sum := md5.Sum(dst[start:end])
+		copy(dst[end:], sum[:])
+	}
+	return dst
+}
+
+// AppendUnsummed appends what AppendTo does, but of an aggregate the 16 bytes at its end are not its MD5 yet: a Summer writes
+// those of many at once. There is one to write if Len is more than 1.
+func (e *Encoder) AppendUnsummed(dst []byte) []byte {
 	if e.count < 2 {
 		return append(dst, e.records[len(e.records)-e.lastData:]...)
 	}
 	dst = append(slices.Grow(dst, e.Size()), wire.Magic...)
-	start := len(dst)
 	dst = append(dst, e.partitionKeys.encoded...)
 	dst = append(dst, e.explicitHashKeys.encoded...)
 	dst = append(dst, e.records...)
-	sum := md5.Sum(dst[start:])
-	return append(dst, sum[:]...)
+	return append(dst, make([]byte, wire.DigestSize)...)
 }
 
 // Keys returns the partition key and the explicit hash key to put the result of AppendTo under; both are "" if e is

@@ -29,13 +29,14 @@ func avx512(f *file) {
 	f.op("RET")
 
 	// Of a message of up to 55 bytes only its own bytes are read: a masked load touches no others.
-	f.text("short16(state *[4][16]uint32, messages *[16]*byte, lengths *[16]uint32)", "short16", 0, 24)
-	f.op("MOVQ state+0(FP), DI")
+	f.initial()
+	f.text("short16(sums *[16][16]byte, messages *[16]*byte, lengths *[16]uint32)", "short16", 0, 24)
+	f.op("MOVQ sums+0(FP), DI")
 	f.op("MOVQ messages+8(FP), SI")
 	f.op("MOVQ lengths+16(FP), DX")
 	f.op("LEAQ constants<>(SB), BX")
 	for i := range 4 {
-		f.op("VMOVDQU32 %d(DI), Z%d", 64*i, i)
+		f.op("VPBROADCASTD initial<>+%d(SB), Z%d", 4*i, i)
 	}
 	f.op("MOVL $0x80, AX")
 	f.op("VPBROADCASTB AX, Z4")
@@ -53,8 +54,11 @@ func avx512(f *file) {
 	f.op("VMOVDQU32 (DX), Z%d", words[14])
 	f.op("VPSLLD $3, Z%d, Z%d", words[14], words[14])
 	f.steps16(words, free)
-	for i := range 4 {
-		f.op("VMOVDQU32 Z%d, %d(DI)", i, 64*i)
+	t := transposer{f: f, kind: "Z", free: free}
+	for i, register := range t.quarters([]int{0, 1, 2, 3}) {
+		for part := range 4 {
+			f.op("VEXTRACTI32X4 $%d, Z%d, %d(DI)", part, register, 16*(4*part+i))
+		}
 	}
 	f.op("VZEROUPPER")
 	f.op("RET")

@@ -60,6 +60,15 @@ func (f *file) constants() {
 	f.line("GLOBL constants<>(SB), RODATA|NOPTR, $256")
 }
 
+// initial writes the state in which a message begins.
+func (f *file) initial() {
+	f.line("")
+	for i, v := range []uint32{0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476} {
+		f.line("DATA initial<>+%d(SB)/4, $0x%08x", 4*i, v)
+	}
+	f.line("GLOBL initial<>(SB), RODATA|NOPTR, $16")
+}
+
 // transposer makes columns of rows: of one register for each message, with its words, one for each word, with those
 // of all messages.
 type transposer struct {
