@@ -25,9 +25,10 @@ func ofMD5(d dataSet) contender {
 func ofDecoder(name string, d dataSet, decoder *deagg.Decoder) contender {
 	return contender{name: name, pass: func() {
 		n := 0
-		for u := range decoder.UserRecords(d.stored...) {
+		decoder.Each(d.stored, func(_ int, u *deagg.UserRecord) bool {
 			n += min(1, len(u.Data))
-		}
+			return true
+		})
 		d.check(n)
 	}}
 }
@@ -37,9 +38,10 @@ func oneByOne(d dataSet) contender {
 	return contender{name: "kplkit, one by one", pass: func() {
 		n := 0
 		for i := range d.stored {
-			for u := range decoder.UserRecords(d.stored[i]) {
+			decoder.Each(d.stored[i:i+1], func(_ int, u *deagg.UserRecord) bool {
 				n += min(1, len(u.Data))
-			}
+				return true
+			})
 		}
 		d.check(n)
 	}}

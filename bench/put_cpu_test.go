@@ -109,11 +109,6 @@ func BenchmarkPutTrickle(b *testing.B) {
 	}
 }
 
-func median(of []float64) float64 {
-	sorted := slices.Sorted(slices.Values(of))
-	return sorted[len(sorted)/2]
-}
-
 func cpuKeyNames() []string {
 	keys := make([]string, *cpuKeys)
 	for i := range keys {

@@ -161,3 +161,44 @@ func BenchmarkPlain(b *testing.B) {
 		candidate{"skipped", run(seqnum.After(seqnum.MustParse(sequenceNumber(len(stored)))), 0)},
 	)
 }
+
+// BenchmarkFew hands over one to three aggregates at a time, one by one and together: that must never cost more.
+//
+//	go test -run '^$' -bench Few -benchtime 25x .
+func BenchmarkFew(b *testing.B) {
+	for _, lanes := range []int{16, 8, 1} {
+		before := md5x.SetLanes(lanes)
+		if md5x.Lanes() != lanes {
+			b.Logf("not run with %d lanes: this processor does not have them", lanes)
+			continue
+		}
+		for _, lengths := range [][]int{{2}, {400}, {2, 2}, {10, 10}, {400, 400}, {2, 400}, {100, 400}, {200, 400}, {2, 2, 400}, {400, 400, 400}} {
+			b.Run(fmt.Sprintf("lanes=%d/records=%v", lanes, lengths), func(b *testing.B) { benchmarkFew(b, lengths) })
+		}
+		md5x.SetLanes(before)
+	}
+}
+
+func benchmarkFew(b *testing.B, lengths []int) {
+	var stored []deagg.StoredRecord
+	users := 0
+	for i, n := range lengths {
+		var e aggregator.Encoder
+		for _, r := range records(n, 10, 100) {
+			e.Add(r)
+		}
+		stored = append(stored, deagg.StoredRecord{SequenceNumber: sequenceNumber(i), PartitionKey: "a", Data: e.AppendTo(nil)})
+		users += n
+	}
+	const rounds = 20_000
+	var one, together deagg.Decoder
+	repeat := rounds/users + 1
+	byTurns(b, repeat*users,
+		candidate{"one", times(repeat, func() {
+			for i := range stored {
+				one.Each(stored[i:i+1], func(int, *deagg.UserRecord) bool { return true })
+			}
+		})},
+		candidate{"together", times(repeat, func() { together.Each(stored, func(int, *deagg.UserRecord) bool { return true }) })},
+	)
+}

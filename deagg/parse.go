@@ -1,6 +1,7 @@
 package deagg
 
 import (
+	"encoding/binary"
 	"fmt"
 	"iter"
 	"math"
@@ -163,6 +164,14 @@ const (
 func (a *AggregatedRecord) usualRecords(b []byte, pos int) int {
 	users := a.users
 	for pos < len(b) && b[pos] == recordTag && len(users) < cap(users) {
+		if end := shortRecord(b, pos); end > 0 {
+			users = users[:len(users)+1]
+			s := &users[len(users)-1]
+			s.offset, s.data, s.end = uint32(pos), uint32(pos+shortHead), uint32(end)
+			s.partitionKey, s.explicitHashKey = uint32(b[pos+3]), noIndex
+			pos = end
+			continue
+		}
 		size, n := shortVarint(b, pos+1)
 		i := pos + 1 + n
 		end := i + size
@@ -194,6 +203,29 @@ func (a *AggregatedRecord) usualRecords(b []byte, pos int) int {
 	}
 	a.users = users
 	return pos
+}
+
+// shortHead is the length of what comes before the data where all three numbers of a user record have one byte: the tag of the
+// field, length, tag, partition key index, tag, length.
+const shortHead = 6
+
+// shortRecord returns where the user record at b[pos:] ends, if it has such a head and no explicit hash key; else 0. It looks at
+// the head as one number: most user records of up to 100 bytes or so are read no further.
+func shortRecord(b []byte, pos int) (end int) {
+	const (
+		tagsAndTops = 0x80ff_80ff_80ff // the tags, and the bits that say that a number goes on
+		tags        = uint64(dataTag)<<32 | uint64(partitionKeyTag)<<16 | uint64(recordTag)
+	)
+	if len(b)-pos < 8 {
+		return 0
+	}
+	head := binary.LittleEndian.Uint64(b[pos:])
+	size, data := int(head>>8&0xff), int(head>>40&0xff)
+	end = pos + 2 + size
+	if head&tagsAndTops != tags || size != data+shortHead-2 || end > len(b) {
+		return 0
+	}
+	return end
 }
 
 // shortVarint reads a number of one or two bytes at b[i:], and how many they are; 0 of them if it is longer.

@@ -150,10 +150,6 @@ func AppendStored(dst []deagg.StoredRecord, batch []types.Record) []deagg.Stored
 	return dst
 }
 
-func storedRecords(batch []types.Record) []deagg.StoredRecord {
-	return AppendStored(make([]deagg.StoredRecord, 0, len(batch)), batch)
-}
-
 func storedRecord(r *types.Record) deagg.StoredRecord {
 	s := deagg.StoredRecord{
 		SequenceNumber: aws.ToString(r.SequenceNumber),
@@ -170,6 +166,7 @@ func storedRecord(r *types.Record) deagg.StoredRecord {
 // its place, but loses nothing: damaged aggregates are handed on whole, and the error is always nil. Sequence numbers
 // read as the package says.
 func DeaggregateRecords(batch []types.Record) ([]types.Record, error) {
-	var decoder deagg.Decoder
-	return expand(&decoder, batch, storedRecords(batch), form{})
+	w := workOn(batch)
+	defer w.putBack()
+	return w.expand(batch, form{})
 }

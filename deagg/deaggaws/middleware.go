@@ -22,6 +22,7 @@ import (
 // deaggregation is the middleware of a call. That of an option is never changed once it is made: clients share it.
 type deaggregation struct {
 	hashRanges bool
+	sdkReads   bool
 	form       form
 	stats      []*func(string, deagg.Stats)
 	logger     *slog.Logger // nil for the default
@@ -67,7 +68,7 @@ func (d *deaggregation) install(stack *middleware.Stack, home *kinesis.Options) 
 			return err
 		}
 	}
-	all.hashRanges = all.hashRanges || d.hashRanges
+	all.hashRanges, all.sdkReads = all.hashRanges || d.hashRanges, all.sdkReads || d.sdkReads
 	all.form = form{all.form.secondPass || d.form.secondPass, all.form.digits || d.form.digits}
 	all.logger = cmp.Or(d.logger, all.logger)
 	for _, f := range d.stats {
@@ -130,6 +131,9 @@ func (d *deaggregation) getRecords(ctx context.Context, p kinesis.GetRecordsInpu
 	if iterator != aws.ToString(p.ShardIterator) {
 		p.ShardIterator = &iterator
 	}
+	if !d.sdkReads {
+		ctx = withReader(ctx)
+	}
 	out, metadata, err := next.HandleInitialize(ctx, middleware.InitializeInput{Parameters: &p})
 	if r, ok := out.Result.(*kinesis.GetRecordsOutput); ok && err == nil {
 		if f.After, err = d.expand(ctx, &r.Records, f); err != nil {
@@ -157,27 +161,27 @@ func (d *deaggregation) expand(ctx context.Context, batch *[]types.Record, f pos
 	if len(*batch) == 0 {
 		return f.After, nil
 	}
-	var decoder deagg.Decoder
-	stored := storedRecords(*batch)
-	after, wrong := position.Skip(&decoder, f.After, stored)
+	w := workOn(*batch)
+	defer w.putBack()
+	after, wrong := position.Skip(&w.decoder, f.After, w.stored)
 	if wrong != "" {
 		d.log().WarnContext(ctx, wrong, "checkpoint", f.After.String(), "shard", f.Shard)
 	}
 	if d.hashRanges {
 		l := d.lineages.Shard(ctx, d.log(), f.Stream, f.Shard)
-		decoder.HashRange, decoder.Ancestors = l.Own, l.Ancestors
+		w.decoder.HashRange, w.decoder.Ancestors = l.Own, l.Ancestors
 	}
 	if opaque.Wanted(ctx) {
-		*batch = seal(&decoder, *batch, stored)
+		*batch = w.seal(*batch)
 	} else {
-		users, err := expand(&decoder, *batch, stored, d.form)
+		users, err := w.expand(*batch, d.form)
 		if err != nil {
 			return f.After, err
 		}
 		*batch = users
 	}
 	for _, count := range d.stats {
-		(*count)(f.Shard, decoder.Stats())
+		(*count)(f.Shard, w.decoder.Stats())
 	}
 	return after, nil
 }

@@ -4,6 +4,8 @@ import (
 	"crypto/md5"
 	"slices"
 	"strconv"
+	"sync"
+	"time"
 	"unicode/utf8"
 	"unsafe"
 
@@ -22,25 +24,53 @@ type form struct {
 	digits     bool // positions are digits alone
 }
 
+// work is the memory of an expansion that nothing of its result shares.
+type work struct {
+	decoder deagg.Decoder
+	stored  []deagg.StoredRecord // the batch
+	counts  []int                // how many user records each of them has, at most
+}
+
+var works = sync.Pool{New: func() any { return new(work) }}
+
+// workOn takes memory for a batch. It is to be put back.
+func workOn(batch []types.Record) *work {
+	w := works.Get().(*work)
+	w.stored = AppendStored(slices.Grow(w.stored, len(batch)), batch)
+	return w
+}
+
+func (w *work) putBack() {
+	w.decoder.Reset()
+	clear(w.stored) // they pin what the caller may have dropped
+	w.stored = w.stored[:0]
+	works.Put(w)
+}
+
 // expand returns the user records of a batch, which is stored, as the SDK's records. It fails only for digits that there are
 // not. All memory that their number decides is allocated once, for as many as there can be: they may be 25 times as large as
 // what they are made of.
-func expand(d *deagg.Decoder, batch []types.Record, stored []deagg.StoredRecord, how form) ([]types.Record, error) {
-	most, each := 0, make([]int, len(batch))
+func (w *work) expand(batch []types.Record, how form) ([]types.Record, error) {
+	most := 0
+	w.counts = w.counts[:0]
 	for i := range batch {
-		each[i] = deagg.Count(batch[i].Data)
-		most += each[i]
+		w.counts = append(w.counts, deagg.Count(batch[i].Data))
+		most += w.counts[i]
 	}
 	x := expansion{out: make([]types.Record, 0, most), secondPass: how.secondPass, numbers: position.Numbers{Digits: how.digits}}
-	at := -1
-	for i, u := range d.All(stored) {
+	at, err := -1, error(nil)
+	w.decoder.Each(w.stored, func(i int, u *deagg.UserRecord) bool {
 		if i != at {
-			if err := x.begin(&batch[i], &u, each[i]); err != nil {
-				return nil, err
-			}
+			err = x.begin(&batch[i], u, w.counts[i])
 			at = i
 		}
-		x.add(&u)
+		if err == nil {
+			x.add(u)
+		}
+		return err == nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	if len(x.out) < most/2 {
 		return slices.Clone(x.out), nil // most of it was damaged, or done before
@@ -57,29 +87,55 @@ type expansion struct {
 	numbers    position.Numbers
 	keys       keyPointers
 	made       []string // sequence numbers, whose text is in
-	texts      []byte
+	texts      []byte   // of which are
+	used       int
 }
 
 // begin takes the stored record that the next user records come out of, and the first of them.
 func (x *expansion) begin(r *types.Record, u *deagg.UserRecord, count int) error {
 	x.stored, x.count, x.made = r, count, nil
-	x.keys.begin(count)
+	if u.Aggregated {
+		x.keys.begin(count)
+	}
 	return x.numbers.Begin(aws.ToString(r.SequenceNumber), u)
 }
 
+// sameFields says that a record has the fields that are set here, one by one. An SDK that adds one gets it copied, too.
+const sameFields = unsafe.Sizeof(types.Record{}) == unsafe.Sizeof(struct {
+	Data                         []byte
+	PartitionKey, SequenceNumber *string
+	ApproximateArrivalTimestamp  *time.Time
+	EncryptionType               types.EncryptionType
+	_                            struct{}
+}{})
+
+// add adds a user record. While the collector runs, each pointer that is written costs, even over another one, so each is
+// written once.
 func (x *expansion) add(u *deagg.UserRecord) {
-	x.out = append(x.out, *x.stored)
+	if len(x.out) == cap(x.out) || !sameFields {
+		x.out = append(x.out, *x.stored)
+	} else {
+		x.out = x.out[:len(x.out)+1]
+	}
 	r := &x.out[len(x.out)-1]
 	r.Data = u.Data
-	magic := deagg.HasMagic(u.Data)
+	r.ApproximateArrivalTimestamp = x.stored.ApproximateArrivalTimestamp
+	if x.stored.EncryptionType != "" {
+		r.EncryptionType = x.stored.EncryptionType
+	}
 	if u.Aggregated && !x.numbers.Finished {
 		r.PartitionKey = x.keys.of(u.PartitionKey)
+	} else {
+		r.PartitionKey = x.stored.PartitionKey
 	}
+	magic := deagg.HasMagic(u.Data)
 	switch how := x.numbers.How(u, magic); how {
 	case position.Inside, position.Whole:
 		r.SequenceNumber = x.number(how, u.SubSequenceNumber)
 	case position.Bare:
 		r.SequenceNumber = aws.String(x.numbers.Sequence)
+	default:
+		r.SequenceNumber = x.stored.SequenceNumber
 	}
 	if magic && x.secondPass {
 		r.Data = wrap(u.PartitionKey, u.Data)
@@ -91,9 +147,9 @@ func (x *expansion) number(how position.How, sub int64) *string {
 	if len(x.made) == cap(x.made) {
 		x.makeRoom(sub)
 	}
-	from := len(x.texts)
-	x.texts = x.numbers.Append(x.texts, how, sub) // never moved: there is room
-	x.made = append(x.made, unsafe.String(&x.texts[from], len(x.texts)-from))
+	text := x.numbers.Append(x.texts[x.used:x.used], how, sub) // which has room there
+	x.used += len(text)
+	x.made = append(x.made, unsafe.String(&text[0], len(text)))
 	return &x.made[len(x.made)-1]
 }
 
@@ -103,9 +159,12 @@ func (x *expansion) makeRoom(sub int64) {
 	if !x.numbers.Finished {
 		last = max(sub, int64(x.count)-1)
 	}
-	n := int(last - sub + 1)
+	n, tail := int(last-sub+1), 1+len(strconv.FormatInt(last, 10))
+	if x.numbers.Digits {
+		tail = 9
+	}
 	x.made = make([]string, 0, n)
-	x.texts = make([]byte, 0, n*(len(x.numbers.Sequence)+max(9, 1+len(strconv.FormatInt(last, 10)))))
+	x.used, x.texts = 0, make([]byte, n*(len(x.numbers.Sequence)+tail))
 }
 
 // maxKey is the length of the longest partition key that Kinesis takes: 256 characters.

@@ -13,7 +13,7 @@ import (
 
 // seal returns a batch as stored records of which those with the magic are sealed, with their user records. One of which
 // nothing is delivered is left out. What begins without the magic is its own user record, and stays as it is.
-func seal(d *deagg.Decoder, batch []types.Record, stored []deagg.StoredRecord) []types.Record {
+func (w *work) seal(batch []types.Record) []types.Record {
 	most := 0
 	for i := range batch {
 		if deagg.HasMagic(batch[i].Data) {
@@ -23,12 +23,13 @@ func seal(d *deagg.Decoder, batch []types.Record, stored []deagg.StoredRecord) [
 	users := make([]deagg.UserRecord, 0, most)
 	ends := make([]int, len(batch)) // of the user records of each in users; 0: nothing is delivered
 	plain := make([]bool, len(batch))
-	for i, u := range d.All(stored) {
+	w.decoder.Each(w.stored, func(i int, u *deagg.UserRecord) bool {
 		if plain[i] = !deagg.HasMagic(batch[i].Data); !plain[i] {
-			users = append(users, u)
+			users = append(users, *u)
 			ends[i] = len(users)
 		}
-	}
+		return true
+	})
 	if len(users) < most/2 {
 		users = slices.Clone(users) // most of it was damaged, or done before
 	}

@@ -69,11 +69,15 @@ func protocolOf(p smithyhttp.ClientProtocol) smithyhttp.ClientProtocol {
 	return protocol{p}
 }
 
-// DeserializeResponse is where the SDK begins to read a response.
+// DeserializeResponse is where the SDK begins to read a response, and reads all of it but for a stream.
 func (p protocol) DeserializeResponse(
 	ctx context.Context, schema *smithy.OperationSchema, registry *smithy.TypeRegistry, r *smithyhttp.Response, out smithy.Deserializable,
 ) error {
-	err := p.ClientProtocol.DeserializeResponse(ctx, schema, registry, r, out)
+	bySDK := func() error { return p.ClientProtocol.DeserializeResponse(ctx, schema, registry, r, out) }
+	if o, ok := out.(*kinesis.GetRecordsOutput); ok && p.isSDKs() && readsHere(ctx) && r.StatusCode/100 == 2 {
+		return readAnswer(r, o, bySDK)
+	}
+	err := bySDK()
 	if _, ok := frontOf(ctx); !ok && err == nil && schema.IsOutputEventStream() {
 		r.Body.Close()
 		return errNoStep
@@ -100,10 +104,16 @@ func (p protocol) DeserializeEventMessage(schema *smithy.Schema, registry *smith
 
 // of returns the protocol that reads s. The SDK's (v1.56.13) is not made for two streams at once, so each has one of its own.
 func (p protocol) of(s *subscription) smithyhttp.ClientProtocol {
-	if _, ok := p.ClientProtocol.(*awsjson.Protocol); ok {
+	if p.isSDKs() {
 		return s.own
 	}
 	return p.ClientProtocol
+}
+
+// isSDKs reports whether p is around the SDK's own protocol: of any other it is not known what it reads.
+func (p protocol) isSDKs() bool {
+	_, ok := p.ClientProtocol.(*awsjson.Protocol)
+	return ok
 }
 
 // subscription is the body of a response whose events come as user records.

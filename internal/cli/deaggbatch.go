@@ -61,13 +61,11 @@ func (b *deaggBatch) keep(text string) string {
 // writeBatch writes the user records of what waits.
 func (d *deaggregation) writeBatch() error {
 	b := &d.batch
-	for i, u := range d.decoder.All(b.stored) {
-		d.user = u // u itself would be allocated anew for each
-		d.out.buf = d.format(d.out.buf, &d.user, b.shards[i])
-		if d.out.lineDone(); d.out.err != nil {
-			break
-		}
-	}
+	d.decoder.Each(b.stored, func(i int, u *deagg.UserRecord) bool {
+		d.out.buf = d.format(d.out.buf, u, b.shards[i])
+		d.out.lineDone()
+		return d.out.err == nil
+	})
 	for i := range b.stored {
 		if data := b.stored[i].Data; cap(data) <= batchSize/4 { // else it may keep more than anybody needs
 			b.spare = append(b.spare, data)

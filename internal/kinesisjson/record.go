@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/kplkit/kplkit/internal/base64x"
 )
 
 // Record is a record of an answer.
@@ -103,7 +105,7 @@ func (r *Record) AppendData(dst []byte) ([]byte, error) {
 	n, decoded, err := r.DataLen(), 0, error(nil)
 	all := slices.Grow(dst, n)[:len(dst)+n]
 	if len(r.data)%4 == 0 {
-		decoded, err = base64.StdEncoding.Decode(all[len(dst):], r.data)
+		decoded, err = base64x.Decode(all[len(dst):], r.data)
 	}
 	// Decode passes over line ends, and then makes fewer bytes: where they are not escaped, a text of JSON may not have them.
 	if decoded != n || err != nil || len(r.data)%4 != 0 {

@@ -5,6 +5,8 @@ package md5x
 import (
 	"encoding/binary"
 	"unsafe"
+
+	"github.com/kplkit/kplkit/internal/cpu"
 )
 
 const (
@@ -25,6 +27,17 @@ func block8(state *[4][maxLanes]uint32, messages *[maxLanes]*byte, blocks int)
 //
 //go:noescape
 func short16(sums *[maxLanes][Size]byte, messages *[maxLanes]*byte, lengths *[maxLanes]uint32)
+
+// widest returns how many lanes this processor and its operating system have.
+func widest() int {
+	switch {
+	case cpu.AVX512:
+		return 16
+	case cpu.AVX2:
+		return 8
+	}
+	return 1
+}
 
 // laneSpeed returns how fast a single lane is at least, in percent of crypto/md5.
 func laneSpeed(width int) int {
