@@ -138,7 +138,7 @@ func decoding(s *session) {
 		s.atLeast(set.goal, "range filter, of the unfiltered speed: "+set.name, spent["all"].over(spent["filtered"]), "")
 	}
 	p := plain(10_000, 100)
-	after := seqnum.After(seqnum.MustParse("4"))
+	after := seqnum.After(seqnum.MustParse("49590338271490256608559692538361571095921575989120000000"))
 	spent := takeTurns(s.rounds, s.each, []contender{
 		ofDecoder("plain", p, new(deagg.Decoder)), ofDecoder("plain, After", p, &deagg.Decoder{After: after}),
 	})

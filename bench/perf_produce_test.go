@@ -64,44 +64,51 @@ func (s *session) put(shards, size, n int) (ours, theirs spendings) {
 	return spent["kplkit"], spent["a8m"]
 }
 
-// trickle puts a record each 5 ms of virtual time to more and more shards: what a record costs, in how many requests they go, and how
-// long the slowest result takes.
+// trickle puts a record each 5 ms to more and more shards. What it costs is measured by the clock, wake-ups and all; how many requests
+// it takes, and how long the slowest result, in virtual time, where nothing else is at work.
 func trickle(s *session) {
-	const n, every = 2000, 5 * time.Millisecond
-	s.note("A record each 5 ms in virtual time, the usual linger of 100 ms, signed requests. CPU time from the first record on.")
-	s.table("shards", "requests a second", "µs of CPU per record", "latest result after")
+	n := 800
+	if s.short() {
+		n = 200
+	}
+	s.note("A record each 5 ms, the usual linger of 100 ms, signed requests. CPU time from the first record to the last result.")
+	s.table("shards", "µs of CPU per record", "requests a second", "latest result after")
 	var costs []float64
 	for _, shards := range []int{1, 10, 100, 1000, 10_000} {
-		stream, latest, requests := newSwallow(shards), time.Duration(0), []float64{}
-		one := func(time.Duration) (spent spending) {
-			synctest.Test(s.t, func(t *testing.T) {
-				p := stream.producer(t)
-				before, began := stream.requests.Load(), time.Now()
-				busy := cpuTime()
-				for i := range n {
-					put := time.Now()
-					done := func(_ producer.Record, r producer.Result) { latest = max(latest, time.Since(put)) }
-					if err := p.Put(t.Context(), producer.Record{PartitionKey: strconv.Itoa(i), Data: putData(i)}, done); err != nil {
-						t.Fatal(err)
-					}
-					time.Sleep(every)
-				}
-				if err := p.Close(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-				spent = spending{cpuTime() - busy, time.Since(began)}
-				requests = append(requests, float64(stream.requests.Load()-before)/(n*every).Seconds())
-			})
+		stream := newSwallow(shards)
+		x := takeTurns(min(s.rounds, 3), 0, []contender{{name: "kplkit", timed: func(time.Duration) spending {
+			spent, _, _ := drip(s.t, stream, n)
 			return spent
-		}
-		x := takeTurns(s.rounds, 0, []contender{{name: "kplkit", timed: one}})["kplkit"].per(n * 1000)
+		}}})["kplkit"].per(n * 1000)
 		costs = append(costs, x.median)
-		s.row(fmt.Sprint(shards), number(summarize(requests).median), number(x.median), fmt.Sprint(latest))
+		var requests float64
+		var latest time.Duration
+		synctest.Test(s.t, func(t *testing.T) { _, requests, latest = drip(t, stream, n) })
+		s.row(fmt.Sprint(shards), number(x.median), number(requests), fmt.Sprint(latest))
 		if shards == 1000 {
-			s.atMost(20, "trickle of 200 records a second, 1,000 shards, requests a second", summarize(requests), "")
+			s.atMost(20, "trickle of 200 records a second, 1,000 shards, requests a second", summarize([]float64{requests}), "")
 			s.atMost(100, "the same, latest result of a record, linger 100 ms", summarize([]float64{float64(latest.Milliseconds())}), " ms")
 		}
 	}
 	c := summarize(costs)
 	s.atMost(1.3/0.7, "trickle, cost per record from 1 to 10,000 shards (±30 %), largest of smallest", summarize([]float64{c.high / c.low}), "")
+}
+
+// drip puts n records, one each 5 ms.
+func drip(t *testing.T, stream *swallow, n int) (spent spending, requestsPerSecond float64, latest time.Duration) {
+	p := stream.producer(t)
+	before, began, busy := stream.requests.Load(), time.Now(), cpuTime()
+	for i := range n {
+		put := time.Now()
+		done := func(_ producer.Record, r producer.Result) { latest = max(latest, time.Since(put)) }
+		if err := p.Put(t.Context(), producer.Record{PartitionKey: strconv.Itoa(i), Data: putData(i)}, done); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Until(began.Add(time.Duration(i+1) * 5 * time.Millisecond)))
+	}
+	if err := p.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	spent = spending{cpuTime() - busy, time.Since(began)}
+	return spent, float64(stream.requests.Load()-before) / spent.wall.Seconds(), latest
 }
