@@ -7,8 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +17,7 @@ import (
 func (s *session) writeDocument(folder string) {
 	var b strings.Builder
 	b.WriteString("# Performance\n\nCPU time of kplkit and of its peers on the same data, in one run of\n\n" +
-		"```\ncd bench && go test -count 1 -timeout 20m -run TestPerformance -v -write .\n```\n\n")
+		"```\ncd bench && go test -count 1 -timeout 20m -run TestPerformance -v -write ../docs .\n```\n\n")
 	fmt.Fprintf(&b, "on %s. The command wrote this page; the peers in other languages are those that `interop/run.sh` installs.\n\n", time.Now().UTC().Format("2006-01-02"))
 	writeTable(&b, []string{"what", "it was"}, machine())
 	fmt.Fprintf(&b, "CPU time is that of a whole process: all threads, the garbage collector's and the kernel's included. Contenders take turns, %d rounds "+
@@ -50,19 +48,19 @@ func (s *session) writeFile(name, text string) {
 	}
 }
 
-// machine is what the figures hang on. Peers in Go have their versions in this program.
+// machine is what the figures hang on.
 func machine() [][]string {
 	rows := [][]string{
 		{"processor", fmt.Sprintf("%s, %d used, MD5 in %d lanes", processor(), runtime.GOMAXPROCS(0), md5x.Lanes())},
 		{"system", runtime.GOOS + "/" + runtime.GOARCH},
 		{"Go", runtime.Version()},
 	}
-	info, _ := debug.ReadBuildInfo()
 	for _, path := range []string{
 		"github.com/aws/aws-sdk-go-v2/service/kinesis", "github.com/awslabs/kinesis-aggregation/go/v2", "github.com/a8m/kinesis-producer",
 	} {
-		if i := slices.IndexFunc(info.Deps, func(m *debug.Module) bool { return m.Path == path }); i >= 0 {
-			rows = append(rows, []string{path, info.Deps[i].Version})
+		version, err := exec.Command("go", "list", "-m", "-f", "{{.Version}}", path).Output() // a test does not have it in itself
+		if err == nil {
+			rows = append(rows, []string{path, strings.TrimSpace(string(version))})
 		}
 	}
 	for _, of := range []struct{ what, command, flag string }{{"Java", "java", "-version"}, {"Node", "node", "--version"}, {"Python", "python3", "--version"}} {
