@@ -95,6 +95,16 @@ func (a *AggregatedRecord) fill(u *UserRecord, i int, faults *indexErrors) {
 	s := &a.users[i]
 	u.SubSequenceNumber = int64(i)
 	u.Data = a.stored.Data[s.data:s.end:s.end]
+	if s.explicitHashKey == noIndex && s.partitionKey < uint32(len(a.partitionKeys)) && u.Malformed == nil && u.ExplicitHashKey == "" {
+		u.PartitionKey = a.partitionKeys[s.partitionKey]
+		return
+	}
+	a.fillKeys(u, i, faults)
+}
+
+// fillKeys writes the keys of user record i to u where there is more to them than a partition key in its table.
+func (a *AggregatedRecord) fillKeys(u *UserRecord, i int, faults *indexErrors) {
+	s := &a.users[i]
 	u.unmark() // of what the last one had
 	if s.partitionKey < uint32(len(a.partitionKeys)) {
 		u.PartitionKey = a.partitionKeys[s.partitionKey]
