@@ -2,11 +2,14 @@ package producer
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"github.com/kplkit/kplkit/producer/aggregator"
 )
 
 // laneVolume is how much of one shard is sent without waiting for more, since much at once gets throttled (as the
@@ -18,6 +21,7 @@ type batch struct {
 	stored  []*stored
 	bytes   int
 	timeout time.Duration
+	sent    time.Time // by the loop
 	began   time.Time
 	latency time.Duration
 	out     *kinesis.PutRecordsOutput
@@ -34,13 +38,7 @@ func (l *loop) dispatch(now time.Time) {
 		}
 		l.inFlight++
 		b.timeout = l.timeout(b.bytes, l.p.cfg.ttl-now.Sub(b.stored[0].records[0].arrived))
-		for _, s := range b.stored {
-			for _, e := range s.records {
-				if e.attempts++; e.attempts == 1 {
-					e.waited = now.Sub(e.arrived)
-				}
-			}
-		}
+		b.sent = now
 		go l.p.request(b)
 	}
 }
@@ -157,6 +155,7 @@ func (l *loop) nextDue(now time.Time) time.Time {
 func (p *Producer) request(b *batch) {
 	b.began, b.err = time.Now(), errAborted
 	defer func() { p.box.post(func(in *mail) { in.answers = append(in.answers, b) }) }()
+	b.sum()
 	in := &kinesis.PutRecordsInput{Records: make([]types.PutRecordsRequestEntry, len(b.stored))}
 	in.StreamName, in.StreamARN = p.cfg.streamRef()
 	for i, s := range b.stored {
@@ -166,6 +165,23 @@ func (p *Producer) request(b *batch) {
 	defer cancel()
 	out, err := p.api.PutRecords(ctx, in, forOneAttempt)
 	b.out, b.err, b.latency = out, err, time.Since(b.began)
+}
+
+// summers are of all producers.
+var summers = sync.Pool{New: func() any { return &aggregator.Summer{} }}
+
+// sum completes the aggregates of the batch: that takes much less time for many at once than for each.
+func (b *batch) sum() {
+	var aggregates [][]byte
+	for _, s := range b.stored {
+		if s.unsummed {
+			aggregates = append(aggregates, s.data)
+			s.unsummed = false
+		}
+	}
+	summer := summers.Get().(*aggregator.Summer)
+	summer.Sum(aggregates...)
+	summers.Put(summer)
 }
 
 // forOneAttempt changes the options of a client for one PutRecords request.

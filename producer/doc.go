@@ -36,7 +36,8 @@
 //	                                           deliverer: calls done, one after the other, without a lock
 //
 // The loop has a lane per open shard: an aggregate that is being filled, and stored records that wait for a request.
-// A lane has one request under way at a time. When a lane is due, the others travel with it. When shards come and go, what waits moves to the lanes of the new shards.
+// A lane has one request under way at a time. When a lane is due, the others travel with it. When shards come and go, what
+// waits moves to the lanes of the new shards.
 // While the shards of a new Producer are listed, records wait for that, for the linger time at most; then they go plain.
 //
 // # Attempts and tries

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/kplkit/kplkit/deagg/hashkey"
 )
 
 // gate is the entrance of the buffer, where Put waits. A record counts from there until its done has returned, and
@@ -15,6 +17,10 @@ import (
 // The buffer is bounded in bytes, what a lane has of it also in time: a shard has a rate, and what is let in has to be
 // stored within the time to live. So that a shard that gets more than its rate leaves room for the others, a lane has
 // no more than is left free, but its equal share at any rate.
+//
+// While all that is in would leave room in any one lane, a record comes in whatever its lane. The lane is found later, when
+// the loop or somebody who has to know asks for it: for many records at once, whose hash keys then take a fraction of the
+// time.
 type gate struct {
 	most     int64         // bytes of the buffer
 	mostLoad time.Duration // of a lane
@@ -22,10 +28,14 @@ type gate struct {
 	mu      sync.Mutex
 	closed  bool
 	held    int64
+	load    time.Duration // sum of all lanes'
 	shards  *shardMap
 	shares  []*share // one for each lane, in their order
 	queues  []*share // those that records wait for
 	tickets uint64
+
+	unplaced []*pending // let in, but counted in no lane yet
+	hasher   keyHasher
 }
 
 // waiter is a record that waits at the gate.
@@ -37,11 +47,15 @@ type waiter struct {
 
 // enter lets a record in, as soon as there is room and those before it are in.
 func (g *gate) enter(ctx context.Context, e *pending) error {
+	if done, err := g.enterAny(e); done {
+		return err
+	}
 	g.mu.Lock()
 	if g.closed {
 		g.mu.Unlock()
 		return errNoMore
 	}
+	g.sort()
 	if s := g.shareOf(e); len(g.queues) == 0 && g.hasRoom(s, e) {
 		g.take(s, e)
 		g.mu.Unlock()
@@ -60,13 +74,51 @@ func (g *gate) enter(ctx context.Context, e *pending) error {
 	}
 }
 
+// enterAny lets a record in whatever its lane, or finds its hash key, since its lane has to be asked.
+func (g *gate) enterAny(e *pending) (done bool, err error) {
+	done, err = g.tryEnterAny(e)
+	if !done && e.unhashed() {
+		e.key = hashkey.Of(e.PartitionKey)
+	}
+	return done, err
+}
+
+func (g *gate) tryEnterAny(e *pending) (done bool, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return true, errNoMore
+	}
+	load, cost := g.shares[0].loadOf(e), e.cost() // all lanes have the same rates
+	if len(g.queues) > 0 || g.held+cost > g.most-g.held || g.load+load > g.mostLoad {
+		return false, nil
+	}
+	g.held += cost
+	g.load += load
+	g.unplaced = append(g.unplaced, e)
+	return true, nil
+}
+
+// place finds the lanes of what has been let in.
+func (g *gate) place() {
+	for more := true; more; {
+		g.mu.Lock()
+		more = g.sortSome()
+		g.mu.Unlock()
+	}
+}
+
 // tryEnter lets a record in, unless it would have to wait.
 func (g *gate) tryEnter(e *pending) error {
+	if done, err := g.enterAny(e); done {
+		return err
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
 		return errNoMore
 	}
+	g.sort()
 	s := g.shareOf(e)
 	if len(s.queue) > 0 || !g.hasRoom(s, e) || g.isPromised() {
 		return fmt.Errorf("%w: %s; wait a little, or use Put, which waits", ErrWouldBlock, g.refusal(s, e))
@@ -84,6 +136,7 @@ func (g *gate) giveUp(ctx context.Context, w *waiter) error {
 		return <-w.ready
 	}
 	g.dequeue(w.share, i)
+	g.sort()
 	why := g.refusal(w.share, w.pending)
 	g.admit()
 	return waited("Put waited for room in the buffer: "+why, ctx.Err())
@@ -107,6 +160,9 @@ func (g *gate) close() {
 func (g *gate) leave(records []*pending) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if len(g.queues) > 0 || len(records) > 0 && records[0].share == nil { // nil: alone, and never put
+		g.sort()
+	}
 	for _, e := range records {
 		g.give(e)
 	}
@@ -125,6 +181,7 @@ func (g *gate) move(e *pending, to *share) {
 func (g *gate) arrange(shards *shardMap, shares []*share) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.sort() // into the lanes that were in use when its load was counted
 	var waiting []*waiter
 	for _, s := range g.queues {
 		waiting, s.queue = append(waiting, s.queue...), nil
@@ -197,12 +254,61 @@ func (g *gate) refusal(s *share, e *pending) string {
 func (g *gate) take(s *share, e *pending) {
 	e.share = s
 	g.held += e.cost()
-	s.add(e, 1)
+	g.load += s.add(e, 1)
 }
 
 func (g *gate) give(e *pending) {
 	g.held -= e.cost()
-	e.share.add(e, -1)
+	g.load += e.share.add(e, -1)
+}
+
+// sort finds the lanes of all that has none yet: only then sums of lanes count.
+func (g *gate) sort() {
+	for g.sortSome() {
+	}
+}
+
+// sortSome does it for some, and tells whether there may be more.
+func (g *gate) sortSome() (more bool) {
+	n := max(0, len(g.unplaced)-sortedAtOnce)
+	some := g.unplaced[n:]
+	g.hasher.hash(some...)
+	for _, e := range some {
+		e.share = g.shareOf(e)
+		e.share.add(e, 1)
+	}
+	clear(some)
+	g.unplaced = g.unplaced[:n]
+	return n > 0
+}
+
+// sortedAtOnce is for how many records the lock is held while their hash keys are computed.
+const sortedAtOnce = 128
+
+// keyHasher finds hash keys. It keeps its memory.
+type keyHasher struct {
+	hasher        hashkey.Hasher
+	partitionKeys []string
+	keys          []hashkey.Key
+}
+
+// hash finds those of some records that are yet to be hashed.
+func (h *keyHasher) hash(records ...*pending) {
+	h.partitionKeys, h.keys = h.partitionKeys[:0], h.keys[:0]
+	for _, e := range records {
+		if e.unhashed() {
+			h.partitionKeys, h.keys = append(h.partitionKeys, e.PartitionKey), append(h.keys, hashkey.Key{})
+		}
+	}
+	h.hasher.Of(h.partitionKeys, h.keys)
+	clear(h.partitionKeys)
+	next := 0
+	for _, e := range records {
+		if e.unhashed() {
+			e.key = h.keys[next]
+			next++
+		}
+	}
 }
 
 func (g *gate) shareOf(e *pending) *share {

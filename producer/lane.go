@@ -22,13 +22,15 @@ type lane struct {
 	marked     bool // its aggregates are stored again if they miss the shard
 	anyShard   bool // the stream is service-managed: order and rates have no meaning
 
-	encoder aggregator.Encoder
-	filling []*pending // what encoder holds; one alone is not in it yet, since it may stay alone
-	usual   int        // how many that were the last time
-	lean    bool       // encoder keeps no memory between aggregates
-	waiting []*stored
-	bytes   int // of waiting
-	flying  int // stored records under way, or not judged yet
+	maxBytes int // of an aggregate
+	maxCount uint32
+	encoders *encoders
+	encoder  *aggregator.Encoder // nil: nothing is filled, or one record alone, which may stay alone
+	filling  []*pending          // what encoder holds
+	usual    int                 // how many that were the last time
+	waiting  []*stored
+	bytes    int // of waiting
+	flying   int // stored records under way, or not judged yet
 
 	failures  int           // in a row
 	notBefore time.Time     // nothing is sent until then
@@ -46,6 +48,7 @@ type stored struct {
 	partitionKey, explicitHashKey string
 	due                           time.Time // it waits for company until then
 	marked                        bool      // an aggregate that is stored again if it misses the shard
+	unsummed                      bool      // an aggregate without its MD5, which comes with those of its batch
 	alone                         bool      // its request was refused: it must not spoil another one
 }
 
@@ -55,8 +58,8 @@ func (s *stored) size() int { return len(s.data) + len(s.partitionKey) }
 func (l *loop) newLane(s shard) *lane {
 	n := &lane{shard: s, anyShard: l.stream.serviceManaged, marked: s.id != ""}
 	n.aggregates = n.marked && l.p.cfg.aggregation != AggregateNever || n.anyShard && l.p.cfg.aggregation == AggregateAlways
-	n.encoder.MaxBytes = min(l.p.cfg.maxAggregateBytes, l.stream.maxRecord-roomForKey)
-	n.encoder.MaxCount = l.p.cfg.maxAggregateCount
+	n.encoders, n.maxCount = l.encoders, l.p.cfg.maxAggregateCount
+	n.maxBytes = min(l.p.cfg.maxAggregateBytes, l.stream.maxRecord-roomForKey)
 	if s.id != "" && l.p.cfg.rateFactor > 0 {
 		n.records = rate.NewLimiter(rate.Limit(1000*l.p.cfg.rateFactor), int(math.Ceil(1000*l.p.cfg.rateFactor)))
 		n.volume = rate.NewLimiter(rate.Limit(mebibyte*l.p.cfg.rateFactor), l.stream.maxRecord)
@@ -85,12 +88,13 @@ var allKeys = hashkey.Whole()
 
 // add puts a record behind the others. What is full begins to wait.
 func (n *lane) add(e *pending, linger time.Duration) {
-	if !n.aggregates || e.PartitionKey == "" || e.misfits >= maxMisfits || len(e.Data) >= n.encoder.MaxBytes {
+	if !n.aggregates || e.PartitionKey == "" || e.misfits >= maxMisfits || len(e.Data) >= n.maxBytes {
 		n.close(linger)
 		n.wait(plain(n, e, linger))
 		return
 	}
 	if len(n.filling) == 1 {
+		n.encoder = n.encoders.take(n.maxBytes, n.maxCount)
 		_, _ = n.encoder.Add(n.filling[0].Record) // an empty Encoder takes any record that was admitted
 	}
 	if len(n.filling) > 0 {
@@ -128,21 +132,23 @@ func (n *lane) close(linger time.Duration) {
 		n.wait(plain(n, n.filling[0], linger))
 	default:
 		s := &stored{lane: n, records: n.filling, due: n.filling[0].arrived.Add(linger), marked: n.marked}
-		s.data = n.encoder.AppendTo(nil)
+		s.data, s.unsummed = n.encoder.AppendUnsummed(nil), true
 		s.partitionKey, s.explicitHashKey = n.encoder.Keys()
 		if s.marked {
 			s.partitionKey = wire.MarkKplkit
 		}
 		n.wait(s)
 	}
-	n.resetEncoder()
-	n.filling, n.usual = nil, len(n.filling)
+	n.usual = len(n.filling)
+	n.empty()
 }
 
-func (n *lane) resetEncoder() {
-	if n.encoder.Reset(); n.lean {
-		n.encoder = aggregator.Encoder{MaxBytes: n.encoder.MaxBytes, MaxCount: n.encoder.MaxCount}
+// empty forgets what is being filled.
+func (n *lane) empty() {
+	if n.encoder != nil {
+		n.encoders.give(n.encoder)
 	}
+	n.encoder, n.filling = nil, nil
 }
 
 func (n *lane) wait(s *stored) {
@@ -167,8 +173,8 @@ func (n *lane) takeUnsent() (records []*pending) {
 		records = append(records, s.records...)
 	}
 	records = append(records, n.filling...)
-	n.resetEncoder()
-	n.filling, n.waiting, n.bytes = nil, nil, 0
+	n.empty()
+	n.waiting, n.bytes = nil, 0
 	return records
 }
 

@@ -127,9 +127,7 @@ func (l *loop) arrange(stream description, shards *shardMap) {
 		if l.lanes[i] = old[s]; l.lanes[i] == nil {
 			l.lanes[i] = l.newLane(s)
 		}
-		n := l.lanes[i] // if all together would keep as much as half of the buffer
-		n.lean = len(open) > l.p.cfg.maxBuffered/2/max(1, n.encoder.MaxBytes)
-		shares[i] = n.share
+		shares[i] = l.lanes[i].share
 	}
 	kept := map[*lane]bool{}
 	for _, n := range l.lanes {

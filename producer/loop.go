@@ -24,6 +24,7 @@ type loop struct {
 	fresh   struct{ count, bytes int }
 
 	schedule schedule
+	encoders *encoders
 
 	held     int           // records without a result
 	inFlight int           // requests
@@ -39,7 +40,7 @@ type loop struct {
 func newLoop(p *Producer) *loop {
 	var seed [32]byte
 	crand.Read(seed[:]) // never fails
-	l := &loop{p: p, rnd: rand.New(rand.NewChaCha8(seed)), stream: usualStream, carries: largestRecord}
+	l := &loop{p: p, rnd: rand.New(rand.NewChaCha8(seed)), stream: usualStream, carries: largestRecord, encoders: newEncoders(&p.cfg)}
 	l.lister = lister{wanted: true, pause: listPause}
 	l.lanes = []*lane{l.newLane(shard{keys: allKeys})}
 	l.p.gate.arrange(nil, []*share{l.lanes[0].share})
@@ -78,6 +79,9 @@ func (l *loop) step(now time.Time) time.Time {
 	for _, b := range l.in.answers {
 		l.answered(now, b)
 	}
+	if len(l.in.puts) > 0 {
+		l.p.gate.place()
+	}
 	for _, e := range l.in.puts {
 		l.held++
 		l.add(now, e)
@@ -112,8 +116,9 @@ func (l *loop) place(e *pending) (more struct{ count, bytes int }) {
 		l.fail([]*pending{e}, err)
 		return more
 	}
-	n := l.lane(e.key)
-	if e.share != n.share {
+	n := e.share.lane
+	if n.retired {
+		n = l.lane(e.key)
 		l.p.gate.move(e, n.share)
 	}
 	count, bytes := len(n.waiting), n.bytes

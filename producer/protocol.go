@@ -13,7 +13,8 @@ import (
 )
 
 // protocol writes the bodies of PutRecords requests; all else is the SDK's business, which would take several times as long
-// for them and copy all data several times. The signature, retries and whatever middleware a client has come later, and find a request as the SDK makes it.
+// for them and copy all data several times. The signature, retries and whatever middleware a client has come later, and find
+// a request as the SDK makes it.
 type protocol struct{ smithyhttp.ClientProtocol }
 
 // setProtocol leaves a protocol that is not the SDK's own as it is.

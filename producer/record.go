@@ -39,7 +39,7 @@ func storedSize(r Record) int { return len(r.Data) + len(r.PartitionKey) }
 // needsDescription tells whether only some streams take the record.
 func needsDescription(r Record) bool { return r.PartitionKey == "" || storedSize(r) > usualRecord }
 
-// admissible finds a record's hash key, if the stream, as far as it is known, will take the record.
+// admissible tells whether the stream, as far as it is known, will take the record, and reads its explicit hash key.
 func (p *Producer) admissible(e *pending) error {
 	d := p.description.Load()
 	if d == nil {
@@ -55,15 +55,17 @@ func (p *Producer) admissible(e *pending) error {
 	if r.PartitionKey == "" {
 		r.PartitionKey = "any"
 	}
-	key, err := r.HashKey()
-	if err != nil {
+	if err := r.Validate(); err != nil {
 		return errors.Unwrap(err) // which record it is about is said here, too
 	}
-	if e.PartitionKey != "" {
-		e.key = key
+	if !e.unhashed() && e.PartitionKey != "" {
+		e.key, _ = hashkey.Parse(e.ExplicitHashKey)
 	}
 	return nil
 }
+
+// unhashed tells whether the hash key of the record is the MD5 of its partition key, which is computed for many at once.
+func (e *pending) unhashed() bool { return e.ExplicitHashKey == "" && e.PartitionKey != "" }
 
 // admits tells whether a stream takes the record, its keys' syntax aside.
 func (d *description) admits(r Record) error {

@@ -9,6 +9,7 @@ import (
 
 // share is what a lane has of the buffer.
 type share struct {
+	lane               *lane
 	shardID            string        // "": of the whole stream
 	perByte, perRecord float64       // seconds of the shard's rates that a byte and a stored record take
 	bytes, count       float64       // of the user records that share a stored record; 0: none do
@@ -25,12 +26,12 @@ func (l *loop) newShare(n *lane) *share {
 	if l.p.cfg.rateFactor > 0 {
 		factor = min(factor, l.p.cfg.rateFactor)
 	}
-	s := &share{shardID: n.id, perByte: 1 / (mebibyte * factor), perRecord: 1 / (1000 * factor)}
+	s := &share{lane: n, shardID: n.id, perByte: 1 / (mebibyte * factor), perRecord: 1 / (1000 * factor)}
 	if n.anyShard && l.shards != nil {
 		s.perByte, s.perRecord = s.perByte/float64(len(l.shards.open)), s.perRecord/float64(len(l.shards.open))
 	}
 	if n.aggregates {
-		s.bytes, s.count = float64(n.encoder.MaxBytes), float64(n.encoder.MaxCount)
+		s.bytes, s.count = float64(n.maxBytes), float64(n.maxCount)
 	}
 	return s
 }
@@ -50,10 +51,12 @@ func (s *share) loadOf(e *pending) time.Duration {
 	return time.Duration(max(size*s.perByte, part*s.perRecord) * float64(time.Second))
 }
 
-// add counts a record, or takes it off.
-func (s *share) add(e *pending, sign int) {
+// add counts a record, or takes it off, and returns by how much the load grows.
+func (s *share) add(e *pending, sign int) time.Duration {
+	load := time.Duration(sign) * s.loadOf(e)
 	s.held += int64(sign) * e.cost()
-	s.load += time.Duration(sign) * s.loadOf(e)
+	s.load += load
+	return load
 }
 
 // sum is what counts for the lane.

@@ -52,7 +52,8 @@ type try struct {
 	err    error
 }
 
-// note adds a request to the tries of all records that were part of it.
+// note adds a request to the tries of all records that were part of it. They are counted only now, when they are looked at
+// anyway: what is under way is not asked for it.
 func (b *batch) note() {
 	for i, s := range b.stored {
 		var last *try
@@ -61,6 +62,9 @@ func (b *batch) note() {
 				last = &try{before: e.tries, began: b.began, took: b.latency, err: b.refusal(i)}
 			}
 			e.tries = last
+			if e.attempts++; e.attempts == 1 {
+				e.waited = b.sent.Sub(e.arrived)
+			}
 		}
 	}
 }

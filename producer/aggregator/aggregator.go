@@ -56,10 +56,18 @@ type Record struct {
 // HashKey returns the hash key by which Kinesis places r: its explicit hash key, else the MD5 of its partition key.
 // The error wraps ErrPartitionKey or ErrExplicitHashKey.
 func (r Record) HashKey() (hashkey.Key, error) {
-	if err := r.validate(); err != nil {
-		return hashkey.Key{}, fmt.Errorf("aggregator: record %.50q of %d bytes: %w", r.PartitionKey, len(r.Data), err)
+	if err := r.Validate(); err != nil {
+		return hashkey.Key{}, err
 	}
 	return hashKey(r.PartitionKey, r.ExplicitHashKey), nil
+}
+
+// Validate returns the error of HashKey, and nil if there is none.
+func (r Record) Validate() error {
+	if err := r.validate(); err != nil {
+		return fmt.Errorf("aggregator: record %.50q of %d bytes: %w", r.PartitionKey, len(r.Data), err)
+	}
+	return nil
 }
 
 // hashKey takes valid keys, so Parse can't fail.
