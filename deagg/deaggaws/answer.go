@@ -25,7 +25,8 @@ import (
 // error, the end of a shard) it hands on to the SDK's as it came.
 
 // WithSDKReader leaves the reading of answers to the SDK's own protocol, as it is for a client with a protocol of its own. The
-// same comes out, at two to four times the CPU time. It is there to tell apart whose fault something is.
+// same comes out, for two to four times the CPU time: use it to find out whether a fault is this package's. Once it is applied, to
+// a client or to a call, it holds.
 func WithSDKReader() Option { return func(d *deaggregation) { d.sdkReads = true } }
 
 type readKey struct{}
@@ -74,7 +75,7 @@ type again struct {
 
 // receive reads the body of r. It returns what follows: nil at its end, else the error, or what is beyond maxAnswer.
 func (a *answer) receive(r *smithyhttp.Response) (rest io.Reader) {
-	const atOnce = 1 << 20 // a length is only what somebody says
+	const atOnce = 4 << 20 // a length is only what somebody says
 	a.body = slices.Grow(a.body[:0], int(min(max(r.ContentLength, 0), atOnce))+bytes.MinRead)
 	for {
 		if len(a.body) == cap(a.body) {

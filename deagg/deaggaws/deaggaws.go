@@ -44,6 +44,12 @@
 // whose writers are not trusted in little memory, lower Limit, or hand what a client without WithDeaggregation delivers to a
 // deagg.Decoder, which hands out one user record at a time.
 //
+// # Cost
+//
+// The usual answer of GetRecords is read by this package, not by the SDK, into the same output: in less than half of the SDK's
+// CPU time with user records of 100 bytes, de-aggregation included. The SDK reads what is not usual, and all answers of a
+// client with a Protocol of its own, of one made from another's Options, and under WithSDKReader.
+//
 // # Twice
 //
 // WithDeaggregation may be applied again to a client that has it, and what comes out may pass through deagg.Decoder,
