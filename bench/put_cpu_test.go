@@ -87,8 +87,6 @@ func BenchmarkPutTrickle(b *testing.B) {
 	}
 }
 
-<<<<<<< HEAD
-=======
 // ticks calls fn so many times, at an interval, and returns the CPU time that it took.
 func ticks(n int, every time.Duration, fn func(i int)) time.Duration {
 	before, tick := cpuTime(), time.NewTicker(every)
@@ -100,7 +98,6 @@ func ticks(n int, every time.Duration, fn func(i int)) time.Duration {
 	return cpuTime() - before
 }
 
->>>>>>> wt-19p
 func cpuKeyNames() []string {
 	keys := make([]string, *cpuKeys)
 	for i := range keys {
