@@ -14,6 +14,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/internal/opaque"
 	"github.com/kplkit/kplkit/internal/position"
 	"github.com/kplkit/kplkit/seqnum"
 )
@@ -170,11 +171,15 @@ func (d *deaggregation) expand(ctx context.Context, batch *[]types.Record, f pos
 		l := d.lineages.Shard(ctx, d.log(), f.Stream, f.Shard)
 		w.decoder.HashRange, w.decoder.Ancestors = l.Own, l.Ancestors
 	}
-	users, err := w.expand(*batch, d.form)
-	if err != nil {
-		return f.After, err
+	if opaque.Wanted(ctx) {
+		*batch = w.seal(*batch)
+	} else {
+		users, err := w.expand(*batch, d.form)
+		if err != nil {
+			return f.After, err
+		}
+		*batch = users
 	}
-	*batch = users
 	for _, count := range d.stats {
 		(*count)(f.Shard, w.decoder.Stats())
 	}

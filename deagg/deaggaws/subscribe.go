@@ -17,6 +17,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/aws/smithy-go/transport/http/protocol/awsjson"
 
+	"github.com/kplkit/kplkit/internal/opaque"
 	"github.com/kplkit/kplkit/internal/position"
 )
 
@@ -31,6 +32,7 @@ var (
 		"them, or add WithDeaggregation to the options of the call")
 	errKey = errors.New("deaggaws: a partition key that is not UTF-8 can't go through the client's protocol: make the client with " +
 		"WithDeaggregation, not from another one's Options alone")
+	errSealed = errors.New("deaggaws: sealed records can't go through another protocol")
 )
 
 // HandleDeserialize puts a subscription in the place of a response's body, if the call is one.
@@ -170,6 +172,9 @@ func (s *subscription) Read(p []byte) (int, error) {
 // encode returns the next message: a part of an event of user records, or an event that has no records, as it came.
 func (s *subscription) encode() ([]byte, error) {
 	s.message.Reset()
+	if opaque.Wanted(s.ctx) {
+		return nil, errSealed
+	}
 	if s.rest == nil {
 		event, err := s.next(s.own, schemas.SubscribeToShardEventStream, kinesis.TypeRegistry, io.TeeReader(s.ReadCloser, &s.message))
 		e, ok := event.(*types.SubscribeToShardEvent)

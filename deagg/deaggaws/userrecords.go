@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/internal/opaque"
 	"github.com/kplkit/kplkit/seqnum"
 )
 
@@ -21,9 +22,17 @@ import (
 // resume there brings the user record again: a Sink that keeps what it is told of finished stored records, too, avoids that.
 // One whose data starts with the magic comes with its index, and is not known to be Last: a checkpoint there may be held.
 func AppendUserRecords(dst []deagg.UserRecord, batch []types.Record, after seqnum.Extended) []deagg.UserRecord {
-	before := after
-	dst = slices.Grow(dst, len(batch))
+	before, most := after, len(batch)
 	for i := range batch {
+		users, _ := opaque.Open(&batch[i])
+		most += len(users)
+	}
+	dst = slices.Grow(dst, most)
+	for i := range batch {
+		if users, ok := opaque.Open(&batch[i]); ok {
+			dst, before = appendSealed(dst, users, after)
+			continue
+		}
 		var u deagg.UserRecord
 		u, before = userRecord(storedRecord(&batch[i]), before, after)
 		dst = append(dst, u)

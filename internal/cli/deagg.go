@@ -131,6 +131,8 @@ type deaggregation struct {
 	malformed int64            // of such records
 	refused   int64            // the malformed aggregate at which strict ended
 	leftOut   int64            // fields that could not be read
+	source    *recordio.Source // that is read
+	batch     deaggBatch
 }
 
 func newDeaggregation(o deaggOptions, out io.Writer) (*deaggregation, error) {
@@ -198,9 +200,10 @@ func (d *deaggregation) parseRanges(o deaggOptions) (err error) {
 // run reads the inputs, writes their user records and then the counts.
 func (d *deaggregation) run(ctx context.Context, s Streams, names []string, asJSON bool) error {
 	var err error
-	d.leftOut, err = readInputs(ctx, s, names, d.prepare, d.out.Flush, d.record)
+	d.leftOut, err = readInputs(ctx, s, names, d.prepare, d.flush, d.record)
+	d.source = nil
+	failed := d.flush()
 	stats := d.stats()
-	failed := d.out.Flush()
 	if d.tally != nil {
 		failed = d.writeTally(s.Out, stats, asJSON)
 	}
@@ -220,7 +223,7 @@ func (d *deaggregation) run(ctx context.Context, s Streams, names []string, asJS
 // prepare says how an input is to be read.
 func (d *deaggregation) prepare(src *recordio.Source) {
 	src.Text = true
-	d.report = src.Tell
+	d.report, d.source = src.Tell, src
 	if _, isNumber := d.decoder.After.Number(); isNumber {
 		src.Need = recordio.NeedPosition
 	}
@@ -228,6 +231,12 @@ func (d *deaggregation) prepare(src *recordio.Source) {
 
 // record writes the user records of one record of an input.
 func (d *deaggregation) record(r *recordio.Record) error {
+	if d.collects(r) {
+		return d.collect(r)
+	}
+	if err := d.writeBatch(); err != nil {
+		return err
+	}
 	if r.Finished {
 		return d.finishedRecord(r)
 	}

@@ -121,7 +121,7 @@ func (r *reader) bareString() error {
 // decodeBase64 appends what text holds. Line ends may stand anywhere in it; padding is required, since without it a
 // text that is cut off can't be told.
 func decodeBase64(dst, text []byte) ([]byte, error) {
-	dst, err := base64.StdEncoding.Strict().AppendDecode(dst, text)
+	dst, err := appendBase64(dst, text)
 	if err == nil {
 		return dst, nil
 	}

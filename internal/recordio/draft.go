@@ -162,6 +162,7 @@ func (d *draft) finish(r *Record) error {
 		Ancestors:       d.ancestors,
 		HasAncestors:    d.hasAncestors,
 		UserLine:        d.notAggregate || d.texts[subSequenceNumberField] != nil,
+		memory:          &d.data,
 	}
 	if id, _, ok := strings.Cut(d.text(eventIDField), ":"); ok && r.ShardID == "" {
 		r.ShardID = id

@@ -15,9 +15,16 @@ func (r *reader) fastRecord() bool {
 			return false
 		}
 		r.rec.Line = r.tape.line
-		r.tape.advance(n)
+		r.tape.advanceInLine(n)
 		return true
 	}
+}
+
+// advanceInLine moves the mark over n bytes that are neither blanks at first nor line ends.
+func (t *tape) advanceInLine(n int) {
+	t.mark += n
+	t.offset += int64(n)
+	t.blank = false
 }
 
 // fillLine reads on until a line has ended. It returns false at the end of the input, or where a line is too long.

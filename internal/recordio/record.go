@@ -27,6 +27,14 @@ type Record struct {
 	SubSequenceNumber int64
 	Last              bool
 	Malformed         error // what was wrong with it, one of deagg's kinds, for one that is counted again
+
+	memory *[]byte // of Data
+}
+
+// TakeData returns Data for good. The next records use the memory of spare.
+func (r *Record) TakeData(spare []byte) []byte {
+	*r.memory = spare[:0]
+	return r.Data
 }
 
 // At returns err with the place of r, as a *LineError.

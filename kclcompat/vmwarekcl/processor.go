@@ -8,7 +8,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/interfaces"
 
-	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/deagg/deaggaws"
 	"github.com/kplkit/kplkit/kclcompat"
 	"github.com/kplkit/kplkit/seqnum"
@@ -74,7 +73,7 @@ func (p *processor) ProcessRecords(in *interfaces.ProcessRecordsInput) {
 		return
 	}
 	b := kclcompat.Batch{
-		Records:      deaggaws.AppendUserRecords(make([]deagg.UserRecord, 0, len(in.Records)), in.Records, p.leases().standsAt(p.lease)),
+		Records:      deaggaws.AppendUserRecords(nil, in.Records, p.leases().standsAt(p.lease)),
 		BehindLatest: time.Duration(in.MillisBehindLatest) * time.Millisecond,
 	}
 	p.leases().traceBatch(p.lease.shardID, b.Records)

@@ -78,6 +78,7 @@ import (
 	"github.com/vmware/vmware-go-kcl-v2/clientlibrary/worker"
 
 	"github.com/kplkit/kplkit/deagg/deaggaws"
+	"github.com/kplkit/kplkit/internal/opaque"
 	"github.com/kplkit/kplkit/kclcompat"
 )
 
@@ -89,6 +90,9 @@ import (
 // service as it may hold shards (MaxLeasesForWorker), up to 1,000; limits that you have set stay. A client of your own, such as
 // *http.Client, is used as it is: set the MaxIdleConnsPerHost of its Transport to the number of shards that a worker holds, and
 // MaxIdleConns to twice that or to 0, else it opens connections all the time.
+//
+// Steps of your own in awsConfig's APIOptions see stored records, with aggregates whose data nobody can read: they go through vmware,
+// which takes aggregates apart, as they are.
 func NewWorker(cfg *config.KinesisClientLibConfiguration, awsConfig aws.Config, newProcessor func(shardID string) kclcompat.Processor, opts ...Option) *Worker {
 	w := &Worker{starting: make(chan struct{}, 1), stopped: make(chan struct{})}
 	if w.err = validate(cfg); w.err == nil && newProcessor == nil {
@@ -117,10 +121,10 @@ func NewWorker(cfg *config.KinesisClientLibConfiguration, awsConfig aws.Config, 
 		o.BaseEndpoint = endpoint(cfg.DynamoDBEndpoint, o.BaseEndpoint)
 	})
 	w.leases = newLeaseTable(cfg, table, nil)
-	deaggregation := slices.Concat([]deaggaws.Option{deaggaws.WithLogger(slog.New(vmwareLog{to: cfg.Logger}))}, o.client,
-		[]deaggaws.Option{deaggaws.WithSecondPass()}) // the worker always de-aggregates by itself
+	deaggregation := slices.Concat([]deaggaws.Option{deaggaws.WithLogger(slog.New(vmwareLog{to: cfg.Logger}))}, o.client)
 	client := kinesis.NewFromConfig(awsConfig,
 		deaggaws.WithDeaggregation(deaggregation...),
+		opaque.Records, // the worker always de-aggregates by itself
 		w.leases.boundCalls, w.leases.answerLoop,
 		func(o *kinesis.Options) { o.BaseEndpoint = endpoint(cfg.KinesisEndpoint, o.BaseEndpoint) })
 	w.leases.stream, w.leases.region, w.leases.newStream, w.leases.trace = client, awsConfig.Region, o.newStream, o.trace
