@@ -171,7 +171,9 @@ func (c *child) doneUpTo(text string, checkpoint bool) error {
 	case c.failure != nil:
 		return nil // nothing counts any more
 	case i >= 0:
-		c.commits.Done(c.given[i].u)
+		for _, h := range c.given[:i+1] { // each: which stored records are finished is seen by them
+			c.commits.Done(h.u)
+		}
 		c.given, c.done = c.given[i+1:], at
 	case at == c.done:
 	case c.done.IsValid() && at.Less(c.done):

@@ -6,6 +6,7 @@
 //	vmware-kplkit   the same on package vmwarekcl
 //	harlow          harlow/kinesis-consumer, which de-aggregates if ROW_SELF is 1
 //	harlow-kplkit   the same on a client with kplkit's de-aggregation
+//	multilang       package multilang under the MultiLangDaemon, which starts it with a port
 //
 // Each checkpoints after every user record if ROW_CHECKPOINT is sequence-number or record, harlow after each batch of its
 // ScanBatch if it is none, ends at the user record END, and stops hard at the user record ROW_AT, or after its batch. What it does it tells as JSON lines. On kplkit a record's sequence number
@@ -15,6 +16,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"runtime"
@@ -34,6 +36,7 @@ var consumers = map[string]func(settings) error{
 	"vmware-kplkit": runVMwareOnKplkit,
 	"harlow":        func(s settings) error { return runHarlow(s) },
 	"harlow-kplkit": runHarlowOnKplkit,
+	"multilang":     runMultilang,
 }
 
 func main() {
@@ -127,8 +130,11 @@ func stop(why string) {
 	os.Exit(0)
 }
 
+// sayTo is where what happens is told.
+var sayTo io.Writer = os.Stdout
+
 func say(line any) {
-	if err := json.NewEncoder(os.Stdout).Encode(line); err != nil {
+	if err := json.NewEncoder(sayTo).Encode(line); err != nil {
 		log.Fatal(err)
 	}
 }
