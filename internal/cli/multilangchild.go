@@ -89,7 +89,7 @@ func (c *child) Start(ctx context.Context) error {
 	go c.feed(in)
 	go c.wait(said, read)
 	d, _ := multilang.FromContext(ctx)
-	return c.start(ctx, c.patience, feeding{last: startLine(c.shardID, d.From)})
+	return c.start(context.WithoutCancel(ctx), c.patience, feeding{last: startLine(c.shardID, d.From)})
 }
 
 // ProcessRecords gives CMD a batch, and returns when it is done, but for as many records as CMD may be ahead.

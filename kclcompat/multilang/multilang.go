@@ -123,7 +123,7 @@ func (s *session) handle(m *message) error {
 	switch cause := context.Cause(s.ctx); {
 	case cause != nil && err != nil && !errors.Is(err, cause):
 		return fmt.Errorf("%w (%w)", cause, err)
-	case cause != nil && err == nil && !s.ended:
+	case cause != nil && err == nil && !s.ended && !errors.Is(cause, ErrDaemonGone):
 		return cause // what was to be done may have been left off
 	case err != nil:
 		return err
