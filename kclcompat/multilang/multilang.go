@@ -38,9 +38,10 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, newProcessor func(sha
 	s.ctx, s.cancel = context.WithCancelCause(ctx)
 	defer s.cancel(nil)
 	go s.read(newReader(in))
-	if err := s.run(); err != nil {
-		s.cancel(err)
-		s.giveUp()
+	err = s.run()
+	s.cancel(err)
+	s.finish()
+	if err != nil {
 		return fmt.Errorf("multilang: %w", err)
 	}
 	return nil
@@ -229,14 +230,14 @@ func (s *session) shutdown(reason kclcompat.Reason) error {
 	return err
 }
 
-// giveUp shuts the Processor down after an error.
-func (s *session) giveUp() {
+// finish ends what waits for a checkpoint, and shuts the Processor down after an error.
+func (s *session) finish() {
 	if s.commits == nil {
 		return
 	}
 	_ = s.pause()
 	s.over = true
-	s.resume(deagg.UserRecord{}) // those that wait are told
+	s.resume(deagg.UserRecord{})
 	if p := s.processor; p != nil {
 		s.processor = nil
 		_ = p.Shutdown(s.known(), kclcompat.LeaseLost, s.commits)
