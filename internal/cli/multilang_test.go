@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -258,5 +259,24 @@ func TestMultilangRunAhead(t *testing.T) {
 	d := &multilangfake.Daemon{Version: "2", Shard: threeStored(), Batch: 1, Closed: true}
 	if code, stderr, _ := serveCMD(t, d, "--ahead", "9", "--", "processor", "mute", ""); code != 1 || !strings.Contains(stderr, "7 records of the shard are not done") {
 		t.Errorf("exit code %d: %s", code, stderr)
+	}
+}
+
+// TestMultilangExamples: examples/multilang under each version, over batches and through the shard's end.
+func TestMultilangExamples(t *testing.T) {
+	for command, example := range map[string]string{"python3": "processor.py", "node": "processor.js"} {
+		t.Run(command, func(t *testing.T) {
+			if _, err := exec.LookPath(command); err != nil {
+				t.Skipf("%s is not installed", command)
+			}
+			for _, version := range multilangfake.Versions {
+				d := &multilangfake.Daemon{Version: version, Shard: threeStored(), Batch: 2, Closed: true}
+				code, stderr, _ := serveCMD(t, d, "--", command, "../../examples/multilang/"+example)
+				want := "order: a0\norder: a1\norder: a2\norder: b0\norder: b1\norder: b2\norder: c\n"
+				if code != 0 || d.Sequence != "SHARD_END" || len(d.Checkpoints) != 3 || stderr != want {
+					t.Errorf("%s: exit code %d, %s, %q: %s", version, code, d.Sequence, d.Checkpoints, stderr)
+				}
+			}
+		})
 	}
 }
