@@ -143,7 +143,12 @@ var multilangVersions = map[string]multilangVersion{
 	},
 	"2.7.2": {
 		"software.amazon.kinesis.multilang.MultiLangDaemon", "DefaultCredentialsProvider", "",
-		[]string{"software.amazon.kinesis:amazon-kinesis-client:2.7.2", "software.amazon.kinesis:amazon-kinesis-client-multilang:2.7.2", jaxb},
+		[]string{
+			"software.amazon.kinesis:amazon-kinesis-client:2.7.2", "software.amazon.kinesis:amazon-kinesis-client-multilang:2.7.2", jaxb,
+			// What the daemon's own pom names: registries have been seen that serve its jar and not its pom.
+			"software.amazon.awssdk:sts:2.33.0", "ch.qos.logback:logback-classic:1.3.14", "com.beust:jcommander:1.82", "commons-io:commons-io:2.16.1",
+			"org.apache.commons:commons-collections4:4.4", "commons-beanutils:commons-beanutils:1.9.4",
+		},
 	},
 	"3.1.3": {
 		"software.amazon.kinesis.multilang.MultiLangDaemon", "DefaultCredentialsProvider", "",

@@ -126,7 +126,7 @@ func (d *Daemon) hand(batch []part) error {
 		for sub, u := range p.Users[p.from:] {
 			r := map[string]any{"data": []byte(u), "partitionKey": "key-" + u, "sequenceNumber": p.Number}
 			if !d.Version.old() {
-				r["subSequenceNumber"], r["approximateArrivalTimestamp"], r["action"] = sub+p.from, 1795531237000, "record"
+				r["subSequenceNumber"], r["approximateArrivalTimestamp"], r["action"] = sub+p.from, int64(1795531237000), "record"
 			}
 			records = append(records, r)
 			d.greatest = position{p.Number, int64(sub + p.from)}

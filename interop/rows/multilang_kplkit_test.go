@@ -1,7 +1,6 @@
 package rows
 
 import (
-	"fmt"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -126,7 +125,7 @@ func insideOf(t *testing.T, stored []storedRecord, shard string) string {
 			}
 		}
 	}
-	t.Fatal(fmt.Sprintf("%d full aggregates in %s", n, shard))
+	t.Fatalf("%d full aggregates in %s", n, shard)
 	return ""
 }
 
