@@ -14,6 +14,7 @@ import (
 	"github.com/kplkit/kplkit/internal/multilangfake"
 	"github.com/kplkit/kplkit/kclcompat"
 	"github.com/kplkit/kplkit/kclcompat/multilang"
+	"github.com/kplkit/kplkit/seqnum"
 )
 
 const (
@@ -85,9 +86,17 @@ func TestForeignAnswers(t *testing.T) {
 		`{"action":"checkpoint","sequenceNumber":"1000","subSequenceNumber":0,"error":"IllegalArgumentException"}`: kclcompat.ErrBackwards,
 		`{"action":"checkpoint","sequenceNumber":"1000","subSequenceNumber":0,"error":"InvalidStateException"}`:    nil,
 	} {
-		_, err := run(t, newInitialize+oneRecord+answer, everything)
-		if err == nil || want != nil && !errors.Is(err, want) {
-			t.Errorf("%s: %v, want %v", answer, err, want)
+		var failed error
+		_, err := run(t, newInitialize+oneRecord+answer, writer(func(ctx context.Context, b kclcompat.Batch, c *kclcompat.Checkpointer) error {
+			c.Done(b.Records[0])
+			r, err := c.Checkpoint(ctx)
+			if failed = err; r.Written != seqnum.TrimHorizon() {
+				t.Errorf("%s: the lease is said to be %s", answer, r.Written)
+			}
+			return err
+		}))
+		if err == nil || failed == nil || want != nil && !errors.Is(failed, want) {
+			t.Errorf("%s: %v, %v, want %v", answer, failed, err, want)
 		}
 	}
 }

@@ -192,3 +192,23 @@ func TestPlaces(t *testing.T) {
 		}
 	}
 }
+
+// TestRollback: a lease that a newer daemon has left inside an aggregate is behind no checkpoint by number of 1.4's, and none fails.
+func TestRollback(t *testing.T) {
+	d := &multilangfake.Daemon{Version: "1.4", Shard: threeAggregates, Batch: 3, Sequence: "1000", Sub: 1}
+	err := serve(t, d, writer(func(ctx context.Context, b kclcompat.Batch, c *kclcompat.Checkpointer) error {
+		for _, u := range b.Records[:2] { // a2 and b0
+			c.Done(u)
+			if r, err := c.Checkpoint(ctx); err != nil || r.Effect != kclcompat.Repeats {
+				t.Errorf("%s: %v, %v", u.Data, r.Effect, err)
+			}
+		}
+		if d.Sequence != "1000" || d.Sub != 1 || len(d.Checkpoints) != 1 {
+			t.Errorf("the lease says %s:%d after %q", d.Sequence, d.Sub, d.Checkpoints)
+		}
+		return nil
+	}))
+	if err != nil {
+		t.Error(err)
+	}
+}
