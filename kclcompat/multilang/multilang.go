@@ -24,7 +24,6 @@ var ErrDaemonGone = errors.New("the MultiLangDaemon has gone")
 // newProcessor is called once. Batches come as the daemon hands them over, and the daemon is answered when
 // ProcessRecords has returned. Checkpoints may be asked for at any time, and from any goroutine: they go out while the daemon waits for an
 // answer, and between two batches they wait for the next. At the shard's end the last checkpoint is made where Shutdown returns nil.
-// Whatever the daemon, it takes checkpoints by sequence number until then.
 //
 // Where out is os.Stdout, all else that is written there goes to os.Stderr until Run returns (package documentation). Run reads ahead of
 // what it handles. Where it ends with an error it may leave a goroutine that reads in, until that ends.
