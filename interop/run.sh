@@ -25,6 +25,7 @@ export npm_config_cache=$cache/npm PIP_CACHE_DIR=$cache/pip
 quick='mutations decoders aggregatorutil dynamodb kinesis cbor daemon-quick proxy-quick'
 rows='kcl-1.3.0 kcl-1.4.0 kcl-1.14.10 kcl-2.7.2 kcl-3.5.1 kcl-others hand-over hand-over-3 reshard reshard-ages reshard-daemon row-1'
 rows+=' multilang-1.3.0 multilang-1.4.0 multilang-1.14.10 multilang-2.7.2 multilang-3.1.3 multilang-libraries'
+rows+=' multilang-kplkit-1.3.0 multilang-kplkit-1.4.0 multilang-kplkit-1.14.10 multilang-kplkit-2.7.2 multilang-kplkit-3.1.3'
 rows+=' sdk-java sdk-python sdk-node sdk-go sdk-go-kplkit vmware vmware-kplkit harlow harlow-kplkit lambda-kplkit'
 all="$quick kinesis-all daemon kills stores proxy $rows"
 
@@ -50,6 +51,8 @@ part() {
 	kcl-[23].*) tools="$java_row" installs="dynalite kpl-1.0.7 jaxb $1" test=TestRows/$1 ;;
 	kcl-1.*) tools="$java_row" installs="dynalite kpl-0.14.13 $1" test=TestRows/$1 ;;
 	multilang-libraries) tools="$java_row python3" installs='dynalite kpl-1.0.7 python multilang-2.7.2 multilang-node multilang-python' test=TestRows/$1 ;;
+	multilang-kplkit-1.*) tools="$java_row python3" installs="dynalite kpl-0.14.13 row kcl-${1##*-} multilang-${1##*-}" test=TestRows/$1 ;;
+	multilang-kplkit-*) tools="$java_row python3" installs="dynalite kpl-1.0.7 row multilang-${1##*-}" test=TestRows/$1 ;;
 	multilang-1.*) tools="$java_row python3" installs="dynalite kpl-0.14.13 kcl-${1#*-} $1" test=TestRows/$1 ;;
 	multilang-*) tools="$java_row python3" installs="dynalite kpl-1.0.7 $1" test=TestRows/$1 ;;
 	sdk-java) tools="$java_row" installs='dynalite kpl-1.0.7 jaxb sdk-java' test=TestRows/$1 ;;
@@ -97,7 +100,8 @@ install() {
 	multilang-*) java_program "$1" java/worker java/multilang ;;
 	sdk-java) java_program "$1" java/"$1" ;;
 	jaxb) jars "$1" ;;
-	row | stores) (cd consumers && go build -o "$cache/$1/" "./$1") ;;
+	row) (cd .. && go build -o "$cache/$1/" ./cmd/kplkit) && (cd consumers && go build -o "$cache/$1/" "./$1") ;;
+	stores) (cd consumers && go build -o "$cache/$1/" "./$1") ;;
 	python) python_peer ;;
 	node | dynalite | kinesis-mock) npm_peer "$1" ;;
 	ferrokinesis) cargo install ferrokinesis --version "$ferrokinesis" --locked --root "$cache/ferrokinesis" ;;

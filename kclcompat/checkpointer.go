@@ -42,15 +42,16 @@ type Checkpointer struct {
 
 	writing chan struct{} // holds one token while nobody writes
 
-	mu       sync.Mutex
-	from     seqnum.Extended // where reading started
-	done     seqnum.Extended
-	last     bool            // done is its stored record's last user record
-	batchEnd seqnum.Extended // done, when the batch it ended was all done
-	finished seqnum.Extended // the last finished stored record, or from
-	written  seqnum.Extended // what the lease says, as far as is known
-	covered  seqnum.Extended // the same, as all of its stored record where that is finished
-	err      error           // of the last Done
+	mu        sync.Mutex
+	from      seqnum.Extended // where reading started
+	done      seqnum.Extended
+	last      bool            // done is its stored record's last user record
+	batchEnd  seqnum.Extended // done, when the batch it ended was all done
+	handedOut seqnum.Extended // what the sink can store as it is, once it is done (Resume)
+	finished  seqnum.Extended // the last finished stored record, or from
+	written   seqnum.Extended // what the lease says, as far as is known
+	covered   seqnum.Extended // the same, as all of its stored record where that is finished
+	err       error           // of the last Done
 
 	every   time.Duration // WithCheckpointInterval
 	inBatch bool          // FinishBatch is to come
@@ -121,19 +122,16 @@ func orBy(readers []Reader) string {
 // is not Aggregated, which counts as a plain stored record, where user records of that stored record are done (package
 // documentation, Positions). A sequence number that is a position as digits says itself whether it lies inside an aggregate.
 func (c *Checkpointer) Done(u deagg.UserRecord) {
-	position, err := u.Position()
-	inside := err == nil && !u.Aggregated && !position.Whole() // which only a number as digits says by itself
+	position, inside, err := positionOf(u)
 	last := (u.Last || !u.Aggregated) && !inside
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n, _ := position.Number()
 	before, started := c.done.Number()
-	if !u.Aggregated && !inside && u.Malformed == nil && err == nil {
-		position = seqnum.At(n, 0) // as Java writes a plain record
-		if started && before == n && c.done.SubSequenceNumber() > 0 && !c.done.Whole() {
-			err = fmt.Errorf("%s is done, and %s comes as a plain record: pass what a client with deaggaws delivers through AppendUserRecords",
-				c.done, n)
-		}
+	if plain := !u.Aggregated && !inside && u.Malformed == nil && err == nil; plain && started && before == n &&
+		c.done.SubSequenceNumber() > 0 && !c.done.Whole() {
+		err = fmt.Errorf("%s is done, and %s comes as a plain record: pass what a client with deaggaws delivers through AppendUserRecords",
+			c.done, n)
 	}
 	if c.err = err; err != nil || position.Compare(c.done) <= 0 {
 		return

@@ -18,7 +18,11 @@ type decision struct {
 // decide decides about what is done now. The caller holds c.mu.
 func (c *Checkpointer) decide() decision {
 	p := decision{done: c.done, finished: c.finished, effect: Exact}
-	if c.done != c.from {
+	switch {
+	case c.done == c.from:
+	case c.done == c.handedOut:
+		p.at = c.done
+	default:
 		last := c.last
 		if c.rule.Style == NoArguments {
 			last = c.done == c.batchEnd
@@ -55,7 +59,7 @@ func (c *Checkpointer) due(mine decision) decision {
 // orElse returns now, or where nothing is written for it what was decided before. The call of a sink of style NoArguments
 // stores the end of the batch that is current, and so can't go back to that.
 func (c *Checkpointer) orElse(now, before decision) decision {
-	if now.err != nil && c.rule.Style != NoArguments {
+	if now.err != nil && c.sink.Style() != NoArguments {
 		return before
 	}
 	return now

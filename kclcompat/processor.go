@@ -10,7 +10,7 @@ import (
 
 // Processor processes the user records of one shard, for as long as the engine that runs it holds the shard's lease.
 // Its methods are called one after the other. What is written once runs on each engine; vmwarekcl is the one for
-// vmware-go-kcl-v2.
+// vmware-go-kcl-v2, multilang the one for Java's MultiLangDaemon.
 //
 // The ctx of ProcessRecords ends with the lease, by the worker's own clock, whatever the services answer; it ends too when
 // the worker stops. No batch is handed out after that. context.Cause(ctx) is ErrLeaseLost for a lease that is over. A

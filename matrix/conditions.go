@@ -34,7 +34,7 @@ var conditionsToday = []condition{
 	},
 	{
 		id:       "reshard/kpl",
-		who:      who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{1, 14}},
+		who:      who{producers: inJava, vias: javaReads, from: Version{1, 14}},
 		lost:     reshardLost,
 		strays:   storesStrays,
 		what:     "with a KPL newer than 0.15.10, and a worker that goes on from its leases or had run for 45 s: " + reshardLoses,
@@ -44,7 +44,7 @@ var conditionsToday = []condition{
 	},
 	{
 		id:       "reshard/kpl-fresh",
-		who:      who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{2, 0}},
+		who:      who{producers: inJava, vias: javaReads, from: Version{2, 0}},
 		what:     "with a KPL newer than 0.15.10, and a worker of KCL 2 or 3 that starts after the split without leases: " + reshardLoses,
 		change:   reshardOut,
 		variants: []string{"2.7.2", "3.5.1"},
@@ -52,7 +52,7 @@ var conditionsToday = []condition{
 	},
 	{
 		id:       "reshard/kpl-fan-out",
-		who:      who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{2, 0}},
+		who:      who{producers: inJava, vias: javaReads, from: Version{2, 0}},
 		what:     "enhanced fan-out loses what polling loses",
 		change:   reshardOut,
 		variants: []string{"2.7.2", "3.5.1"},
@@ -62,7 +62,7 @@ var conditionsToday = []condition{
 	},
 	{
 		id:     "reshard/kpl-to-kcl-1.4",
-		who:    who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{1, 4}, before: Version{1, 14}},
+		who:    who{producers: inJava, vias: javaReads, from: Version{1, 4}, before: Version{1, 14}},
 		lost:   reshardLost,
 		what:   "with a KPL newer than 0.15.10, and a worker of KCL 1.4 that starts after the split: " + reshardLoses,
 		change: reshardOut,
@@ -80,7 +80,7 @@ var conditionsToday = []condition{
 	},
 	{
 		id:       "reshard/kpl-young",
-		who:      who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{1, 14}},
+		who:      who{producers: inJava, vias: javaReads, from: Version{1, 14}},
 		short:    "a split within seconds of a worker's start",
 		what:     "a worker that started some seconds before the split does not know the new shards yet, and delivers strays: nothing is lost, and many come twice",
 		change:   "expect duplicates, and do not count on them: half a minute later the same worker loses",
@@ -89,7 +89,7 @@ var conditionsToday = []condition{
 	},
 	{
 		id:     "reshard/kpl-to-fresh-1.14",
-		who:    who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{1, 14}, before: Version{2, 0}},
+		who:    who{producers: inJava, vias: javaReads, from: Version{1, 14}, before: Version{2, 0}},
 		short:  "a worker without leases that starts after a split",
 		what:   "a worker of KCL 1.14 that starts after the split, without leases and at TRIM_HORIZON, does not know the new shards, and delivers strays: nothing is lost, and many come twice",
 		change: "expect duplicates, and do not count on them: the next worker, on its leases, loses",
@@ -97,14 +97,14 @@ var conditionsToday = []condition{
 	},
 	{
 		id:     "reshard/kpl-on-kplkit",
-		who:    who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{2, 0}},
+		who:    who{producers: inJava, vias: javaReads, from: Version{2, 0}},
 		what:   "with kplkit daemon as its native process, the KPL's Java wrapper loses none of what it has acknowledged in a reshard",
 		change: "setNativeExecutable, docs/separate-process.md",
 		runs:   []string{"reshard-daemon/kpl-1.0.7-on-kplkit/kcl-2.7.2", "reshard-daemon/kpl-0.14.13-on-kplkit/kcl-2.7.2"},
 	},
 	{
 		id:       "reshard/kpl-0.14",
-		who:      who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{1, 14}},
+		who:      who{producers: inJava, vias: javaReads, from: Version{1, 14}},
 		what:     "a KPL up to 0.15.10 stores all of such an aggregate again: the KCL loses none, and a worker that delivers strays delivers many again",
 		change:   "expect duplicates",
 		variants: agedKCLs,
@@ -113,7 +113,7 @@ var conditionsToday = []condition{
 	},
 	{
 		id:       "reshard/merge",
-		who:      who{producers: inJava, vias: []Via{KCL, MultiLang}, from: Version{1, 14}},
+		who:      who{producers: inJava, vias: javaReads, from: Version{1, 14}},
 		what:     "a merge makes no strays, since what fits one of the old shards fits the new one: nothing is lost, and what the KPL stores again comes twice",
 		change:   "expect duplicates",
 		variants: agedKCLs,
@@ -136,7 +136,7 @@ var conditionsToday = []condition{
 	},
 	{
 		id:       "reshard/kplkit",
-		who:      who{producers: []string{"kplkit"}, vias: []Via{KCL, MultiLang}, from: Version{1, 14}},
+		who:      who{producers: []string{"kplkit"}, vias: javaReads, from: Version{1, 14}},
 		short:    "a split",
 		what:     "of what kplkit has acknowledged every KCL from 1.14 on gets all through a split, and once",
 		change:   "nothing",
@@ -145,7 +145,7 @@ var conditionsToday = []condition{
 	},
 	{
 		id:     "reshard/kplkit-fresh",
-		who:    who{producers: []string{"kplkit"}, vias: []Via{KCL, MultiLang}, from: Version{2, 0}},
+		who:    who{producers: []string{"kplkit"}, vias: javaReads, from: Version{2, 0}},
 		what:   "so does a worker of KCL 2 or 3 that starts after the split without leases, and one with enhanced fan-out",
 		change: "nothing",
 		runs: []string{
@@ -155,7 +155,7 @@ var conditionsToday = []condition{
 	},
 	{
 		id:       "reshard/kplkit-young",
-		who:      who{producers: []string{"kplkit"}, vias: []Via{KCL, MultiLang}, from: Version{1, 14}},
+		who:      who{producers: []string{"kplkit"}, vias: javaReads, from: Version{1, 14}},
 		short:    "a split within seconds of a worker's start",
 		what:     "a worker that started some seconds before the split delivers strays of kplkit's, too: nothing is lost, and some come twice",
 		change:   "expect duplicates",
@@ -164,7 +164,7 @@ var conditionsToday = []condition{
 	},
 	{
 		id:     "reshard/kplkit-to-fresh-1.14",
-		who:    who{producers: []string{"kplkit"}, vias: []Via{KCL, MultiLang}, from: Version{1, 14}, before: Version{2, 0}},
+		who:    who{producers: []string{"kplkit"}, vias: javaReads, from: Version{1, 14}, before: Version{2, 0}},
 		short:  "a worker without leases that starts after a split",
 		what:   "so does a worker of KCL 1.14 that starts after the split, without leases",
 		change: "expect duplicates",
@@ -179,7 +179,7 @@ var conditionsToday = []condition{
 	},
 	{
 		id:     "service-managed",
-		who:    who{producers: inJava, vias: []Via{KCL, MultiLang}, streams: []Stream{0, OnDemand}},
+		who:    who{producers: inJava, vias: javaReads, streams: []Stream{0, OnDemand}},
 		short:  "service-managed streams, where the KCL drops aggregates",
 		what:   "on a service-managed stream (record distribution strategy AUTO) aggregates land in any shard, and the KCL drops them",
 		change: "no aggregation there: kplkit's producer sees it by itself, a KPL up to 1.0.7 does not",

@@ -14,7 +14,7 @@ import (
 type Consumer struct {
 	Language   string          // in lower case; "go" and "node" for all their names
 	Via        Via             // the library that it reads by
-	KCL        Version         // of KCL and MultiLang
+	KCL        Version         // of KCL, MultiLang and OnMultiLang
 	Checkpoint kclcompat.Style // the call that is used; zero is not said: the worst of them counts
 	Stream     Stream          // that it reads
 
@@ -135,7 +135,7 @@ func ParseConsumer(language, via, version, checkpoint string) (c Consumer, err e
 
 // validate refuses what can't be.
 func (c Consumer) validate() error {
-	java := c.Via == KCL || c.Via == MultiLang
+	java := slices.Contains(javaReads, c.Via)
 	switch {
 	case java && c.KCL == Version{}:
 		return fmt.Errorf("via %s: which version of the KCL? For instance 1.3, 1.4, 1.14, 2.7 or 3.5", c.Via)
@@ -164,7 +164,7 @@ func (c Consumer) reader() kclcompat.Reader {
 	switch c.Via {
 	case KCL:
 		return kclcompat.KCL(c.KCL.Major, c.KCL.Minor)
-	case MultiLang:
+	case MultiLang, OnMultiLang:
 		if c.KCL.Major == 1 && c.KCL.Minor >= 8 && c.KCL.Minor < 14 {
 			return kclcompat.MultiLang(1, 14) // its messages are those of 1.14 since 1.7.2: CheckpointMessage.java, read
 		}

@@ -50,8 +50,8 @@ func TestParseConsumer(t *testing.T) {
 	for _, tt := range []struct{ language, via, version, checkpoint, says string }{
 		{"", "sdk", "", "", "not the name of a language"},
 		{"ja\nva", "sdk", "", "", "not the name of a language"},
-		{"java", "", "", "", "sdk, kcl, multilang, vmware, harlow, kplkit, lambda-kplkit, proxy"},
-		{"java", "jms", "", "", "sdk, kcl, multilang, vmware, harlow, kplkit, lambda-kplkit, proxy"},
+		{"java", "", "", "", "sdk, kcl, multilang, vmware, harlow, kplkit, multilang-kplkit, lambda-kplkit, proxy"},
+		{"java", "jms", "", "", "sdk, kcl, multilang, vmware, harlow, kplkit, multilang-kplkit, lambda-kplkit, proxy"},
 		{"java", "kcl", "", "", "which version"},
 		{"java", "sdk", "1.4", "", "no KCL version"},
 		{"java", "vmware", "", "", "a library for go"},

@@ -91,8 +91,8 @@ var rows2015 = []row{
 		says:     Disable,
 		consumer: "not Java, MultiLang 1.3",
 		stake:    "The child gets aggregates as they are stored: raw bytes instead of user records.",
-		change:   "{disable}; or the MultiLangDaemon of KCL 1.14 or newer",
+		change:   "{disable}; or the MultiLangDaemon of KCL 1.14 or newer; or, which AWS's page does not know, the same daemon with a record processor on kplkit: row multilang-kplkit/1.3 of rule set today (--via multilang-kplkit)",
 		reason:   "The daemon of KCL 1.3 does not take aggregates apart.",
-		ignored:  []string{"multilang-1.3.0/raw"}, followed: []string{"multilang-1.3.0/unaggregated/sequence-number"},
+		ignored:  []string{"multilang-1.3.0/raw"}, followed: []string{"multilang-1.3.0/unaggregated/sequence-number", "multilang-kplkit-1.3.0/go/decoded", "multilang-kplkit-1.3.0/go/last", "multilang-kplkit-1.3.0/python/last"},
 	},
 }

@@ -14,6 +14,8 @@ var (
 
 	notAggregating = []string{"!java", "!kplkit", "!" + classOneKey, "!" + classAggregator, "!" + classNotRun}
 	inGo           = []string{"go"}
+
+	javaReads = []Via{KCL, MultiLang, OnMultiLang} // the Java KCL reads and, since 1.4, takes aggregates apart
 )
 
 // newKCLs are the releases of KCL 2 and 3 that were run.
@@ -37,8 +39,17 @@ const (
 	insideStake         = "A checkpoint inside an aggregate loses its rest, without an error."
 	exactStake          = "Nothing, with the user record's own sub-sequence number."
 	batchChange         = "nothing; call checkpoint() after the loop over the batch, never inside it"
+	onKplkitChange      = "the same daemon with a record processor on kplkit, package multilang from Go or kplkit multilang run from any language (--via multilang-kplkit)"
 	kcl13Change         = "KCL 1.14 or newer; or {disable}; or take aggregates apart in the processor and checkpoint only after an aggregate's last user record"
 )
+
+// onKplkitRuns are runs of a MultiLangDaemon with both record processors on kplkit.
+func onKplkitRuns(release string, runs ...string) (ids []string) {
+	for _, run := range runs {
+		ids = append(ids, "multilang-kplkit-"+release+"/go/"+run, "multilang-kplkit-"+release+"/python/"+run)
+	}
+	return ids
+}
 
 func reads(languages []string, via Via, checkpoints ...kclcompat.Style) who {
 	return who{producers: format, languages: languages, vias: []Via{via}, checkpoints: checkpoints}
@@ -51,7 +62,7 @@ var rowsToday = slices.Concat(rowsStream, rowsRun, rowsRead)
 var rowsRun = []row{
 	{
 		id:       "not-java",
-		who:      who{producers: notAggregating, vias: []Via{0, KCL, MultiLang}},
+		who:      who{producers: notAggregating, vias: []Via{0, KCL, MultiLang, OnMultiLang}},
 		says:     NotApplicable,
 		consumer: "any",
 		stake:    "There is no KPL to call. Aggregators of other languages put user records of several shards into one aggregate, and the KCL drops it whole.",
@@ -73,7 +84,7 @@ var rowsRun = []row{
 	},
 	{
 		id:       "aggregator/kcl",
-		who:      who{producers: []string{classAggregator}, vias: []Via{KCL, MultiLang}, from: Version{1, 4}},
+		who:      who{producers: []string{classAggregator}, vias: javaReads, from: Version{1, 4}},
 		says:     Disable,
 		consumer: "KCL 1.4 and newer, MultiLang too, from an aggregator that is not the KPL",
 		stake:    "Whole aggregates are lost: such an aggregator puts user records of several shards into one, the KCL drops it whole, and nobody stores its strays again. On a stream of one shard nothing is lost, until it is split.",
@@ -256,7 +267,7 @@ var rowsRun = []row{
 		says:     Disable,
 		consumer: "not Java, MultiLang 1.3",
 		stake:    rawStake,
-		change:   "the MultiLangDaemon of KCL 1.14 or newer; or {disable}",
+		change:   onKplkitChange + "; or the MultiLangDaemon of KCL 1.14 or newer; or {disable}",
 		reason:   "The daemon of KCL 1.3 does not take aggregates apart.",
 		ignored:  []string{"multilang-1.3.0/raw", "multilang-1.3.0/none/inside-batch"}, followed: []string{"multilang-1.3.0/none/after-batch"},
 	},
@@ -266,7 +277,7 @@ var rowsRun = []row{
 		says:     Disable,
 		consumer: "not Java, MultiLang 1.3",
 		stake:    rawStake,
-		change:   "the MultiLangDaemon of KCL 1.14 or newer; or {disable}",
+		change:   onKplkitChange + "; or the MultiLangDaemon of KCL 1.14 or newer; or {disable}",
 		reason:   "The daemon of KCL 1.3 does not take aggregates apart.",
 		ignored:  []string{"multilang-1.3.0/raw", "multilang-1.3.0/sequence-number/inside"}, followed: []string{"multilang-1.3.0/unaggregated/sequence-number"},
 	},
@@ -283,7 +294,7 @@ var rowsRun = []row{
 		reader:   kclcompat.MultiLang(1, 3),
 		consumer: "not Java, MultiLang 1.3",
 		stake:    "The message is not understood, and never answered: the child hangs, and nothing is checkpointed.",
-		change:   "the MultiLangDaemon of KCL 1.14 or newer; or checkpoint without a number after the batch",
+		change:   onKplkitChange + "; or the MultiLangDaemon of KCL 1.14 or newer; or checkpoint without a number after the batch",
 		ignored:  []string{"multilang-1.3.0/extended/inside"},
 	},
 	{
@@ -299,7 +310,7 @@ var rowsRun = []row{
 		reader:   kclcompat.MultiLang(1, 4),
 		consumer: "not Java, MultiLang 1.4 to 1.7",
 		stake:    repeatStake,
-		change:   "the MultiLangDaemon of KCL 1.14 or newer, whose messages have a sub-sequence number; or checkpoint without a number after the batch; or {disable}",
+		change:   onKplkitChange + "; or the MultiLangDaemon of KCL 1.14 or newer, whose messages have a sub-sequence number; or checkpoint without a number after the batch; or {disable}",
 		ignored:  []string{"multilang-1.4.0/sequence-number/inside"}, followed: []string{"multilang-1.4.0/unaggregated/sequence-number"},
 	},
 	{
@@ -315,7 +326,7 @@ var rowsRun = []row{
 		reader:   kclcompat.MultiLang(1, 4),
 		consumer: "not Java, MultiLang 1.4 to 1.7",
 		stake:    "The message is not understood, and never answered: the child hangs, and nothing is checkpointed.",
-		change:   "the MultiLangDaemon of KCL 1.14 or newer; or checkpoint without a number after the batch",
+		change:   onKplkitChange + "; or the MultiLangDaemon of KCL 1.14 or newer; or checkpoint without a number after the batch",
 		ignored:  []string{"multilang-1.4.0/extended/inside"},
 	},
 	{
@@ -325,7 +336,7 @@ var rowsRun = []row{
 		says:     Disable,
 		consumer: "Node, Ruby, .NET: MultiLang 1.8 to 3",
 		stake:    repeatStake,
-		change:   "checkpoint without a number after the batch; or {disable}",
+		change:   onKplkitChange + "; or checkpoint without a number after the batch; or {disable}",
 		reason:   noSubSequence,
 		variants: []string{"1.14.10", "2.7.2", "3.1.3"},
 		ignored:  []string{"multilang-*/sequence-number/inside", "multilang-libraries/node/sequence-number/inside"},
@@ -385,6 +396,39 @@ var rowsRun = []row{
 		change:   "nothing",
 		variants: []string{"1.14.10", "2.7.2", "3.1.3"},
 		followed: []string{"multilang-*/extended/inside", "multilang-libraries/python/extended/inside"},
+	},
+
+	// The MultiLangDaemon with record processors on kplkit. Run were one in Go on package multilang, and one in Python under
+	// kplkit multilang run.
+	{
+		id:       "multilang-kplkit/1.3",
+		who:      who{producers: format, vias: []Via{OnMultiLang}, before: Version{1, 4}},
+		says:     OK,
+		consumer: "any language, MultiLang 1.3 with kplkit",
+		stake:    "Nothing is lost. A checkpoint inside an aggregate is held back to the last finished stored record: what was done of the aggregate comes again after a crash. At an aggregate's last user record it is exact.",
+		change:   "nothing; to have nothing again after a crash, checkpoint at an aggregate's last user record, or after the batch",
+		reason:   "The daemon of KCL 1.3 hands over aggregates, and kplkit takes them apart.",
+		ignored:  onKplkitRuns("1.3.0", "inside", "split"), followed: onKplkitRuns("1.3.0", "decoded", "last", "after-batch", "unaggregated"),
+	},
+	{
+		id:       "multilang-kplkit/1.4",
+		who:      who{producers: format, vias: []Via{OnMultiLang}, from: Version{1, 4}, before: Version{1, 8}},
+		says:     OK,
+		consumer: "any language, MultiLang 1.4 to 1.7 with kplkit",
+		stake:    "Nothing is lost. A checkpoint before the end of a batch stores the last finished stored record, and all but the first user record of that one come again after a crash, with what was done since. After the batch it is exact.",
+		change:   "nothing; to have nothing again after a crash, checkpoint after the batch",
+		reason:   "The daemon's messages have no sub-sequence numbers, and look like those of 1.3 before the first aggregate.",
+		ignored:  onKplkitRuns("1.4.0", "inside", "last", "split"), followed: onKplkitRuns("1.4.0", "decoded", "after-batch", "unaggregated"),
+	},
+	{
+		id:       "multilang-kplkit/1.14",
+		who:      who{producers: format, vias: []Via{OnMultiLang}, from: Version{1, 8}},
+		says:     OK,
+		consumer: "any language, MultiLang 1.8 to 3 with kplkit",
+		stake:    "Nothing: a checkpoint is exact, inside an aggregate too.",
+		change:   "nothing",
+		variants: []string{"1.14.10", "2.7.2", "3.1.3"},
+		followed: onKplkitRuns("*", "decoded", "inside", "last", "after-batch", "split", "unaggregated"),
 	},
 
 	// Go, without kplkit and on it.

@@ -76,6 +76,9 @@ func releaseOf(ids []string) (kind, release string) {
 			part = rest[strings.LastIndex(rest, "/")+1:]
 		}
 		kind, release, _ = strings.Cut(part, "-")
+		if its, on := strings.CutPrefix(release, "kplkit-"); on {
+			kind, release = OnMultiLang.String(), its
+		}
 		if release+"/" == others { // as there
 			release, _, _ = strings.Cut(rest, "/")
 		}
@@ -88,7 +91,7 @@ func releaseOf(ids []string) (kind, release string) {
 
 // takenFrom says whether the version was run, or which one the answer is taken from.
 func takenFrom(c Consumer, kind, release string) string {
-	name := map[string]string{"kcl": "KCL", "multilang": "MultiLangDaemon"}
+	name := map[string]string{"kcl": "KCL", "multilang": "MultiLangDaemon", "multilang-kplkit": "MultiLangDaemon"}
 	if v, _ := versionOf(release); v == c.KCL && kind == c.Via.String() {
 		return fmt.Sprintf("%s %s was run, as %s.", name[kind], c.KCL, release)
 	}
@@ -127,7 +130,7 @@ func (r row) reasonFor(p Producer, c Consumer) string {
 	if r.reason != "" {
 		parts = append(parts, r.reason)
 	}
-	if note := strayNotes[p.language]; note != "" && (c.Via == KCL || c.Via == MultiLang) {
+	if note := strayNotes[p.language]; note != "" && slices.Contains(javaReads, c.Via) {
 		parts = append(parts, note)
 	}
 	if r.read != "" && len(r.ignored)+len(r.followed) == 0 {

@@ -18,6 +18,7 @@ const (
 	VMware                   // vmware-go-kcl-v2 alone
 	Harlow                   // harlow/kinesis-consumer alone
 	OnKplkit
+	OnMultiLang  // the MultiLangDaemon in front of a record processor on kplkit: package multilang, or kplkit multilang run
 	LambdaKplkit // an AWS Lambda function on kplkit's deagglambda
 	Proxy        // any client of Kinesis, by kplkit proxy
 )
@@ -50,7 +51,7 @@ const (
 
 // viaNames are the names in the order of the constants; what comes after zio and its like was neither run nor read.
 var viaNames = []string{
-	"", "sdk", "kcl", "multilang", "vmware", "harlow", "kplkit", "lambda-kplkit", "proxy",
+	"", "sdk", "kcl", "multilang", "vmware", "harlow", "kplkit", "multilang-kplkit", "lambda-kplkit", "proxy",
 	"lambda", "firehose", "pipes", "analytics-sql", "flink", "flink-connector-kinesis", "flink-aws-kinesis-streams", "spark", "beam", "druid", "pinot",
 	"logstash", "fluent-bit", "telegraf", "bento", "vector", "otel", "zio", "vmware-v1", "kinsumer", "lifion-kinesis",
 	"async-kinesis", "go-kcl", "nifi", "pulsar", "spring", "camel", "akka", "kinesis4cats", "snowplow", "hudi", "redshift", "risingwave", "databricks",
@@ -65,7 +66,7 @@ var viaAliases = map[string]Via{
 	"kclrb": MultiLang, "aws-kclrb": MultiLang, "kcl-net": MultiLang,
 	"vmware-go-kcl-v2": VMware, "vmware-v2": VMware, "vmware-go-kcl": viaVMware1,
 	"kinesis-consumer": Harlow, "harlow/kinesis-consumer": Harlow,
-	"deaggaws": OnKplkit, "vmwarekcl": OnKplkit, "deagglambda": LambdaKplkit, "kplkit-proxy": Proxy,
+	"deaggaws": OnKplkit, "vmwarekcl": OnKplkit, "deagglambda": LambdaKplkit, "kplkit-proxy": Proxy, "kplkit-multilang": OnMultiLang,
 	"aws-lambda": viaLambda, "esm": viaLambda, "event-source-mapping": viaLambda, "powertools": viaLambda,
 	"kinesis-firehose": viaFirehose, "data-firehose": viaFirehose, "amazon-data-firehose": viaFirehose, "kdf": viaFirehose,
 	"eventbridge-pipes": viaPipes, "eventbridge": viaPipes,

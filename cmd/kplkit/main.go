@@ -7,6 +7,7 @@
 //	kplkit daemon -o … -i … -c …      # puts records for another process, as the KPL's native binary
 //	kplkit inspect capture.jsonl.gz   # the anatomy of each stored record
 //	kplkit matrix                     # where aggregation has to be disabled
+//	kplkit multilang run -- CMD       # a record processor in any language under Java's MultiLangDaemon
 //	kplkit seqnum explain NUMBER      # what a sequence number says
 //	kplkit local --stream orders:4    # a Kinesis and a DynamoDB to try things on
 //	kplkit proxy --region eu-west-1   # between any client and Kinesis

@@ -56,7 +56,7 @@ to act on. Only results go to stdout.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().Bool("json", false, `write JSON, one object a line, each with "v":1`)
 	group(root)
-	root.AddCommand(newAgg(s), newDaemon(s), newDeagg(s), newDemo(s), newDemoWorker(s), newInspect(s), newLocal(s), newMatrix(s), newProxy(s), newPut(s), newSeqnum(s))
+	root.AddCommand(newAgg(s), newDaemon(s), newDeagg(s), newDemo(s), newDemoWorker(s), newInspect(s), newLocal(s), newMatrix(s), newMultilang(s), newProxy(s), newPut(s), newSeqnum(s))
 	return root
 }
 

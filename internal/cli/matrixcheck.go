@@ -38,6 +38,8 @@ the SDK, and on kplkit, it is the one for the checkpoint that is named.
   --via         sdk        a loop of one's own over GetRecords or SubscribeToShard
                 kcl        the Java KCL (with --kcl VERSION)
                 multilang  its MultiLangDaemon, for any language (with --kcl VERSION)
+                multilang-kplkit
+                           that daemon with a processor on package multilang, or under kplkit multilang run
                 vmware     vmware-go-kcl-v2 alone; vmware-v1 for the first one
                 harlow     harlow/kinesis-consumer alone
                 kplkit     any of the three in Go with deaggaws or vmwarekcl

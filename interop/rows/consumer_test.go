@@ -17,7 +17,7 @@ import (
 //	ROW_KINESIS ROW_DYNAMODB        URLs
 //	ROW_STREAM ROW_APPLICATION ROW_WORKER
 //	ROW_CHECKPOINT_FILE             where consumers without a lease table keep their checkpoint
-//	ROW_CHECKPOINT                  none, sequence-number, record, extended, extended-beyond (a sub-sequence number of 99) or nothing
+//	ROW_CHECKPOINT                  none, sequence-number, record, extended, extended-beyond (a sub-sequence number of 99), kplkit (as kplkit places it) or nothing
 //	ROW_AT                          data of the user record at which to stop hard; empty: go on until END is handed over
 //	ROW_ENDS                        how many END there are, if more than 1: one in each shard
 //	ROW_WHEN                        at: checkpoint and stop right there; batch: after the batch that holds it;

@@ -177,6 +177,8 @@ func kclLease(p *plan, at userRecord, w workerRecording, s scenario, before stri
 		sub = at.sub
 	case "extended-beyond":
 		sub = 99
+	case "kplkit":
+		at.position, sub = p.onKplkitLease(at, w.Version, w.When == "batch")
 	}
 	switch _, stale, _ := strings.Cut(before, ":"); {
 	case w.Refused != "":

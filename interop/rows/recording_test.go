@@ -122,10 +122,7 @@ func (r *recorder) leaseLost() bool {
 
 // recording returns what the run has seen, when it has been played.
 func (st *stage) recording(t *testing.T, l ledger) recording {
-	named := merged(st.part.versions, st.scenario.versions)
-	if st.part.kpl != "" {
-		named["KPL"] = st.part.kpl
-	}
+	named := merged(merged(st.part.versions, map[string]string{"KPL": st.part.kpl}), st.scenario.versions)
 	maps.DeleteFunc(named, func(_, version string) bool { return version == "" })
 	r := recording{Part: st.part.name, Run: st.scenario.id, Named: named, Ledger: l}
 	for _, name := range st.recorder.names {

@@ -7,7 +7,7 @@ import (
 
 // parts are all that run.sh knows by their names.
 func parts() []part {
-	return slices.Concat(kclParts(), multilangParts(), sdkParts(), goParts(), []part{kclOthers(), handOver(), handOver3(), reshard(), reshardAges(), reshardDaemon(), rowOne()})
+	return slices.Concat(kclParts(), multilangParts(), onMultilang(), sdkParts(), goParts(), []part{kclOthers(), handOver(), handOver3(), reshard(), reshardAges(), reshardDaemon(), rowOne()})
 }
 
 // part is a consumer in one version, and the runs that it is put through.

@@ -7,6 +7,7 @@
 //	harlow          harlow/kinesis-consumer, which de-aggregates if ROW_SELF is 1
 //	harlow-kplkit   the same on a client with kplkit's de-aggregation
 //	lambda-kplkit   a Lambda function on package deagglambda, and an event source mapping by AWS's rules; without a Store if ROW_SELF is 1
+//	multilang       package multilang under the MultiLangDaemon, which starts it with a port
 //
 // Each checkpoints after every user record if ROW_CHECKPOINT is sequence-number or record, harlow after each batch of its
 // ScanBatch if it is none, ends at the user record END, and stops hard at the user record ROW_AT, or after its batch. What it does it tells as JSON lines. On kplkit a record's sequence number
@@ -16,6 +17,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"runtime"
@@ -36,6 +38,7 @@ var consumers = map[string]func(settings) error{
 	"harlow":        func(s settings) error { return runHarlow(s) },
 	"harlow-kplkit": runHarlowOnKplkit,
 	"lambda-kplkit": runLambda,
+	"multilang":     runMultilang,
 }
 
 func main() {
@@ -129,8 +132,11 @@ func stop(why string) {
 	os.Exit(0)
 }
 
+// sayTo is where what happens is told.
+var sayTo io.Writer = os.Stdout
+
 func say(line any) {
-	if err := json.NewEncoder(os.Stdout).Encode(line); err != nil {
+	if err := json.NewEncoder(sayTo).Encode(line); err != nil {
 		log.Fatal(err)
 	}
 }
