@@ -26,18 +26,18 @@ func TestBury(t *testing.T) {
 	sim.RunLarge(t, sim.Faults{MinLatency: time.Second, MaxLatency: time.Second}, func(w *sim.World) {
 		w.CreateStream("s", 1)
 		before, h := runtime.NumGoroutine(), w.Host("h")
-		for range 10 {
+		for range 100 {
 			go func() { _ = put(h.AWS(), "a") }()
 		}
 		time.Sleep(1500 * time.Millisecond)
 		h.Kill()
 		time.Sleep(time.Hour)
-		if n := runtime.NumGoroutine() - before; n < 10 {
+		if n := runtime.NumGoroutine() - before; n < 90 { // what else the process has comes and goes meanwhile
 			w.T.Errorf("%d goroutines hang", n)
 		}
 		h.Bury()
 		time.Sleep(time.Hour)
-		if n := runtime.NumGoroutine() - before; n > 2 { // the process may have begun one of its own
+		if n := runtime.NumGoroutine() - before; n > 10 {
 			w.T.Errorf("%d goroutines are left", n)
 		}
 	})
