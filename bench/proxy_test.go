@@ -28,8 +28,8 @@ func upstreamOf(b testing.TB, body string) string {
 	return s.URL
 }
 
-// answerOf is an answer of GetRecords of about so many bytes, whose stored records have data of each.
-func answerOf(size int, each []byte) string {
+// cannedAnswer is an answer of GetRecords of about so many bytes, whose stored records have data of each.
+func cannedAnswer(size int, each []byte) string {
 	var a strings.Builder
 	data := base64.StdEncoding.EncodeToString(each)
 	for i := 0; a.Len() < size; i++ {
@@ -52,11 +52,11 @@ const mib = 1 << 20
 // turns with httputil's reverse proxy before the same upstream. CPU time does not hang on what else the machine does.
 func BenchmarkProxyBytes(b *testing.B) {
 	for _, c := range []struct{ name, operation, answer string }{
-		{"passed", "ListShards", answerOf(mib, make([]byte, 1000))},
-		{"plain-1000", "GetRecords", answerOf(mib, []byte(strings.Repeat("x", 1000)))},
-		{"aggregates-of-10000", "GetRecords", answerOf(mib, aggregateOf(5, 10_000))},
-		{"aggregates-of-1000", "GetRecords", answerOf(mib, aggregateOf(50, 1000))},
-		{"aggregates-of-100", "GetRecords", answerOf(mib, aggregateOf(400, 100))},
+		{"passed", "ListShards", cannedAnswer(mib, make([]byte, 1000))},
+		{"plain-1000", "GetRecords", cannedAnswer(mib, []byte(strings.Repeat("x", 1000)))},
+		{"aggregates-of-10000", "GetRecords", cannedAnswer(mib, aggregateOf(5, 10_000))},
+		{"aggregates-of-1000", "GetRecords", cannedAnswer(mib, aggregateOf(50, 1000))},
+		{"aggregates-of-100", "GetRecords", cannedAnswer(mib, aggregateOf(400, 100))},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			upstream := upstreamOf(b, c.answer)
@@ -98,7 +98,7 @@ func BenchmarkProxyBytes(b *testing.B) {
 // BenchmarkProxyLatency: 100 calls a second each without a proxy, by kplkit and by httputil, at the same time. An answer is
 // one aggregate of 400 user records of 100 bytes.
 func BenchmarkProxyLatency(b *testing.B) {
-	upstream := upstreamOf(b, answerOf(1, aggregateOf(400, 100)))
+	upstream := upstreamOf(b, cannedAnswer(1, aggregateOf(400, 100)))
 	ways := []string{"direct", "kplkit", "httputil"}
 	p99 := map[string]time.Duration{}
 	for b.Loop() {
