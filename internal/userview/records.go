@@ -11,6 +11,7 @@ import (
 
 	"github.com/kplkit/kplkit/internal/kinesisjson"
 	"github.com/kplkit/kplkit/internal/position"
+	"github.com/kplkit/kplkit/internal/proxy"
 	"github.com/kplkit/kplkit/seqnum"
 )
 
@@ -54,8 +55,8 @@ func (r *reading) answer(answer *http.Response) error {
 	if err != nil {
 		return err
 	}
-	defer r.free(cap(body))
 	if err := r.read(body, r.bounds.body, r.cfg.Digits); err != nil {
+		r.release(body)
 		return r.answerError(err)
 	}
 	if r.unchanged() {
@@ -64,20 +65,35 @@ func (r *reading) answer(answer *http.Response) error {
 		r.replace(answer, body)
 		return nil
 	}
+	defer r.release(body) // all that is read of it stands in it
+	return r.change(ctx, answer, len(body))
+}
+
+// change makes an answer of so many bytes one of user records.
+func (r *reading) change(ctx context.Context, answer *http.Response, size int) error {
+	out := r.buffer(size + size/2)
+	if out == nil {
+		return proxy.Unavailable(nil, busy)
+	}
 	decoder, later := r.decoderFor(ctx, r.front, r.stored)
 	r.decoder = decoder
 	var w kinesisjson.Writer
-	w.Begin(&r.in, make([]byte, 0, len(body)+len(body)/2))
+	w.Begin(&r.in, out)
 	done, after, err := r.write(&w, r.users(0), r.bounds.answer, r.Metrics)
 	switch {
 	case err != nil:
+		r.release(out)
 		return r.answerError(err)
 	case done:
 		r.next(later)
 	default:
 		r.rest(ctx, after)
 	}
-	r.replace(answer, w.End(&r.in.Object))
+	if body := w.End(&r.in.Object); cap(body) == cap(out) {
+		r.replace(answer, body)
+	} else { // it had to grow
+		r.replace(answer, r.instead(out, body))
+	}
 	return nil
 }
 

@@ -43,15 +43,15 @@ func (x *call) getShardIterator() error {
 		if err != nil {
 			return err
 		}
-		defer x.free(cap(body))
 		o, err := kinesisjson.ReadObject(body)
 		if err != nil && f != (position.Front{}) {
+			x.release(body)
 			return x.answerError(err)
 		}
 		if iterator, ok := o.Text("ShardIterator"); ok && err == nil {
 			if ours := join(f, iterator); ours != iterator {
 				o.SetText("ShardIterator", ours)
-				body = o.AppendTo(nil)
+				body = x.instead(body, o.AppendTo(nil))
 			}
 		}
 		x.replace(answer, body)

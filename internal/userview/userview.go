@@ -15,6 +15,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -39,6 +40,8 @@ type View struct {
 	bounds bounds
 	held   atomic.Int64 // bytes of answers and events
 	warned atomic.Int64 // when an unusual answer was last logged, in nanoseconds since 1970
+
+	buffers sync.Pool // of *[]byte, that were released
 }
 
 // bounds are how much memory an answer and all of them take, in bytes.
