@@ -28,9 +28,10 @@ func (d *deaggregation) collects(r *recordio.Record) bool {
 	return !r.Finished && !r.HasAncestors && d.ancestors == nil && !d.decoder.After.IsValid() && d.probe == nil && d.tally == nil && d.unwrap == nil
 }
 
-// collect takes r into the batch, whose records are all of one range.
+// collect takes r into the batch, whose records are all of one range and without ancestors: those of a record that did not
+// wait, just before, are not theirs.
 func (d *deaggregation) collect(r *recordio.Record) error {
-	if hashes := d.rangeOf(r); hashes != d.decoder.HashRange {
+	if hashes := d.rangeOf(r); hashes != d.decoder.HashRange || d.decoder.Ancestors != nil {
 		if err := d.writeBatch(); err != nil {
 			return err
 		}

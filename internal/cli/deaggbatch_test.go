@@ -68,3 +68,19 @@ func TestBatches(t *testing.T) {
 		}
 	}
 }
+
+// TestAncestorsAreOfTheirRecord: the ancestor ranges of a record drop nothing of the next one, which brings none.
+func TestAncestorsAreOfTheirRecord(t *testing.T) {
+	var e aggregator.Encoder
+	for _, hash := range []string{"1", "99"} {
+		if _, err := e.Add(aggregator.Record{PartitionKey: "k", ExplicitHashKey: hash, Data: []byte(hash)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const line = `{"sequence_number":"%d","partition_key":"a","data":%q,"starting_hash_key":"0","ending_hash_key":"9"%s}` + "\n"
+	data := base64.StdEncoding.EncodeToString(e.AppendTo(nil))
+	in := fmt.Sprintf(line, 1, data, "") + fmt.Sprintf(line, 2, data, `,"ancestor_ranges":["0-99"]`) + fmt.Sprintf(line, 3, data, "")
+	if got, counts, _ := run(bytes.NewReader([]byte(in)), "deagg", "--data", "raw"); got != "1\n99\n"+"1\n"+"1\n99\n" {
+		t.Errorf("%q, %s", got, counts)
+	}
+}
