@@ -1,12 +1,16 @@
 package deaggaws
 
 import (
+	"io"
+	"net/http"
 	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // TestDamagedTakesLittle: a damaged aggregate is one user record, whose position in digits keeps no room for all that it lists.
@@ -42,5 +46,16 @@ func TestLargeWorkIsNotKept(t *testing.T) {
 	w.putBack()
 	if works.Get() == any(w) {
 		t.Error("it is used again")
+	}
+}
+
+// TestLargeAnswerIsNotKept: nor is that of an answer which is too large to be read here.
+func TestLargeAnswerIsNotKept(t *testing.T) {
+	r := &smithyhttp.Response{Response: &http.Response{Body: io.NopCloser(strings.NewReader(strings.Repeat(" ", maxAnswer+1)))}}
+	if err := readAnswer(r, new(kinesis.GetRecordsOutput), func() error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if a := answers.Get().(*answer); cap(a.body) > maxAnswer {
+		t.Errorf("%d bytes are kept", cap(a.body))
 	}
 }
