@@ -33,7 +33,7 @@ func (g *gate) sortSome() (more bool) {
 	return n > 0
 }
 
-// sortedAtOnce is for how many records the lock is held while their hash keys are computed.
+// sortedAtOnce is for how many records place holds the lock while their hash keys are computed.
 const sortedAtOnce = 128
 
 // keyHasher finds hash keys. It keeps its memory.

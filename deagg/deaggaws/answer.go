@@ -56,7 +56,11 @@ var answers = sync.Pool{New: func() any { return new(answer) }}
 func readAnswer(r *smithyhttp.Response, out *kinesis.GetRecordsOutput, bySDK func() error) error {
 	*out = kinesis.GetRecordsOutput{}
 	a := answers.Get().(*answer)
-	defer answers.Put(a)
+	defer func() {
+		if cap(a.body) <= maxAnswer { // else what one answer took would stay
+			answers.Put(a)
+		}
+	}()
 	rest := a.receive(r)
 	if rest == nil && a.fill(out) {
 		return nil

@@ -40,7 +40,13 @@ func workOn(batch []types.Record) *work {
 	return w
 }
 
+// mostKept is the largest stored record whose work is used again: the Decoder keeps up to 8.5 times as much for it.
+const mostKept = wire.UsualRecord
+
 func (w *work) putBack() {
+	if slices.ContainsFunc(w.stored, func(r deagg.StoredRecord) bool { return len(r.Data) > mostKept }) {
+		return
+	}
 	w.decoder.Reset()
 	clear(w.stored) // they pin what the caller may have dropped
 	w.stored = w.stored[:0]
@@ -96,6 +102,8 @@ func (x *expansion) begin(r *types.Record, u *deagg.UserRecord, count int) error
 	x.stored, x.count, x.made = r, count, nil
 	if u.Aggregated {
 		x.keys.begin(count)
+	} else {
+		x.count = 1 // a damaged aggregate, whatever it lists, is delivered whole
 	}
 	return x.numbers.Begin(aws.ToString(r.SequenceNumber), u)
 }

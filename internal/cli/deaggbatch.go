@@ -14,7 +14,7 @@ type deaggBatch struct {
 	shards []string // by stored record
 	texts  []byte   // where their strings are
 	spare  [][]byte // memory for data
-	size   int      // of the data
+	size   int      // of the data and texts
 }
 
 // A batch that has either of these is written: more makes nothing faster, and would leave the processor's cache.
@@ -28,9 +28,10 @@ func (d *deaggregation) collects(r *recordio.Record) bool {
 	return !r.Finished && !r.HasAncestors && d.ancestors == nil && !d.decoder.After.IsValid() && d.probe == nil && d.tally == nil && d.unwrap == nil
 }
 
-// collect takes r into the batch, whose records are all of one range.
+// collect takes r into the batch, whose records are all of one range and without ancestors: those of a record that did not
+// wait, just before, are not theirs.
 func (d *deaggregation) collect(r *recordio.Record) error {
-	if hashes := d.rangeOf(r); hashes != d.decoder.HashRange {
+	if hashes := d.rangeOf(r); hashes != d.decoder.HashRange || d.decoder.Ancestors != nil {
 		if err := d.writeBatch(); err != nil {
 			return err
 		}
@@ -45,7 +46,7 @@ func (d *deaggregation) collect(r *recordio.Record) error {
 		SequenceNumber: b.keep(r.SequenceNumber), PartitionKey: b.keep(r.PartitionKey), Data: r.TakeData(spare), ArrivalTime: r.ArrivalTime,
 	})
 	b.shards = append(b.shards, b.keep(r.ShardID))
-	if b.size += len(r.Data); b.size >= batchSize || len(b.stored) >= batchRecords {
+	if b.size += len(r.Data) + len(r.SequenceNumber) + len(r.PartitionKey) + len(r.ShardID); b.size >= batchSize || len(b.stored) >= batchRecords {
 		return d.writeBatch()
 	}
 	return nil
@@ -74,6 +75,9 @@ func (d *deaggregation) writeBatch() error {
 	clear(b.stored)
 	clear(b.shards)
 	b.stored, b.shards, b.texts, b.size = b.stored[:0], b.shards[:0], b.texts[:0], 0
+	if cap(b.texts) > 2*batchSize {
+		b.texts = nil // likewise
+	}
 	return d.out.err
 }
 

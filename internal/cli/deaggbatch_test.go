@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 	"testing/iotest"
 
@@ -66,5 +68,37 @@ func TestBatches(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestAncestorsAreOfTheirRecord: the ancestor ranges of a record drop nothing of the next one, which brings none.
+func TestAncestorsAreOfTheirRecord(t *testing.T) {
+	var e aggregator.Encoder
+	for _, hash := range []string{"1", "99"} {
+		if _, err := e.Add(aggregator.Record{PartitionKey: "k", ExplicitHashKey: hash, Data: []byte(hash)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const line = `{"sequence_number":"%d","partition_key":"a","data":%q,"starting_hash_key":"0","ending_hash_key":"9"%s}` + "\n"
+	data := base64.StdEncoding.EncodeToString(e.AppendTo(nil))
+	in := fmt.Sprintf(line, 1, data, "") + fmt.Sprintf(line, 2, data, `,"ancestor_ranges":["0-99"]`) + fmt.Sprintf(line, 3, data, "")
+	if got, counts, _ := run(bytes.NewReader([]byte(in)), "deagg", "--data", "raw"); got != "1\n99\n"+"1\n"+"1\n99\n" {
+		t.Errorf("%q, %s", got, counts)
+	}
+}
+
+// TestLongKeysFillABatch: what waits is bounded by its keys, too.
+func TestLongKeysFillABatch(t *testing.T) {
+	line := `{"sequence_number":"1","partition_key":"` + strings.Repeat("k", batchSize) + `","data":"QQ=="}` + "\n"
+	file := filepath.Join(t.TempDir(), "capture.jsonl")
+	if err := os.WriteFile(file, []byte(strings.Repeat(line, 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got, _, code := run(nil, "deagg", "--data", "raw", file)
+	runtime.ReadMemStats(&after)
+	if used := (after.TotalAlloc - before.TotalAlloc) / batchSize; used > 24 || code != exitFine || got != strings.Repeat("A\n", 32) {
+		t.Errorf("%d MiB for keys of 1 MiB each; %q, %d", used, got, code)
 	}
 }
