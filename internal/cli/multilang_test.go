@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,9 +13,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/internal/multilangfake"
+	"github.com/kplkit/kplkit/kclcompat"
+	"github.com/kplkit/kplkit/seqnum"
 )
 
 // processor is a CMD for tests. What it does is its first argument; what was given to it goes to the file RECORDS.
@@ -260,6 +265,98 @@ func TestMultilangRunAhead(t *testing.T) {
 	if code, stderr, _ := serveCMD(t, d, "--ahead", "9", "--", "processor", "mute", ""); code != 1 || !strings.Contains(stderr, "7 records of the shard are not done") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
+}
+
+// TestMultilangRunPipesHeld: a process of CMD's own that has its pipes keeps nothing: its end is noticed, and a script that does not
+// exec is killed, with what it has started at its stdin's end.
+func TestMultilangRunPipesHeld(t *testing.T) {
+	for _, tt := range []struct{ patience, script, says string }{
+		{"30s", `sleep 60 & exec processor exit b1`, "has ended by itself: exit status 0"},
+		{"300ms", `processor mute ""; true`, "has said nothing and taken no record"},
+	} {
+		d := &multilangfake.Daemon{Version: "2", Shard: threeStored(), Batch: 3, Closed: true}
+		code, stderr, _ := serveCMD(t, d, "--patience", tt.patience, "--", "sh", "-c", tt.script)
+		if code != 1 || !strings.Contains(stderr, tt.says) || len(d.Checkpoints) > 0 {
+			t.Errorf("%s: exit code %d: %s", tt.script, code, stderr)
+		}
+	}
+}
+
+// TestMultilangRunDiesInABatch: how CMD has ended is said, also where kplkit was writing to it.
+func TestMultilangRunDiesInABatch(t *testing.T) {
+	d := &multilangfake.Daemon{Version: "2", Shard: []multilangfake.Stored{{Number: "1000", Users: []string{strings.Repeat("x", 1<<20)}}}, Batch: 1}
+	code, stderr, _ := serveCMD(t, d, "--", "sh", "-c", "head -c 1000 > /dev/null; exit 7")
+	if code != 1 || !strings.Contains(stderr, "has ended by itself: exit status 7") {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+}
+
+// TestMultilangRunStartsSlowly: a batch is not answered before it was given, also where the line before it was not taken yet.
+func TestMultilangRunStartsSlowly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newChild("shard", childOptions{patience: time.Hour})
+		stdin, in := io.Pipe()
+		go c.feed(in)
+		defer close(c.gone)
+		if err := c.start(t.Context(), c.patience, feeding{last: "start\n"}); err != nil {
+			t.Fatal(err)
+		}
+		answered := false
+		go func() { _ = c.ProcessRecords(t.Context(), kclcompat.Batch{}, nil); answered = true }()
+		lines := bufio.NewReader(stdin)
+		for _, want := range []string{"start", "batch-end"} {
+			synctest.Wait()
+			if answered {
+				t.Errorf("answered before %s was taken", want)
+			}
+			if line, err := lines.ReadString('\n'); !strings.Contains(line, want) {
+				t.Errorf("%q, %v", line, err)
+			}
+		}
+		synctest.Wait()
+		if !answered {
+			t.Error("not answered")
+		}
+	})
+}
+
+// TestMultilangRunSlowCheckpoint: --patience does not count while CMD waits for a checkpoint.
+func TestMultilangRunSlowCheckpoint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		commits, err := kclcompat.NewCheckpointer(slowSink{}, seqnum.TrimHorizon(), []kclcompat.Reader{kclcompat.Kplkit()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := newChild("shard", childOptions{patience: time.Second, log: io.Discard})
+		stdin, in := io.Pipe()
+		go c.feed(in)
+		defer close(c.gone)
+		go func() {
+			for lines := bufio.NewScanner(stdin); lines.Scan(); {
+				switch line := lines.Text(); {
+				case strings.Contains(line, "batch-end"):
+					c.take([]byte(`{"checkpoint":"1"}`))
+				case strings.Contains(line, "checkpointed"):
+					time.Sleep(time.Second / 2)
+					c.take([]byte(`{"done":"2"}`))
+				}
+			}
+		}()
+		batch := kclcompat.Batch{Records: []deagg.UserRecord{{SequenceNumber: "1", Last: true}, {SequenceNumber: "2", Last: true}}}
+		if err := c.ProcessRecords(t.Context(), batch, commits); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// slowSink is a daemon whose DynamoDB takes its time.
+type slowSink struct{}
+
+func (slowSink) Style() kclcompat.Style { return kclcompat.SubSequenceNumber }
+
+func (slowSink) WriteCheckpoint(context.Context, seqnum.Extended, seqnum.Extended) error {
+	time.Sleep(time.Minute)
+	return nil
 }
 
 // TestMultilangExamples: examples/multilang under each version, over batches and through the shard's end.

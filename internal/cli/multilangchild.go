@@ -21,6 +21,7 @@ import (
 
 const (
 	lastWords   = 10 * time.Second // for CMD to end where no checkpoint is possible any more
+	lastLines   = time.Second      // for what CMD has written, when it has ended: processes of its own may hold its pipes
 	mostAnswers = 10_000           // to checkpoints, that CMD has not read
 )
 
@@ -49,7 +50,7 @@ type child struct {
 	done     seqnum.Extended // as CMD has said
 	asked    int             // checkpoints to be made
 	answers  []string        // lines to be written
-	fed      bool            // the last feeding was written
+	unfed    int             // feedings that are not written
 	heard    time.Time       // when CMD last took a record or said something
 	stopping bool            // it may end by itself
 	exited   bool
@@ -73,7 +74,7 @@ func (c *child) Start(ctx context.Context) error {
 		return err
 	}
 	cmd := exec.Command(c.command[0], c.command[1:]...)
-	cmd.Stdout, cmd.Stderr = out, c.log
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, c.log, lastLines
 	in, err := cmd.StdinPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -100,7 +101,7 @@ func (c *child) ProcessRecords(ctx context.Context, b kclcompat.Batch, commits *
 	if err := c.start(ctx, c.patience, feeding{records: b.Records, last: batchEndLine(b.BehindLatest)}); err != nil {
 		return err
 	}
-	return c.serve(ctx, c.patience, func() bool { return c.fed && len(c.given) <= c.ahead })
+	return c.serve(ctx, c.patience, func() bool { return c.unfed == 0 && len(c.given) <= c.ahead })
 }
 
 // Shutdown tells CMD, and waits for its end.
@@ -204,6 +205,7 @@ func (c *child) checkpoint(ctx context.Context, asked int) {
 	line := checkpointedLine(r, err)
 	c.mu.Lock()
 	c.answers = append(c.answers, slices.Repeat([]string{line}, asked)...)
+	c.heard = time.Now() // it may have waited for this answer
 	c.mu.Unlock()
 	wake(c.replies)
 }
@@ -228,9 +230,12 @@ func wake(c chan struct{}) {
 // wait waits for CMD's end. What it has said before counts, and so long is it listened to.
 func (c *child) wait(said io.Closer, read <-chan struct{}) {
 	err := c.cmd.Wait()
+	if errors.Is(err, exec.ErrWaitDelay) {
+		err = nil // a process of its own still has its stderr
+	}
 	select {
 	case <-read:
-	case <-time.After(time.Second): // a process of its own still has its stdout
+	case <-time.After(lastLines):
 		said.Close()
 		<-read
 	}

@@ -30,8 +30,9 @@ func newMultilangInit(s Streams) *cobra.Command {
 		Short: "Writes what starts the MultiLangDaemon for a stream",
 		Long: `Writes three files that start the MultiLangDaemon for a stream, with CMD as its record processor under kplkit multilang run:
 multilang.properties, its settings; pom.xml, its Maven coordinates with their versions; start.sh, which fetches these once, by mvn
-into the folder lib, and starts the daemon, by java. A file that is there already is not changed, and then nothing is written.
+into the folder lib-VERSION, and starts the daemon, by java. A file that is there already is not changed, and then nothing is written.
 
+CMD starts in the files' folder, and kplkit is looked up in PATH.
 With --direct the daemon starts CMD itself: a Go program that calls multilang.Run. The daemon splits CMD at blanks, and knows no
 quotes: an argument with blanks belongs into a script.`,
 		Example: `  kplkit multilang init orders --region eu-west-1 -- python3 processor.py
@@ -193,10 +194,10 @@ const startText = `#!/bin/sh
 # Starts the MultiLangDaemon of KCL {{.KCL}}. Written by kplkit multilang init.
 set -eu
 cd "$(dirname "$0")"
-if [ ! -d lib ]; then
+if [ ! -d lib-{{.KCL}} ]; then
 	rm -rf lib.new
 	mvn -q -B dependency:copy-dependencies -DoutputDirectory=lib.new
-	mv lib.new lib
+	mv lib.new lib-{{.KCL}}
 fi
-exec java {{with .Daemon.OpenJDK}}{{.}} {{end}}-cp 'lib/*' {{.Daemon.Main}} "$PWD/multilang.properties"
+exec java {{with .Daemon.OpenJDK}}{{.}} {{end}}-cp 'lib-{{.KCL}}/*' {{.Daemon.Main}} "$PWD/multilang.properties"
 `

@@ -29,7 +29,7 @@ type feeding struct {
 // start hands a feeding to the goroutine that writes.
 func (c *child) start(ctx context.Context, patience time.Duration, f feeding) error {
 	c.mu.Lock()
-	c.fed = false
+	c.unfed++
 	c.mu.Unlock()
 	select {
 	case c.jobs <- f:
@@ -66,16 +66,27 @@ func (c *child) feed(in io.WriteCloser) {
 		w.WriteString(f.last)
 		err := w.Flush() // of any write before
 		c.mu.Lock()
-		c.fed = c.fed || f.last != ""
+		if f.last != "" {
+			c.unfed--
+		}
 		ending := c.exited || c.stopping
 		c.mu.Unlock()
 		if err != nil && !ending {
-			_ = c.fail(fmt.Errorf("CMD takes no more records: %w", err))
+			c.takesNothing(err)
 		}
 		wake(c.news)
 		if f.closing {
 			return
 		}
+	}
+}
+
+// takesNothing says that CMD has closed its stdin, unless it has ended: then wait says how.
+func (c *child) takesNothing(err error) {
+	select {
+	case <-c.gone:
+	case <-time.After(lastWords):
+		_ = c.fail(fmt.Errorf("CMD takes no more records: %w", err))
 	}
 }
 

@@ -32,7 +32,7 @@ From CMD, on its stdout:
   {"done":POSITION}         the record of that position is processed, and all before it
   {"checkpoint":POSITION}   the same, and it is to be stored. checkpointed answers: written is what the lease says then, held
                             whether done records would come again after a crash, error what failed, or null
-Any other line goes to stderr. POSITION is a text, as it came.
+Any other line goes to stderr. POSITION is a text, as it came. Each line has to be flushed.
 
 The daemon gets its answer when the last record of a batch is done. A CMD that holds records back across batches says --ahead
 N: then the answer goes out while up to N records are not done, and a checkpoint that is asked for afterwards goes out in the

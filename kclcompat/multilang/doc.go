@@ -26,7 +26,8 @@
 // # How it ends
 //
 // A process has one shard. Run returns nil after the daemon's last message; an error has to end the process with a code that is not 0,
-// as log.Fatal does: the daemon then ends, too, and the shard goes on elsewhere from its last checkpoint. A panic of the Processor is not
+// as log.Fatal does: the daemon then ends, too, with all its shards, which go on elsewhere from their last checkpoints. A Processor may
+// return a checkpoint's ErrLeaseLost, which ends nothing but its own shard. A panic of the Processor is not
 // caught, so that it ends the process likewise, with its stack on the standard error.
 //
 // # Compatibility

@@ -77,11 +77,12 @@ func TestHostile(t *testing.T) {
 
 // TestForeignAnswers: an answer about another position, or something else in its place, moves nothing.
 func TestForeignAnswers(t *testing.T) {
+	const zombie = `{"action":"shutdown","reason":"ZOMBIE"}` // the shard is handed back
 	for answer, want := range map[string]error{
-		`{"action":"checkpoint","sequenceNumber":"1001","subSequenceNumber":0,"error":null}`:                       nil,
-		`{"action":"checkpoint","sequenceNumber":"1000","subSequenceNumber":7,"error":null}`:                       nil,
-		`{"action":"checkpoint","checkpoint":"1000","error":null}`:                                                 nil,
-		`{"action":"shutdown","reason":"ZOMBIE"}`:                                                                  kclcompat.ErrLeaseLost,
+		`{"action":"checkpoint","sequenceNumber":"1001","subSequenceNumber":0,"error":null}`: nil,
+		`{"action":"checkpoint","sequenceNumber":"1000","subSequenceNumber":7,"error":null}`: nil,
+		`{"action":"checkpoint","checkpoint":"1000","error":null}`:                           nil,
+		zombie: kclcompat.ErrLeaseLost,
 		`{"action":"checkpoint","sequenceNumber":"1000","subSequenceNumber":0,"error":"ShutdownException"}`:        kclcompat.ErrLeaseLost,
 		`{"action":"checkpoint","sequenceNumber":"1000","subSequenceNumber":0,"error":"IllegalArgumentException"}`: kclcompat.ErrBackwards,
 		`{"action":"checkpoint","sequenceNumber":"1000","subSequenceNumber":0,"error":"InvalidStateException"}`:    nil,
@@ -95,10 +96,69 @@ func TestForeignAnswers(t *testing.T) {
 			}
 			return err
 		}))
-		if err == nil || failed == nil || want != nil && !errors.Is(failed, want) {
+		if (err == nil) != (answer == zombie) || failed == nil || want != nil && !errors.Is(failed, want) {
 			t.Errorf("%s: %v, %v, want %v", answer, failed, err, want)
 		}
 	}
+}
+
+// TestLeaseStolen: a Processor that returns its checkpoint's ErrLeaseLost, as in the documentation, does not end the daemon, which has
+// other shards. It gets no more batches, and is shut down once. Only the shard's end is refused.
+func TestLeaseStolen(t *testing.T) {
+	for _, version := range multilangfake.Versions {
+		for _, closed := range []bool{false, true} {
+			d := &multilangfake.Daemon{Version: version, Shard: threeAggregates, Batch: 1, Closed: closed, Fail: func() string { return "ShutdownException" }}
+			p := &stolen{}
+			err := serve(t, d, p)
+			reason := map[bool]kclcompat.Reason{false: kclcompat.LeaseLost, true: kclcompat.ShardEnded}[closed]
+			if (err == nil) == closed || closed && !errors.Is(err, kclcompat.ErrLeaseLost) || p.batches != 1 || p.reasons != reason || len(d.Checkpoints) != 1 {
+				t.Errorf("%s, closed %v: %v; %d batches, %v, %q", version, closed, err, p.batches, p.reasons, d.Checkpoints)
+			}
+		}
+	}
+}
+
+// TestLeaseStolenAtShutdown: the same where the last checkpoint of a Processor that is asked to stop meets the end of the lease.
+func TestLeaseStolenAtShutdown(t *testing.T) {
+	n := 0
+	d := &multilangfake.Daemon{Version: "3", Shard: threeAggregates, Batch: 3, Fail: func() string { n++; return "ShutdownException" }}
+	if err := serve(t, d, atTheEnd{}); err != nil || n != 1 {
+		t.Error(err, n)
+	}
+	lies := writer(func(context.Context, kclcompat.Batch, *kclcompat.Checkpointer) error { return kclcompat.ErrLeaseLost })
+	d = &multilangfake.Daemon{Version: "3", Shard: threeAggregates, Batch: 1}
+	if err := serve(t, d, lies); !errors.Is(err, kclcompat.ErrLeaseLost) {
+		t.Errorf("%v, and the daemon has not said so", err)
+	}
+}
+
+// stolen checkpoints each batch, and counts.
+type stolen struct {
+	batches int
+	reasons kclcompat.Reason // their sum
+}
+
+func (p *stolen) ProcessRecords(ctx context.Context, b kclcompat.Batch, c *kclcompat.Checkpointer) error {
+	p.batches++
+	return everything(ctx, b, c)
+}
+
+func (p *stolen) Shutdown(_ context.Context, r kclcompat.Reason, _ *kclcompat.Checkpointer) error {
+	p.reasons += r
+	return nil
+}
+
+// atTheEnd checkpoints in Shutdown alone.
+type atTheEnd struct{}
+
+func (atTheEnd) ProcessRecords(_ context.Context, b kclcompat.Batch, c *kclcompat.Checkpointer) error {
+	c.Done(b.Records[0])
+	return nil
+}
+
+func (atTheEnd) Shutdown(ctx context.Context, _ kclcompat.Reason, c *kclcompat.Checkpointer) error {
+	_, err := c.Checkpoint(ctx)
+	return err
 }
 
 // TestThrottled: a checkpoint that DynamoDB has throttled is tried again, for a while.

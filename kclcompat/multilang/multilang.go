@@ -19,7 +19,9 @@ var ErrDaemonGone = errors.New("the MultiLangDaemon has gone")
 
 // Run processes the shard that a daemon on in and out names, and returns when the daemon ends the input: nil if it has
 // said so before, else an error that wraps ErrDaemonGone. Other errors are the Processor's, ctx's, and those of messages that no daemon
-// writes. Each ends the shard's processing: the process has to exit with a code that is not 0.
+// writes. Each ends the shard's processing: the process has to exit with a code that is not 0, and ends the daemon with all its
+// shards. A Processor's ErrLeaseLost is none where the daemon has refused a checkpoint for it: no more batches are handed out then, and
+// Shutdown follows with LeaseLost.
 //
 // newProcessor is called once. Batches come as the daemon hands them over, and the daemon is answered when
 // ProcessRecords has returned. Checkpoints may be asked for at any time, and from any goroutine: they go out while the daemon waits for an
@@ -196,6 +198,9 @@ func (s *session) process(m *message) error {
 	if s.processor == nil {
 		return errors.New("the daemon hands over records after it has shut down")
 	}
+	if s.over {
+		return nil // the daemon is about to say so
+	}
 	users, err := s.dialect.userRecords(m.records)
 	if err != nil {
 		return err
@@ -207,11 +212,24 @@ func (s *session) process(m *message) error {
 		}
 	}
 	s.resume(s.last)
-	return s.processor.ProcessRecords(s.known(), kclcompat.Batch{Records: users, BehindLatest: m.behind}, s.commits)
+	err = s.processor.ProcessRecords(s.known(), kclcompat.Batch{Records: users, BehindLatest: m.behind}, s.commits)
+	return s.unlessLost(err)
+}
+
+// unlessLost leaves off the error of a Processor whose checkpoint has met the end of the lease. The daemon sees that itself and has
+// other shards, which the end of this process would end, too.
+func (s *session) unlessLost(err error) error {
+	if errors.Is(err, kclcompat.ErrLeaseLost) && s.pause() == nil && s.over {
+		return nil
+	}
+	return err
 }
 
 func (s *session) shutdown(reason kclcompat.Reason) error {
 	s.ended = reason != kclcompat.Stopping
+	if s.over && reason == kclcompat.Stopping {
+		reason = kclcompat.LeaseLost
+	}
 	s.over = s.over || reason == kclcompat.LeaseLost
 	p := s.processor
 	if p == nil {
@@ -225,6 +243,8 @@ func (s *session) shutdown(reason kclcompat.Reason) error {
 		return s.commits.ShardEnd(s.ctx)
 	case reason == kclcompat.LeaseLost:
 		return nil // a checkpoint fails then, as it has to
+	case reason == kclcompat.Stopping:
+		return s.unlessLost(err)
 	}
 	return err
 }

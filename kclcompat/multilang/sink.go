@@ -60,6 +60,7 @@ func (s sink) meaning(failure string, at seqnum.Extended) error {
 	case "":
 		return nil
 	case "ShutdownException":
+		s.over = true
 		return fmt.Errorf("%w: the daemon says %s", kclcompat.ErrLeaseLost, failure)
 	case "IllegalArgumentException":
 		if !s.dialect.pairs && n == first && n.IsValid() {
