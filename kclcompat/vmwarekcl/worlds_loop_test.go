@@ -24,7 +24,7 @@ import (
 // The worlds without vmware, which cost less: a consumer on the SDK alone, and a store of its own for what a
 // kclcompat.Checkpointer writes.
 
-const loopWorldsOfEachKind = 284
+const loopWorldsOfEachKind = 140
 
 // TestWorldsLoop: all consumers have kplkit, so that checkpoints are exact.
 func TestWorldsLoop(t *testing.T) { loopWorlds(t, kclcompat.Kplkit()) }

@@ -13,8 +13,8 @@ import (
 // are stopped hard in the middle of their work. What has to hold in each of them is in worlds_table_test.go, for the
 // lease table, and worlds_ledger_test.go, for what is delivered.
 //
-// With those in worlds_loop_test.go the ordinary test run has a thousand; -sim.worlds=N runs N of each kind.
-const worldsOfEachKind = 30
+// With those in worlds_loop_test.go the ordinary test run has hundreds; -sim.worlds=N runs N of each kind.
+const worldsOfEachKind = 16
 
 func TestWorldsClean(t *testing.T) {
 	worlds(t, sim.Faults{MinLatency: 2 * time.Millisecond, MaxLatency: 40 * time.Millisecond}, scenario{})
