@@ -98,6 +98,7 @@ func TestEachProtocol(t *testing.T) {
 					}
 				}
 				wait(t)
+				synctest.Wait() // the SDK's protocol, where a stream of its own is not known to be one, is not made for two at once
 			}
 			if strings.Contains(name, "its own") != (events > 0) {
 				t.Errorf("%s: it reads %d events", name, events)
