@@ -60,42 +60,52 @@ func (r run) name() string { return r.Wrapper + ", " + r.Child }
 // TestDaemonFigures: the tables of kplkit daemon beside the native binary, and under each parent, are what interop/run.sh
 // --evidence daemon kills found.
 func TestDaemonFigures(t *testing.T) {
-	text, err := os.ReadFile("interop/evidence/daemon.json")
+	var e daemonEvidence
+	readEvidence(t, "interop/evidence/daemon.json", &e)
+	holdBlocks(t, "docs/separate-process.md", map[string]string{
+		"measured": "On " + e.Date + ", on two cores that others used too:\n", "splits": e.splits(), "kills": e.kills(),
+		"costs": e.costs(), "five kills": readFiveKills(t).table(),
+	})
+	holdBlocks(t, "bench/README.md", map[string]string{"costs": e.costs()})
+}
+
+// readEvidence reads a file of evidence.
+func readEvidence(t *testing.T, file string, e any) {
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var e daemonEvidence
-	if err := json.Unmarshal(text, &e); err != nil {
+	if err := json.Unmarshal(text, e); err != nil {
 		t.Fatal(err)
 	}
-	for file, blocks := range map[string]map[string]string{
-		"docs/separate-process.md": {"measured": "On " + e.Date + ", on two cores that others used too:\n", "splits": e.splits(), "kills": e.kills(),
-			"costs": e.costs(), "five kills": readFiveKills(t).table()},
-		"bench/README.md": {"costs": e.costs()},
-	} {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		written := string(text)
-		for name, want := range blocks {
-			begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
-			before, rest, opened := strings.Cut(written, begin)
-			_, after, closed := strings.Cut(rest, end)
-			if !opened || !closed {
-				t.Fatalf("%s lacks %q … %q", file, begin, end)
-			}
-			written = before + begin + want + end + after
-		}
-		if written == string(text) {
-			continue
-		}
-		if !*update {
-			t.Errorf("%s differs from interop/evidence: go test -run TestDaemonFigures . -update", file)
-		} else if err := os.WriteFile(file, []byte(written), 0o666); err != nil {
-			t.Fatal(err)
-		}
+}
+
+// holdBlocks has a document say what blocks say, each between the two comments of its name, and returns it so: with -update it
+// is written, else the test fails where it differs.
+func holdBlocks(t *testing.T, file string, blocks map[string]string) string {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
 	}
+	written := string(text)
+	for name, want := range blocks {
+		begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
+		before, rest, opened := strings.Cut(written, begin)
+		_, after, closed := strings.Cut(rest, end)
+		if !opened || !closed {
+			t.Fatalf("%s lacks %q … %q", file, begin, end)
+		}
+		written = before + begin + want + end + after
+	}
+	if written == string(text) {
+		return written
+	}
+	if !*update {
+		t.Errorf("%s differs from the evidence: go test -run %s . -update", file, t.Name())
+	} else if err := os.WriteFile(file, []byte(written), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return written
 }
 
 func (e daemonEvidence) splits() string {

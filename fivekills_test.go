@@ -1,9 +1,7 @@
 package kplkit_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 )
@@ -17,13 +15,7 @@ type fiveKillsEvidence struct {
 }
 
 func readFiveKills(t *testing.T) (e fiveKillsEvidence) {
-	text, err := os.ReadFile("interop/evidence/kills.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(text, &e); err != nil {
-		t.Fatal(err)
-	}
+	readEvidence(t, "interop/evidence/kills.json", &e)
 	return e
 }
 

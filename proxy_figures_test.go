@@ -1,9 +1,7 @@
 package kplkit_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -31,31 +29,9 @@ var proxyClients = []string{"python", "node", "node-fan-out", "java", "telegraf"
 // client lost anything or got anything twice, in either form of positions, and some of the positions that each had stored when
 // it was killed were inside of aggregates; without the proxy each lost all that was in aggregates.
 func TestProxyFigures(t *testing.T) {
-	text, err := os.ReadFile("matrix/evidence/proxy.json")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var e proxyEvidence
-	if err := json.Unmarshal(text, &e); err != nil {
-		t.Fatal(err)
-	}
-	const file, begin, end = "docs/proxy.md", "<!-- proxy -->\n", "<!-- /proxy -->"
-	text, err = os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, opened := strings.Cut(string(text), begin)
-	_, after, closed := strings.Cut(rest, end)
-	if !opened || !closed {
-		t.Fatalf("%s lacks %q … %q", file, begin, end)
-	}
-	if written := before + begin + e.table(t) + end + after; written != string(text) {
-		if !*update {
-			t.Errorf("%s differs from matrix/evidence: go test -run TestProxyFigures . -update", file)
-		} else if err := os.WriteFile(file, []byte(written), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
+	readEvidence(t, "matrix/evidence/proxy.json", &e)
+	holdBlocks(t, "docs/proxy.md", map[string]string{"proxy": e.table(t)})
 	for _, client := range proxyClients {
 		plain := e.run(t, client+"/plain")
 		for _, positions := range []string{"text", "digits"} {

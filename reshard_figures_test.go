@@ -1,9 +1,7 @@
 package kplkit_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 )
@@ -26,14 +24,8 @@ func (r agesRun) spans() (lost, twice [2]int) {
 
 // TestReshardFigures: the table of docs/reshard.md is what interop/run.sh --evidence reshard-ages found.
 func TestReshardFigures(t *testing.T) {
-	text, err := os.ReadFile("matrix/evidence/reshard-ages.json")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var e struct{ Runs []agesRun }
-	if err := json.Unmarshal(text, &e); err != nil {
-		t.Fatal(err)
-	}
+	readEvidence(t, "matrix/evidence/reshard-ages.json", &e)
 	b := table("put by", "old or restarted", "fresh", "young")
 	for _, stream := range [][2]string{
 		{"split/kpl-1.0.7", "KPL 1.0.7, through a split"}, {"split/kpl-0.14.13", "KPL 0.14.13, through a split"}, {"split/kplkit", "kplkit, through a split"},
@@ -41,23 +33,7 @@ func TestReshardFigures(t *testing.T) {
 	} {
 		b.row(stream[1], agesCell(e.Runs, stream[0], "-old", "-restarted"), agesCell(e.Runs, stream[0], "-fresh"), agesCell(e.Runs, stream[0], "-young"))
 	}
-	const file, begin, end = "docs/reshard.md", "<!-- ages -->\n", "<!-- /ages -->"
-	text, err = os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, opened := strings.Cut(string(text), begin)
-	_, after, closed := strings.Cut(rest, end)
-	if !opened || !closed {
-		t.Fatalf("%s lacks %q … %q", file, begin, end)
-	}
-	if written := before + begin + b.String() + end + after; written != string(text) {
-		if !*update {
-			t.Errorf("%s differs from matrix/evidence: go test -run TestReshardFigures . -update", file)
-		} else if err := os.WriteFile(file, []byte(written), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
+	holdBlocks(t, "docs/reshard.md", map[string]string{"ages": b.String()})
 }
 
 // agesCell is what the readers of these ages have lost of a stream, and delivered twice.

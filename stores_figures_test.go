@@ -1,10 +1,8 @@
 package kplkit_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -29,34 +27,13 @@ type storesRun struct {
 // TestStoreFigures: the figures of stores of positions in docs/migration.md are what interop/run.sh --evidence stores found,
 // the statements are those that were run, and with digits, or with texts in a column of texts, nothing is lost or comes twice.
 func TestStoreFigures(t *testing.T) {
-	text, err := os.ReadFile("interop/evidence/stores.json")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var e storesEvidence
-	if err := json.Unmarshal(text, &e); err != nil {
-		t.Fatal(err)
-	}
-	const file, begin, end = "docs/migration.md", "<!-- stores -->\n", "<!-- /stores -->"
-	text, err = os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, opened := strings.Cut(string(text), begin)
-	_, after, closed := strings.Cut(rest, end)
-	if !opened || !closed {
-		t.Fatalf("%s lacks %q … %q", file, begin, end)
-	}
-	if written := before + begin + e.table() + end + after; written != string(text) {
-		if !*update {
-			t.Errorf("%s differs from interop/evidence: go test -run TestStoreFigures . -update", file)
-		} else if err := os.WriteFile(file, []byte(written), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
+	readEvidence(t, "interop/evidence/stores.json", &e)
+	const file = "docs/migration.md"
+	outside := strings.Replace(holdBlocks(t, file, map[string]string{"stores": e.table()}), e.table(), "", 1)
 	for _, r := range e.Runs {
 		for _, statement := range []string{r.Statement, r.Back} {
-			if !strings.Contains(before+after, statement) {
+			if !strings.Contains(outside, statement) {
 				t.Errorf("%s does not have the statement that was run: %s", file, statement)
 			}
 		}
