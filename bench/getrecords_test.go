@@ -3,12 +3,8 @@ package bench
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -17,39 +13,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	awslabs "github.com/awslabs/kinesis-aggregation/go/v2/deaggregator"
 
+	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/deagg/deaggaws"
 	"github.com/kplkit/kplkit/producer/aggregator"
 )
-
-// page answers every request with the same GetRecords output, so that nothing but the client is measured.
-type page []byte
-
-func (p page) RoundTrip(*http.Request) (*http.Response, error) {
-	return &http.Response{
-		StatusCode: 200, Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}},
-		Body: io.NopCloser(bytes.NewReader(p)), ContentLength: int64(len(p)),
-	}, nil
-}
 
 // perAggregate is how many user records the aggregates of a page have.
 const perAggregate = 400
 
 // newPage returns an answer of user records of a size, each alone if plain.
-func newPage(b *testing.B, users, size int, plain bool) page {
-	type record struct {
-		SequenceNumber, PartitionKey string
-		ApproximateArrivalTimestamp  float64
-		Data                         []byte
-	}
-	var out struct {
-		Records            []record
-		NextShardIterator  string
-		MillisBehindLatest int
-	}
-	out.NextShardIterator = strings.Repeat("A", 200)
+func newPage(b *testing.B, users, size int, plain bool) canned {
+	var d dataSet
 	add := func(key string, data []byte) {
-		n := fmt.Sprintf("4959033827149025660855969253836157109592157598913658%05d", len(out.Records))
-		out.Records = append(out.Records, record{n, key, 1.795529850e9, data})
+		n := fmt.Sprintf("4959033827149025660855969253836157109592157598913658%05d", len(d.stored))
+		d.stored = append(d.stored, deagg.StoredRecord{SequenceNumber: n, PartitionKey: key, Data: data})
 	}
 	e := aggregator.Encoder{MaxBytes: 1 << 20}
 	for i := range users {
@@ -66,11 +43,7 @@ func newPage(b *testing.B, users, size int, plain bool) page {
 			e.Reset()
 		}
 	}
-	body, err := json.Marshal(out)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return body
+	return answerOf(d)
 }
 
 // BenchmarkGetRecords reads an answer by the SDK alone, with kplkit's middleware (as it is, and without its own reader),
@@ -95,12 +68,8 @@ func BenchmarkGetRecords(b *testing.B) {
 	}
 }
 
-func benchmarkGetRecords(b *testing.B, p page, users int) {
-	client := func(opts ...func(*kinesis.Options)) *kinesis.Client {
-		return kinesis.New(kinesis.Options{
-			Region: "us-east-1", Credentials: aws.AnonymousCredentials{}, HTTPClient: &http.Client{Transport: p},
-		}, opts...)
-	}
+func benchmarkGetRecords(b *testing.B, p canned, users int) {
+	client := func(opts ...func(*kinesis.Options)) *kinesis.Client { return reader(p, false, opts...) }
 	read := func(c *kinesis.Client) []types.Record {
 		out, err := c.GetRecords(context.Background(), &kinesis.GetRecordsInput{ShardIterator: aws.String("x")})
 		if err != nil {
