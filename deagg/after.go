@@ -11,7 +11,7 @@ const nothing, everything = int64(-1), int64(math.MaxInt64)
 
 // afterText is what After says of stored records, made ready once for all of them.
 type afterText struct {
-	number string // "" if After is no number
+	number string // "" if After is not a number
 	others int64  // then: done of each stored record
 }
 
@@ -35,7 +35,7 @@ func (d *Decoder) doneOf(sequenceNumber string) int64 {
 
 func (d *Decoder) passed(sequenceNumber string) int64 {
 	if len(sequenceNumber) == len(d.after.number) && sequenceNumber > d.after.number {
-		return nothing // the usual case, and true of what is no number as well
+		return nothing // the usual case, and true of what is not a number as well
 	}
 	n, err := seqnum.Parse(sequenceNumber)
 	if err != nil {

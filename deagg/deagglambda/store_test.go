@@ -223,7 +223,7 @@ func TestKeysApart(t *testing.T) {
 	}
 }
 
-// What a Store was never given is no position: taken for one, SHARD_END would have all skipped.
+// What a Store was never given is not a position: taken for one, SHARD_END would have all skipped.
 func TestNonsense(t *testing.T) {
 	store := &memory{at: map[string]seqnum.Extended{arn + "/" + shard: seqnum.ShardEnd()}}
 	handler := deagglambda.Handler(func(context.Context, deagg.UserRecord) error { return nil }, quiet, deagglambda.WithStore(store))

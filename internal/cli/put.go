@@ -59,7 +59,7 @@ the rest will take (ETA) if it goes on like this.
 
 What fails is reported with its file and line, on stderr or with --json as {"v":1,"file":…,"line":…,"error":…} on
 stdout, and makes the exit code 1. After a user record that the stream does not take (keys, size), or that was tried for
-10 minutes in vain, the others are put all the same. At a line that is no such JSON, or has no base64, reading ends: what
+10 minutes in vain, the others are put all the same. At a line that is not such JSON, or has no base64, reading ends: what
 came before is put. A stream that does not exist ends the run before anything is read, without a summary; one that
 refuses everything ends it, too. What is unsent is reported as a whole then, with --json also line by line.
 

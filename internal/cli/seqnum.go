@@ -170,7 +170,7 @@ func newSeqnumSort(s Streams) *cobra.Command {
 		Use:   "sort",
 		Short: "Sorts positions from stdin, one a line",
 		Long: `Sorts positions from stdin, one a line, in the order of the Java KCL. Equal ones keep their order; empty lines are
-left out. If a line is no position, nothing is written.`,
+left out. If a line is not a position, nothing is written.`,
 		Example: "  jq -r .sequence_number capture.jsonl | kplkit seqnum sort",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -47,7 +47,7 @@ func (s *Source) ReadText() ([]byte, error) {
 	return text, err
 }
 
-// IsLines reports whether text that is no JSON holds a record a line, and not one over several lines.
+// IsLines reports whether text that is not JSON holds a record a line, and not one over several lines.
 func IsLines(text []byte) bool {
 	if deagg.HasMagic(text) {
 		return false

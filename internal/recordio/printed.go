@@ -77,7 +77,7 @@ func formHint(text []byte, prints bool) error {
 	return err
 }
 
-// isList reports whether b starts with a list of bytes that is no JSON: Go's [243 137] or []byte{0xf3, 0x89}, C's
+// isList reports whether b starts with a list of bytes that is not JSON: Go's [243 137] or []byte{0xf3, 0x89}, C's
 // {243, 137}, [0xf3, 0x89].
 func isList(b []byte) bool { return list.Match(b[:min(len(b), listLength)]) }
 

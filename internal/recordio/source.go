@@ -26,7 +26,7 @@ type Source struct {
 	Size int64  // in bytes of a regular file as it is on disk, else 0
 
 	// How Records is to read.
-	Text   bool        // what is no JSON may be records, too: base64, and the AWS CLI's text output (see textline.go)
+	Text   bool        // what is not JSON may be records, too: base64, and the AWS CLI's text output (see textline.go)
 	Prints bool        // so may what programs print of bytes, also where it may be something else
 	Need   Need        // what a record is of no use without
 	Tell   func(error) // takes, once a field, the *LineError that says that it can't be read; nil: nobody does

@@ -26,7 +26,7 @@ const (
 	bareHex
 )
 
-// startsText reports whether the line at the mark is no JSON. A list of numbers as Go or C has it is none.
+// startsText reports whether the line at the mark is not JSON. Neither is a list of numbers as Go or C has it.
 func (r *reader) startsText() bool {
 	t := r.tape
 	switch c := t.rest()[0]; c {

@@ -12,7 +12,7 @@ import (
 	"github.com/kplkit/kplkit/kclcompat/multilang"
 )
 
-// runMultilang is a record processor under the MultiLangDaemon, on package multilang. Its last argument is the port where it tells
+// runMultilang is a record processor under the MultiLangDaemon, on package multilang. Its last argument is the port where it says
 // what it does: its standard output belongs to the daemon.
 func runMultilang(s settings) error {
 	reporter, err := net.Dial("tcp", "127.0.0.1:"+os.Args[len(os.Args)-1])
