@@ -65,7 +65,7 @@ func (h *handler) run(ctx context.Context, e *Event, p *progress) (int, error) {
 		if err := h.process(ctx, u); err != nil {
 			return i, fmt.Errorf("user record %d: %w", u.SubSequenceNumber, err)
 		}
-		p.advance(i, u)
+		p.advance()
 	}
 	return len(e.Records), nil
 }

@@ -39,7 +39,7 @@ type progress struct {
 	event    *Event
 	end      time.Time                  // of processing; zero: none
 	at       map[string]seqnum.Extended // by key, once loaded
-	last     string                     // key
+	last     string                     // key of the user record that done was last asked about
 	came     map[string]seqnum.Extended // by key: the last one of the event
 	moved    map[string]bool            // those to save
 	failed   bool                       // until all is done
@@ -118,15 +118,11 @@ func (p *progress) load(ctx context.Context, key string) (seqnum.Extended, error
 	return at, err
 }
 
-// advance says that a user record of record i, and all before it, is done.
-func (p *progress) advance(i int, u deagg.UserRecord) {
+// advance says that the user record which done was last asked about is done now, and all before it.
+func (p *progress) advance() {
 	p.advanced++
-	if p.h.store == nil {
-		return
-	}
-	if position, err := u.Position(); err == nil { // done has seen that it has one
-		key := p.key(i)
-		p.at[key], p.moved[key] = position, true
+	if p.h.store != nil {
+		p.at[p.last], p.moved[p.last] = p.came[p.last], true
 	}
 }
 
