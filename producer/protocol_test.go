@@ -12,6 +12,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,8 +26,9 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// wiretap keeps requests as they are sent, and answers them as it is told.
+// wiretap keeps requests as they are sent, and answers them as it is told. A producer sends from many goroutines.
 type wiretap struct {
+	mu       sync.Mutex
 	requests []*http.Request
 	bodies   []string
 	errs     []error // of the first requests
@@ -33,6 +36,8 @@ type wiretap struct {
 
 func (w *wiretap) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, _ := io.ReadAll(r.Body)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.requests, w.bodies = append(w.requests, r), append(w.bodies, string(body))
 	if len(w.errs) > 0 {
 		err := w.errs[0]
@@ -194,11 +199,11 @@ func TestProtocolMiddleware(t *testing.T) {
 // ownProtocol is a protocol of a user's.
 type ownProtocol struct {
 	smithyhttp.ClientProtocol
-	calls int
+	calls atomic.Int32
 }
 
 func (p *ownProtocol) SerializeRequest(ctx context.Context, schema *smithy.OperationSchema, in smithy.Serializable, r *smithyhttp.Request) error {
-	p.calls++
+	p.calls.Add(1)
 	return p.ClientProtocol.SerializeRequest(ctx, schema, in, r)
 }
 
@@ -206,8 +211,8 @@ func (p *ownProtocol) SerializeRequest(ctx context.Context, schema *smithy.Opera
 func TestProtocolOfAUser(t *testing.T) {
 	for _, own := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
-			w, used := &wiretap{errs: nil}, &ownProtocol{}
-			seen := ""
+			w, used := &wiretap{}, &ownProtocol{}
+			var seen atomic.Value
 			client := w.client(func(o *kinesis.Options) {
 				if used.ClientProtocol = o.Protocol; own {
 					o.Protocol = used
@@ -221,8 +226,8 @@ func TestProtocolOfAUser(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = p.Close(context.Background())
-			if want := map[bool]string{true: "*producer.ownProtocol", false: "producer.protocol"}[own]; seen != want || used.calls > 0 != own {
-				t.Errorf("%s, want %s; the user's wrote %d requests", seen, want, used.calls)
+			if want := map[bool]string{true: "*producer.ownProtocol", false: "producer.protocol"}[own]; seen.Load() != want || used.calls.Load() > 0 != own {
+				t.Errorf("%v, want %s; the user's wrote %d requests", seen.Load(), want, used.calls.Load())
 			}
 		})
 	}
@@ -231,11 +236,11 @@ func TestProtocolOfAUser(t *testing.T) {
 // spy sees which protocol PutRecords is called with.
 type spy struct {
 	*kinesis.Client
-	seen *string
+	seen *atomic.Value
 }
 
 func (s spy) PutRecords(ctx context.Context, in *kinesis.PutRecordsInput, opts ...func(*kinesis.Options)) (*kinesis.PutRecordsOutput, error) {
-	return s.Client.PutRecords(ctx, in, append(opts, func(o *kinesis.Options) { *s.seen = reflect.TypeOf(o.Protocol).String() })...)
+	return s.Client.PutRecords(ctx, in, append(opts, func(o *kinesis.Options) { s.seen.Store(reflect.TypeOf(o.Protocol).String()) })...)
 }
 
 // TestProtocolAllocates: a body is allocated once, and its length is as foreseen.
