@@ -42,3 +42,35 @@ end:
 	MOVQ AX, ret+24(FP)
 	VZEROUPPER
 	RET
+
+// func encode64(dst, src *byte, n int) int
+TEXT ·encode64(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	XORL AX, AX
+
+	VMOVDQU64 ·letters(SB), Z0
+	VMOVDQU64 ·spread(SB), Z1
+	MOVQ $0x3036242a1016040a, BX      // where each 6-bit value begins in 64 bits
+	VPBROADCASTQ BX, Z2
+	MOVQ $0x0000ffffffffffff, BX
+	KMOVQ BX, K1
+
+next:
+	CMPQ AX, CX
+	JGE  end
+	VMOVDQU8.Z (SI), K1, Z3
+	VPERMB Z3, Z1, Z3
+	VPMULTISHIFTQB Z3, Z2, Z3
+	VPERMB Z0, Z3, Z3                 // it looks at the lowest 6 bits alone
+	VMOVDQU64 Z3, (DI)
+	ADDQ $48, SI
+	ADDQ $64, DI
+	INCQ AX
+	JMP  next
+
+end:
+	MOVQ AX, ret+24(FP)
+	VZEROUPPER
+	RET

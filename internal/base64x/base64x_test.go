@@ -54,6 +54,47 @@ func TestDecode(t *testing.T) {
 	})
 }
 
+// TestAppendEncode: at all lengths and places, each byte at each place of a block is encoded as encoding/base64 does.
+func TestAppendEncode(t *testing.T) {
+	random := rand.NewChaCha8([32]byte{2})
+	each(func(name string, k *kernel) {
+		for n := range 300 {
+			data := make([]byte, n)
+			random.Read(data)
+			compareEncode(t, name, k, data, n%64)
+		}
+		for i := range 192 {
+			data := make([]byte, 192)
+			for c := range 256 {
+				data[i] = byte(c)
+				compareEncode(t, name, k, data, 0)
+			}
+		}
+		data := make([]byte, 200_000) // more than a kernel takes in one go
+		random.Read(data)
+		compareEncode(t, name, k, data, 0)
+	})
+}
+
+// compareEncode encodes data by k and by encoding/base64, after a text of some length, with room beyond and without.
+func compareEncode(t *testing.T, name string, k *kernel, data []byte, before int) {
+	t.Helper()
+	want := base64.StdEncoding.AppendEncode(make([]byte, before), data)
+	for _, room := range []int{before, len(want), len(want) + 80} {
+		dst := bytes.Repeat([]byte{0xa5}, room)
+		clear(dst[:before])
+		got := appendEncode(k, dst[:before], data)
+		if !bytes.Equal(got, want) {
+			t.Fatalf("%s: %x: %s, want %s", name, data, got[before:], want[before:])
+		}
+		for _, c := range dst[min(len(want), room):] {
+			if c != 0xa5 {
+				t.Fatalf("%s: %x: it writes beyond the text", name, data)
+			}
+		}
+	}
+}
+
 // TestEachByte: each byte at each place of two blocks and what follows, padding and trailing bits among them.
 func TestEachByte(t *testing.T) {
 	each(func(name string, k *kernel) {
@@ -96,6 +137,9 @@ func TestNothingAllocated(t *testing.T) {
 		if n := testing.AllocsPerRun(100, func() { decode(k, dst, src) }); n > 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
+		if n := testing.AllocsPerRun(100, func() { appendEncode(k, src[:0], dst) }); n > 0 {
+			t.Errorf("%s: %v allocations to encode", name, n)
+		}
 	})
 }
 
@@ -116,6 +160,29 @@ func FuzzDecode(f *testing.F) {
 			compare(t, name, k, src)
 			compare(t, name, k, text)
 		})
+	})
+}
+
+// FuzzAppendEncode: whatever the data, it is encoded as encoding/base64 does.
+func FuzzAppendEncode(f *testing.F) {
+	f.Add([]byte("ABC"), uint8(0))
+	f.Add(bytes.Repeat([]byte("\x00\xff\xfb\xef\xbe"), 50), uint8(7))
+	f.Fuzz(func(t *testing.T, data []byte, before uint8) {
+		each(func(name string, k *kernel) { compareEncode(t, name, k, data, int(before)) })
+	})
+}
+
+func BenchmarkAppendEncode(b *testing.B) {
+	each(func(name string, k *kernel) {
+		for _, size := range []int{100, 50_000} {
+			b.Run(fmt.Sprintf("%s/%d", name, size), func(b *testing.B) {
+				src, dst := make([]byte, size), make([]byte, 0, 2*size)
+				b.SetBytes(int64(size))
+				for b.Loop() {
+					appendEncode(k, dst, src)
+				}
+			})
+		}
 	})
 }
 

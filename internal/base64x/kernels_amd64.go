@@ -7,31 +7,44 @@ import "github.com/kplkit/kplkit/internal/cpu"
 // kernels returns what this processor has, the fastest first.
 func kernels() (ks []*kernel) {
 	if cpu.AVX512VBMI {
-		ks = append(ks, &kernel{64, func(dst, src []byte) int { return run(decode64, 64, dst, src) }})
+		ks = append(ks, &kernel{64,
+			func(dst, src []byte) int { return run(decode64, dst, 48, src, 64) },
+			func(dst, src []byte) int { return run(encode64, dst, 64, src, 48) },
+		})
 	}
 	if cpu.AVX2 {
-		ks = append(ks, &kernel{32, func(dst, src []byte) int { return run(decode32, 32, dst, src) }})
+		const beyond = 4 // bytes that encode32 reads after its last block
+		ks = append(ks, &kernel{32,
+			func(dst, src []byte) int { return run(decode32, dst, 24, src, 32) },
+			func(dst, src []byte) int { return run(encode32, dst, 32, src[:max(len(src)-beyond, 0)], 24) },
+		})
 	}
 	return ks
 }
 
-// decode64 and decode32 take up to n blocks of as many letters. They return how many they have taken, and write no byte
-// beyond those.
-//
+// Each takes up to n blocks, returns how many it has taken, and writes no byte beyond those.
+
 //go:noescape
 func decode64(dst, src *byte, n int) int
 
 //go:noescape
 func decode32(dst, src *byte, n int) int
 
+//go:noescape
+func encode64(dst, src *byte, n int) int
+
+//go:noescape
+func encode32(dst, src *byte, n int) int
+
 // atOnce is how many blocks a kernel takes in one go: it can't be interrupted.
 const atOnce = 1024
 
-func run(kernel func(dst, src *byte, n int) int, size int, dst, src []byte) (blocks int) {
-	all := min(len(src)/size, len(dst)/(size/4*3))
+// run has a kernel take all blocks that there are in src and that dst has room for, of so many bytes each.
+func run(kernel func(dst, src *byte, n int) int, dst []byte, to int, src []byte, from int) (blocks int) {
+	all := min(len(src)/from, len(dst)/to)
 	for blocks < all {
 		n := min(all-blocks, atOnce)
-		taken := kernel(&dst[blocks*size/4*3], &src[blocks*size], n)
+		taken := kernel(&dst[blocks*to], &src[blocks*from], n)
 		if blocks += taken; taken < n {
 			break
 		}
@@ -88,4 +101,34 @@ var lowBad, highIs, steps = func() (low, high, steps [16]byte) {
 	}
 	steps[1] = 63 - '/' // which has the high half of + but another step: the kernel looks one entry before
 	return low, high, steps
+}()
+
+// letters is the alphabet. For encode64.
+//
+//lint:ignore U1000 the assembly reads it
+var letters = [64]byte([]byte(alphabet))
+
+// spread is which bytes stand in each word of 32 bits, so that two 6-bit values are in each half of it. For encode64, and its
+// first 16 for encode32.
+//
+//lint:ignore U1000 the assembly reads it
+var spread = func() (t [64]byte) {
+	for i := range t {
+		t[i] = byte(i/4*3) + [4]byte{1, 0, 2, 1}[i%4]
+	}
+	return t
+}()
+
+// away is how far the letter of a value is from it: from 52 on at the value less 51, for 26 to 51 at 0, below at 13. For encode32.
+//
+//lint:ignore U1000 the assembly reads it
+var away = func() (t [16]byte) {
+	for v, c := range []byte(alphabet) {
+		at := max(v-51, 0)
+		if v < 26 {
+			at = 13
+		}
+		t[at] = c - byte(v)
+	}
+	return t
 }()

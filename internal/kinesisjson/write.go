@@ -1,11 +1,12 @@
 package kinesisjson
 
 import (
-	"encoding/base64"
 	"encoding/binary"
 	"math"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/kplkit/kplkit/internal/base64x"
 )
 
 // What follows writes values in either format. Objects and lists of CBOR have ends of their own, as Kinesis and the SDK
@@ -67,7 +68,7 @@ func (f Format) appendBlob(dst, data []byte) []byte {
 		return append(appendHead(dst, cborBytes, uint64(len(data))), data...)
 	}
 	dst = append(dst, '"')
-	dst = base64.StdEncoding.AppendEncode(dst, data)
+	dst = base64x.AppendEncode(dst, data)
 	return append(dst, '"')
 }
 

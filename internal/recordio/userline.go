@@ -1,13 +1,13 @@
 package recordio
 
 import (
-	"encoding/base64"
 	"errors"
 	"strconv"
 	"time"
 	"unicode/utf8"
 
 	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/internal/base64x"
 )
 
 // AppendUserRecord appends u as a line of JSON, without a shard_id if shardID is empty; asText writes data as text
@@ -79,7 +79,7 @@ func AppendText(b []byte, key, value string) []byte {
 // AppendBase64 appends data as a JSON string in base64.
 func AppendBase64(b, data []byte) []byte {
 	b = append(b, '"')
-	b = base64.StdEncoding.AppendEncode(b, data)
+	b = base64x.AppendEncode(b, data)
 	return append(b, '"')
 }
 
