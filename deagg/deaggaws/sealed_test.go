@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/awslabs/kinesis-aggregation/go/v2/deaggregator"
@@ -72,6 +73,19 @@ func TestSealedBeyond(t *testing.T) {
 		if at, err := us[len(us)-1].Position(); err != nil || at != want {
 			t.Errorf("after %v: %v, %v, want %v", after, at, err, want)
 		}
+	}
+}
+
+// TestSealedChanged: where a step of the user's gives a record another sequence number, its user records come by that.
+func TestSealedChanged(t *testing.T) {
+	server, raw := newStream(t, 1)
+	put(t, raw, "a", aggregate(t, "A", 3))
+	client := sealing(server)
+	batch := read(t, mustIterator(t, client, types.ShardIteratorTypeTrimHorizon, ""), 100, client)
+	batch[0].SequenceNumber = aws.String("7")
+	us := deaggaws.AppendUserRecords(nil, batch, seqnum.TrimHorizon())
+	if len(us) != 3 || us[2].SequenceNumber != "7" || us[2].SubSequenceNumber != 2 || !us[2].Last || us[2].Malformed != nil {
+		t.Errorf("%+v", us)
 	}
 }
 

@@ -30,6 +30,9 @@ func AppendUserRecords(dst []deagg.UserRecord, batch []types.Record, after seqnu
 	dst = slices.Grow(dst, most)
 	for i := range batch {
 		if users, ok := opaque.Open(&batch[i]); ok {
+			if len(users) == 0 {
+				users = openedAgain(&batch[i])
+			}
 			dst, before = appendSealed(dst, users, after)
 			continue
 		}
@@ -62,4 +65,12 @@ func userRecord(r deagg.StoredRecord, before, after seqnum.Extended) (u deagg.Us
 		}
 	}
 	return u, seqnum.Extended{}
+}
+
+// openedAgain returns the user records of a sealed record whose sequence number a step of the user's client has changed. What
+// was done before, or was another shard's, comes again: that is known no more, and nothing is lost.
+func openedAgain(r *types.Record) []deagg.UserRecord {
+	stored := storedRecord(r)
+	stored.Data = opaque.Data(r)
+	return slices.Collect(new(deagg.Decoder).UserRecords(stored))
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/internal/wire"
 )
 
 type wanted struct{}
@@ -32,28 +33,37 @@ func Wanted(ctx context.Context) bool { return middleware.GetStackValue(ctx, wan
 
 // sealed is where the sequence number of a sealed record stands: the one pointer in types.Record that every copy of it keeps.
 type sealed struct {
-	number string // comes first, so that a pointer to it is one to the whole
+	number string    // of text
+	text   [129]byte // as long as the API has them
 	users  []deagg.UserRecord
 }
 
 // mark is the EncryptionType of a sealed record. It is known by where it stands, so that no text from outside is taken for it.
 var mark = strings.Clone("kplkit")
 
-// Seal returns r as a record that holds users. Its data is without the first byte of the magic: what counts bytes counts
-// nearly right.
+// Seal returns r, which begins with the magic, as a record that holds users, of which there is at least one. Its data is without the
+// first byte of the magic: what counts bytes counts nearly right.
 func Seal(r types.Record, users []deagg.UserRecord) types.Record {
-	s := &sealed{aws.ToString(r.SequenceNumber), users}
+	s := &sealed{users: users}
+	s.number = unsafe.String(&s.text[0], copy(s.text[:], aws.ToString(r.SequenceNumber)))
 	r.SequenceNumber, r.EncryptionType = &s.number, types.EncryptionType(mark)
-	if deagg.HasMagic(r.Data) {
-		r.Data = r.Data[1:]
-	}
+	r.Data = r.Data[1:]
 	return r
 }
 
-// Open returns the user records that r holds, and false if it is not sealed.
+// Open returns the user records that r holds, and false if it is not sealed. There are none if somebody has given it another
+// sequence number since: they went with the old one, and Data is what is left of them.
 func Open(r *types.Record) ([]deagg.UserRecord, bool) {
 	if len(r.EncryptionType) != len(mark) || unsafe.StringData(string(r.EncryptionType)) != unsafe.StringData(mark) {
 		return nil, false
 	}
-	return (*sealed)(unsafe.Pointer(r.SequenceNumber)).users, true
+	// A text that stands where that of a sealed stands is in one: nobody else has a string just before its own text.
+	number := r.SequenceNumber
+	if number == nil || uintptr(unsafe.Pointer(unsafe.StringData(*number))) != uintptr(unsafe.Pointer(number))+unsafe.Offsetof(sealed{}.text) {
+		return nil, true
+	}
+	return (*sealed)(unsafe.Pointer(number)).users, true
 }
+
+// Data returns the data that a sealed record had.
+func Data(r *types.Record) []byte { return append([]byte(wire.Magic[:1]), r.Data...) }
