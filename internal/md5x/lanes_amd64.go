@@ -169,11 +169,14 @@ func (l *lanes) short(messages [][]byte, sums [][Size]byte) {
 func (l *lanes) short16(messages [][]byte, sums [][Size]byte) {
 	var lengths [maxLanes]uint32
 	nowhere := &l.ends[0][0] // for what is empty: the kernel must have an address
-	for i := range l.at {
-		l.at[i] = nowhere
-		if i < len(messages) && len(messages[i]) > 0 {
-			l.at[i], lengths[i] = unsafe.SliceData(messages[i]), uint32(len(messages[i]))
+	for i, m := range messages {
+		l.at[i], lengths[i] = unsafe.SliceData(m), uint32(len(m))
+		if len(m) == 0 {
+			l.at[i] = nowhere
 		}
+	}
+	for i := len(messages); i < maxLanes; i++ {
+		l.at[i] = nowhere
 	}
 	if len(sums) == maxLanes {
 		short16((*[maxLanes][Size]byte)(sums), &l.at, &lengths)

@@ -32,15 +32,25 @@ type Hasher struct{ lanes lanes }
 // keeps nothing of the messages.
 func (h *Hasher) Sums(messages [][]byte, sums [][Size]byte) {
 	_ = sums[:len(messages)]
-	if w := weigh(messages); !w.worthLanes() {
+	if width > 1 && len(messages) > 1 && allShort(messages) {
+		h.lanes.short(messages, sums)
+	} else if weigh(messages).worthLanes() {
+		h.lanes.sums(messages, sums)
+	} else {
 		for i, m := range messages {
 			sums[i] = md5.Sum(m)
 		}
-	} else if w.longest == 1 {
-		h.lanes.short(messages, sums)
-	} else {
-		h.lanes.sums(messages, sums)
 	}
+}
+
+// allShort reports whether each message is one block. Then lanes are always faster.
+func allShort(messages [][]byte) bool {
+	for _, m := range messages {
+		if len(m) > 55 {
+			return false
+		}
+	}
+	return true
 }
 
 // weight is what messages are to a Hasher, in blocks of MD5.
