@@ -1,7 +1,6 @@
 package aggregator
 
 import (
-	"cmp"
 	"crypto/md5"
 	"math"
 	"slices"
@@ -41,38 +40,51 @@ func (e *Encoder) Add(r Record) (bool, error) {
 	if err := r.validate(); err != nil {
 		return false, &RecordError{e.count, err}
 	}
-	p := e.place(r)
-	if e.count > 0 && !e.fits(p) {
+	p := e.place(&r)
+	if e.count > 0 && !e.fits(&p) {
 		return false, nil
 	}
-	e.append(r, p)
+	e.append(&r, &p)
 	return true, nil
 }
 
 // fits reports whether the limits allow one more user record in an Encoder that holds some already.
-func (e *Encoder) fits(p placement) bool {
-	return uint64(e.count) < uint64(cmp.Or(e.MaxCount, DefaultMaxCount)) && e.aggregate()+p.growth() <= cmp.Or(e.MaxBytes, DefaultMaxBytes)
+func (e *Encoder) fits(p *placement) bool {
+	most, mostBytes := e.MaxCount, e.MaxBytes
+	if most == 0 {
+		most = DefaultMaxCount
+	}
+	if mostBytes == 0 {
+		mostBytes = DefaultMaxBytes
+	}
+	return uint64(e.count) < uint64(most) && e.aggregate()+p.growth() <= mostBytes
 }
 
 // append writes r where p says.
-func (e *Encoder) append(r Record, p placement) {
+func (e *Encoder) append(r *Record, p *placement) {
 	if e.count == 0 {
 		e.firstExplicit = r.ExplicitHashKey != ""
 	}
 	e.partitionKeys.add(wire.PartitionKeyTable, r.PartitionKey, p.partitionKey)
-	b := protowire.AppendTag(e.records, wire.Records, protowire.BytesType)
-	b = protowire.AppendVarint(b, uint64(p.body))
-	b = protowire.AppendTag(b, wire.PartitionKeyIndex, protowire.VarintType)
-	b = protowire.AppendVarint(b, uint64(p.partitionKey.index))
+	b := appendField(e.records, wire.Records, protowire.BytesType, p.body)
+	b = appendField(b, wire.PartitionKeyIndex, protowire.VarintType, p.partitionKey.index)
 	if r.ExplicitHashKey != "" {
 		e.explicitHashKeys.add(wire.ExplicitHashKeyTable, r.ExplicitHashKey, p.explicitHashKey)
-		b = protowire.AppendTag(b, wire.ExplicitHashKeyIndex, protowire.VarintType)
-		b = protowire.AppendVarint(b, uint64(p.explicitHashKey.index))
+		b = appendField(b, wire.ExplicitHashKeyIndex, protowire.VarintType, p.explicitHashKey.index)
 	}
-	b = protowire.AppendTag(b, wire.Data, protowire.BytesType)
-	e.records = protowire.AppendBytes(b, r.Data)
+	b = appendField(b, wire.Data, protowire.BytesType, len(r.Data))
+	e.records = append(b, r.Data...)
 	e.lastData = len(r.Data)
 	e.count++
+}
+
+// appendField appends the tag of a field, which is one byte, and its value or length.
+func appendField(b []byte, field protowire.Number, typ protowire.Type, value int) []byte {
+	tag := byte(field<<3) | byte(typ)
+	if value < 0x80 {
+		return append(b, tag, byte(value)) // most are
+	}
+	return protowire.AppendVarint(append(b, tag), uint64(value))
 }
 
 // placement is what adding a user record would do.
@@ -81,7 +93,7 @@ type placement struct {
 	body                          int // length of the message Record
 }
 
-func (e *Encoder) place(r Record) placement {
+func (e *Encoder) place(r *Record) placement {
 	p := placement{partitionKey: e.partitionKeys.find(r.PartitionKey)}
 	p.body = tagSize + protowire.SizeVarint(uint64(p.partitionKey.index)) + tagSize + protowire.SizeBytes(len(r.Data))
 	if r.ExplicitHashKey != "" {
@@ -95,7 +107,7 @@ func (e *Encoder) place(r Record) placement {
 const tagSize = 1
 
 // growth returns by how many bytes the aggregate would grow.
-func (p placement) growth() int {
+func (p *placement) growth() int {
 	return p.partitionKey.growth + p.explicitHashKey.growth + tagSize + protowire.SizeBytes(p.body)
 }
 
@@ -120,7 +132,8 @@ func (e *Encoder) SizeWith(r Record) int {
 	if e.count == 0 {
 		return len(r.Data)
 	}
-	return e.aggregate() + e.place(r).growth()
+	p := e.place(&r)
+	return e.aggregate() + p.growth()
 }
 
 // AppendTo appends what is to be put: the aggregate of several user records, or the data of a single one. It appends
