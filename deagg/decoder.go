@@ -106,7 +106,7 @@ func (d *Decoder) All(rs []StoredRecord) iter.Seq2[int, UserRecord] {
 }
 
 // Each calls f with what All returns, one after the other, until f returns false. It is the fastest way, since nothing is
-// copied: u holds until f returns, and the next user record takes its place. f must not change it.
+// copied: u holds until f returns, and the next user record takes its place. f must change neither it nor rs.
 func (d *Decoder) Each(rs []StoredRecord, f func(i int, u *UserRecord) bool) {
 	if len(rs) > 1 && d.checks == nil {
 		d.checks = new(checker)
