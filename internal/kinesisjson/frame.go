@@ -88,8 +88,10 @@ var headerSizes = [10]int{0, 0, 1, 2, 4, 8, -1, -1, 8, 16}
 const textHeader = 7
 
 // Header returns the value of a header that is a text, such as :message-type ("event"), :event-type
-// ("SubscribeToShardEvent") or :content-type; "" if there is none, or if the headers are damaged.
+// ("SubscribeToShardEvent") or :content-type; "" if there is none, or if the headers are damaged. Of several with the name the last
+// counts, as in the SDK.
 func (f Frame) Header(name string) string {
+	value := ""
 	for b := f.Headers; len(b) > 0; {
 		n := int(b[0])
 		if len(b) < n+2 || int(b[n+1]) >= len(headerSizes) {
@@ -104,13 +106,16 @@ func (f Frame) Header(name string) string {
 			}
 			size, b = int(binary.BigEndian.Uint16(b)), b[2:]
 		}
-		switch {
-		case len(b) < size:
+		if len(b) < size {
 			return ""
-		case kind == textHeader && string(key) == name:
-			return string(b[:size])
+		}
+		if string(key) == name {
+			value = ""
+			if kind == textHeader {
+				value = string(b[:size])
+			}
 		}
 		b = b[size:]
 	}
-	return ""
+	return value
 }
