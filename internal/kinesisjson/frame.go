@@ -88,26 +88,26 @@ var headerSizes = [10]int{0, 0, 1, 2, 4, 8, -1, -1, 8, 16}
 const textHeader = 7
 
 // Header returns the value of a header that is a text, such as :message-type ("event"), :event-type
-// ("SubscribeToShardEvent") or :content-type; "" if there is none, or if the headers are damaged. Of several with the name the last
-// counts, as in the SDK.
+// ("SubscribeToShardEvent") or :content-type; "" if there is none. Of several with the name the last counts, and of damaged headers
+// those before the damage do, as in the SDK.
 func (f Frame) Header(name string) string {
 	value := ""
 	for b := f.Headers; len(b) > 0; {
 		n := int(b[0])
 		if len(b) < n+2 || int(b[n+1]) >= len(headerSizes) {
-			return ""
+			return value
 		}
 		key, kind := b[1:n+1], b[n+1]
 		b = b[n+2:]
 		size := headerSizes[kind]
 		if size < 0 {
 			if len(b) < 2 {
-				return ""
+				return value
 			}
 			size, b = int(binary.BigEndian.Uint16(b)), b[2:]
 		}
 		if len(b) < size {
-			return ""
+			return value
 		}
 		if string(key) == name {
 			value = ""

@@ -78,7 +78,7 @@ func TestFrameMemory(t *testing.T) {
 func FuzzFrame(f *testing.F) {
 	f.Add(kinesisjson.AppendFrame(nil, []byte("\x01a\x07\x00\x01b"), []byte("{}")))
 	f.Add(kinesisjson.AppendFrame(nil, []byte("\x01a\x08\x00\x01b"), nil))
-	for _, headers := range []string{"\x01", "\x05a", "\x01a\x07", "\x01a\x07\x00", "\x01a\x07\x00\x02b", "\x01a\x05123", "\x01a\x0a", "\x00\x00\x00\x01", "\x01a\x09123456789012345", "\x01a\x07\x00\x01b\x01a\x07\x00\x01c", "\x01a\x07\x00\x01b\x01a\x00"} {
+	for _, headers := range []string{"\x01", "\x05a", "\x01a\x07", "\x01a\x07\x00", "\x01a\x07\x00\x02b", "\x01a\x05123", "\x01a\x0a", "\x00\x00\x00\x01", "\x01a\x09123456789012345", "\x01a\x07\x00\x01b\x01a\x07\x00\x01c", "\x01a\x07\x00\x01b\x01a\x00", "\x01a\x07\x00\x01b\x30"} {
 		f.Add(kinesisjson.AppendFrame(nil, []byte(headers), nil))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
