@@ -5,6 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -49,8 +52,15 @@ its last checkpoint. After shard-ended all records have to be done, and exit cod
 				return usageError{errors.New("--ahead is 0 or more, and --patience more than 0")}
 			}
 			o.command = args
-			// An interrupt at the terminal is the daemon's business: it asks for a last checkpoint.
-			return runMultilang(context.WithoutCancel(cmd.Context()), s, o)
+			// What ends the daemon's process group is the daemon's business: it asks for a last checkpoint. A second signal ends
+			// kplkit, but for hangups: a terminal that closes has two.
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM)
+			defer stop()
+			context.AfterFunc(ctx, stop)
+			hangups := make(chan os.Signal, 1)
+			signal.Notify(hangups, syscall.SIGHUP)
+			defer signal.Stop(hangups)
+			return runMultilang(context.WithoutCancel(ctx), s, o)
 		},
 	}
 	f := cmd.Flags()
