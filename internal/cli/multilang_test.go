@@ -349,6 +349,28 @@ func TestMultilangRunSlowCheckpoint(t *testing.T) {
 	})
 }
 
+// TestMultilangRunRepeats: what CMD says again costs nothing, however many records it has.
+func TestMultilangRunRepeats(t *testing.T) {
+	const records = 1000
+	commits, err := kclcompat.NewCheckpointer(slowSink{}, seqnum.TrimHorizon(), []kclcompat.Reader{kclcompat.Kplkit()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newChild("shard", childOptions{log: io.Discard})
+	c.commits = commits
+	for i := range records {
+		c.giving(deagg.UserRecord{SequenceNumber: strconv.Itoa(1000 + i), Last: true})
+	}
+	for i := range records {
+		for range 10 {
+			c.take(fmt.Appendf(nil, `{"done":"%d"}`, 1000+i))
+		}
+	}
+	if c.failure != nil || len(c.given) > 0 || c.looked > records {
+		t.Errorf("%v, %d records left, %d looked at", c.failure, len(c.given), c.looked)
+	}
+}
+
 // slowSink is a daemon whose DynamoDB takes its time.
 type slowSink struct{}
 

@@ -49,6 +49,7 @@ type child struct {
 	mu       sync.Mutex
 	commits  *kclcompat.Checkpointer
 	given    []handed        // to CMD, and not done
+	looked   int             // how many of them were looked at, to find those that CMD names
 	done     seqnum.Extended // as CMD has said
 	asked    int             // checkpoints to be made
 	answers  []string        // lines to be written
