@@ -47,7 +47,9 @@ type Checkpointer struct {
 	done      seqnum.Extended
 	last      bool            // done is its stored record's last user record
 	batchEnd  seqnum.Extended // done, when the batch it ended was all done
+	paused    bool            // Pause has the token
 	handedOut seqnum.Extended // what the sink can store as it is, once it is done (Resume)
+	asItIs    seqnum.Extended // what it has stored so, as long as the lease says that
 	finished  seqnum.Extended // the last finished stored record, or from
 	written   seqnum.Extended // what the lease says, as far as is known
 	covered   seqnum.Extended // the same, as all of its stored record where that is finished
@@ -251,7 +253,10 @@ func (c *Checkpointer) write(ctx context.Context, at, finished seqnum.Extended) 
 		c.began = time.Time{} // the next one is not put off
 		return fmt.Errorf("kclcompat: checkpoint at %s: %w", at, err)
 	}
-	c.written, c.covered = at, at
+	c.written, c.covered, c.asItIs = at, at, seqnum.Extended{}
+	if at == c.handedOut {
+		c.asItIs = at
+	}
 	n, _ := at.Number()
 	if m, ok := finished.Number(); ok && m == n {
 		c.covered = finished
