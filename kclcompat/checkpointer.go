@@ -49,7 +49,7 @@ type Checkpointer struct {
 	batchEnd  seqnum.Extended // done, when the batch it ended was all done
 	paused    bool            // Pause has the token
 	handedOut seqnum.Extended // what the sink can store as it is, once it is done (Resume)
-	asItIs    seqnum.Extended // what it has stored so, as long as the lease says that
+	asItIs    seqnum.Extended // the last one that it has stored so
 	finished  seqnum.Extended // the last finished stored record, or from
 	written   seqnum.Extended // what the lease says, as far as is known
 	covered   seqnum.Extended // the same, as all of its stored record where that is finished
@@ -253,7 +253,7 @@ func (c *Checkpointer) write(ctx context.Context, at, finished seqnum.Extended) 
 		c.began = time.Time{} // the next one is not put off
 		return fmt.Errorf("kclcompat: checkpoint at %s: %w", at, err)
 	}
-	c.written, c.covered, c.asItIs = at, at, seqnum.Extended{}
+	c.written, c.covered = at, at
 	if at == c.handedOut {
 		c.asItIs = at
 	}

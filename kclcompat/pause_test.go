@@ -150,3 +150,30 @@ func TestEffectOfHandedOut(t *testing.T) {
 		t.Errorf("%d writes", len(sink.writes))
 	}
 }
+
+// TestEffectBeforeHandedOut: a call that was made inside that stored record, and waits, comes to the same.
+func TestEffectBeforeHandedOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, err := NewCheckpointer(&memorySink{style: SequenceNumber}, seqnum.TrimHorizon(), []Reader{MultiLang(1, 4)})
+		if err == nil {
+			err = c.Pause(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Done(userRecord(1, 1, false))
+		results := make(chan Result, 1)
+		go func() {
+			r, _ := c.Checkpoint(context.Background())
+			results <- r
+		}()
+		synctest.Wait()
+		c.Done(userRecord(1, 2, true))
+		if err := c.Resume(userRecord(1, 2, true)); err != nil {
+			t.Fatal(err)
+		}
+		if r := <-results; r.Effect != Exact || short(r.Written) != "1:2" {
+			t.Error(r)
+		}
+	})
+}
