@@ -25,7 +25,7 @@ func newMultilangRun(s Streams) *cobra.Command {
 CMD gets user records one by one, and says how far it is.
 
 To CMD, on its stdin, a JSON object a line:
-  {"v":1,"event":"start","shard_id":…,"position":…}      where the shard is read from; null with daemons of KCL 1.3 and 1.4
+  {"v":1,"event":"start","shard_id":…,"position":…}      where the shard is read from; null with daemons before KCL 1.7.2
   {"v":1,"event":"record","position":…,…}                the other fields are those of 'kplkit deagg', data in base64
   {"v":1,"event":"batch-end","millis_behind_latest":…}
   {"v":1,"event":"checkpointed","written":…,"held":…,"error":…}
@@ -40,6 +40,9 @@ Any other line goes to stderr. POSITION is a text, as it came. Each line has to 
 The daemon gets its answer when the last record of a batch is done. A CMD that holds records back across batches says --ahead
 N: then the answer goes out while up to N records are not done, and a checkpoint that is asked for afterwards goes out in the
 daemon's next call. callProcessRecordsEvenForEmptyRecordList=true in the daemon's properties sees to it that there is one.
+
+An interrupt, SIGTERM or SIGHUP to the daemon's process group is left to the daemon, which asks for a last checkpoint: CMD has
+a group of its own. A second interrupt or SIGTERM ends kplkit, and CMD with it.
 
 CMD ends by itself after shutdown. Any other end, an exit code that is not 0, an answer for a record that it was not given,
 answers out of order, or none at all for --patience end kplkit with exit code 1, and with it the daemon: the shard goes on from
