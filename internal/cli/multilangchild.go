@@ -196,7 +196,7 @@ func (c *child) serve(ctx context.Context, patience time.Duration, ready func() 
 		}
 		left := patience - time.Since(heard)
 		if left <= 0 {
-			return c.fail(fmt.Errorf("CMD has said nothing and taken no record for %v (--patience), with %s", patience, c.owing()))
+			return c.fail(fmt.Errorf("CMD has said nothing and taken no record for %v (--patience), with %s: an answer is {\"done\":POSITION} or {\"checkpoint\":POSITION} in a line by itself, and flushed", patience, c.owing()))
 		}
 		timer.Reset(left)
 		select {

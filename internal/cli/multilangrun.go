@@ -35,7 +35,8 @@ From CMD, on its stdout:
   {"done":POSITION}         the record of that position is processed, and all before it
   {"checkpoint":POSITION}   the same, and it is to be stored. checkpointed answers: written is what the lease says then, held
                             whether done records would come again after a crash, error what failed, or null
-Any other line goes to stderr. POSITION is a text, as it came. Each line has to be flushed.
+Any other line goes to stderr, also one with other fields. POSITION is a text, as it came. Each line has to be flushed. Nothing but
+checkpoint stores anything, and the shard's end.
 
 The daemon gets its answer when the last record of a batch is done. A CMD that holds records back across batches says --ahead
 N: then the answer goes out while up to N records are not done, and a checkpoint that is asked for afterwards goes out in the
@@ -59,7 +60,10 @@ its last checkpoint. After shard-ended all records have to be done, and exit cod
 			// kplkit, but for hangups: a terminal that closes has two.
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM)
 			defer stop()
-			context.AfterFunc(ctx, stop)
+			defer context.AfterFunc(ctx, func() {
+				stop()
+				fmt.Fprintln(o.log, "kplkit: multilang run: an interrupt or SIGTERM is left to the daemon, which asks for a last checkpoint; a second one ends kplkit")
+			})()
 			hangups := make(chan os.Signal, 1)
 			signal.Notify(hangups, syscall.SIGHUP)
 			defer signal.Stop(hangups)

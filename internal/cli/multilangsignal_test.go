@@ -101,6 +101,9 @@ func TestMultilangRunSignals(t *testing.T) {
 	for _, what := range []string{"interrupt", "terminate", "hangup"} {
 		d := &multilangfake.Daemon{Version: "2", Shard: threeStored(), Batch: 3}
 		served, ended, stderr := serveProcess(t, d, "--", "signaller", what)
+		if said := strings.Contains(stderr, "a second one ends kplkit"); said != (what != "hangup") {
+			t.Errorf("%s: stderr has %q", what, stderr)
+		}
 		if served != nil || ended != nil || d.Sequence != "1002" {
 			t.Errorf("%s: the daemon: %v; kplkit: %v; the lease says %s; %s", what, served, ended, d.Sequence, stderr)
 		}
