@@ -184,7 +184,7 @@ func (c *child) doneUpTo(text string, checkpoint bool) error {
 	case c.done.IsValid() && at.Less(c.done):
 		return fmt.Errorf("CMD answers out of order: %s is done after %s, which stands for all before it, too", at, c.done)
 	case !c.doneGiven(at):
-		return fmt.Errorf("CMD says that %s is done, which it was not given", at)
+		return fmt.Errorf("CMD says that %s is done, which it was not given: a record is named by the text of its position", at)
 	}
 	if checkpoint {
 		if c.asked++; c.asked+len(c.answers) > mostAnswers {

@@ -73,7 +73,7 @@ func sends(what string) {
 }
 
 // serveProcess is serveCMD with kplkit as a process in a group of its own, as a daemon that was started at a terminal has it.
-func serveProcess(t *testing.T, d *multilangfake.Daemon, args ...string) (served, ended error, stderr string) {
+func serveProcess(t *testing.T, d *multilangfake.Daemon, args ...string) (stderr string, served, ended error) {
 	t.Helper()
 	t.Setenv("LOCK", t.TempDir()+"/lock")
 	t.Setenv("GORACE", "atexit_sleep_ms=0")
@@ -93,14 +93,15 @@ func serveProcess(t *testing.T, d *multilangfake.Daemon, args ...string) (served
 		t.Fatal(err)
 	}
 	served = d.Serve(out, in)
-	return served, cmd.Wait(), said.String()
+	err = cmd.Wait()
+	return said.String(), served, err
 }
 
 // TestMultilangRunSignals: a signal to the daemon's process group, which the daemon gets, too, reaches CMD not before its last checkpoint.
 func TestMultilangRunSignals(t *testing.T) {
 	for _, what := range []string{"interrupt", "terminate", "hangup"} {
 		d := &multilangfake.Daemon{Version: "2", Shard: threeStored(), Batch: 3}
-		served, ended, stderr := serveProcess(t, d, "--", "signaller", what)
+		stderr, served, ended := serveProcess(t, d, "--", "signaller", what)
 		if said := strings.Contains(stderr, "a second one ends kplkit"); said != (what != "hangup") {
 			t.Errorf("%s: stderr has %q", what, stderr)
 		}
@@ -116,7 +117,7 @@ func TestMultilangRunKilled(t *testing.T) {
 		t.Skip("only Linux ends a child with its parent: elsewhere CMD sees the end of its stdin")
 	}
 	d := &multilangfake.Daemon{Version: "2", Shard: threeStored(), Batch: 3}
-	if served, ended, stderr := serveProcess(t, d, "--", "signaller", "kill"); served == nil || ended == nil {
+	if stderr, served, ended := serveProcess(t, d, "--", "signaller", "kill"); served == nil || ended == nil {
 		t.Errorf("%v, %v: %s", served, ended, stderr)
 	}
 	waitForEnd(t)
@@ -125,7 +126,7 @@ func TestMultilangRunKilled(t *testing.T) {
 // TestMultilangRunKillsAll: where CMD is killed, so is what it has started, in a script that does not exec, too.
 func TestMultilangRunKillsAll(t *testing.T) {
 	d := &multilangfake.Daemon{Version: "2", Shard: threeStored(), Batch: 3}
-	_, ended, stderr := serveProcess(t, d, "--patience", "300ms", "--", "sh", "-c", "exec 3<&0; signaller stays <&3 & wait")
+	stderr, _, ended := serveProcess(t, d, "--patience", "300ms", "--", "sh", "-c", "exec 3<&0; signaller stays <&3 & wait")
 	if ended == nil || !strings.Contains(stderr, "--patience") {
 		t.Errorf("%v: %s", ended, stderr)
 	}
