@@ -27,7 +27,7 @@ rows='kcl-1.3.0 kcl-1.4.0 kcl-1.14.10 kcl-2.7.2 kcl-3.5.1 kcl-others hand-over h
 rows+=' multilang-1.3.0 multilang-1.4.0 multilang-1.14.10 multilang-2.7.2 multilang-3.1.3 multilang-libraries'
 rows+=' multilang-kplkit-1.3.0 multilang-kplkit-1.4.0 multilang-kplkit-1.14.10 multilang-kplkit-2.7.2 multilang-kplkit-3.1.3'
 rows+=' sdk-java sdk-python sdk-node sdk-go sdk-go-kplkit vmware vmware-kplkit harlow harlow-kplkit lambda-kplkit'
-all="$quick kinesis-all daemon kills stores proxy $rows"
+all="$quick kinesis-all daemon kills stores proxy multilang-start $rows"
 
 java_row='java javac mvn node npm'
 others='kcl-2.2.11 kcl-2.4.8 kcl-3.0.3 kcl-3.1.3 kcl-3.2.1 kcl-3.3.0 kcl-3.4.2'
@@ -51,6 +51,7 @@ part() {
 	kcl-[23].*) tools="$java_row" installs="dynalite kpl-1.0.7 jaxb $1" test=TestRows/$1 ;;
 	kcl-1.*) tools="$java_row" installs="dynalite kpl-0.14.13 $1" test=TestRows/$1 ;;
 	multilang-libraries) tools="$java_row python3" installs='dynalite kpl-1.0.7 python multilang-2.7.2 multilang-node multilang-python' test=TestRows/$1 ;;
+	multilang-start) tools="$java_row python3" installs='dynalite row' test=TestStart ;;
 	multilang-kplkit-1.*) tools="$java_row python3" installs="dynalite kpl-0.14.13 row kcl-${1##*-} multilang-${1##*-}" test=TestRows/$1 ;;
 	multilang-kplkit-*) tools="$java_row python3" installs="dynalite kpl-1.0.7 row multilang-${1##*-}" test=TestRows/$1 ;;
 	multilang-1.*) tools="$java_row python3" installs="dynalite kpl-0.14.13 kcl-${1#*-} $1" test=TestRows/$1 ;;
@@ -248,6 +249,8 @@ for name in $parts; do
 		chosen+=" $name"
 	elif [ "$name" = mutations ]; then
 		if agrees "^($test|TestCommitted)\$" ./rows && passed "$test" && passed TestCommitted; then ran+=" $name"; else differ+=" $name"; fi
+	elif [ "$name" = multilang-start ]; then
+		if agrees "^$test\$" ./rows -parallel 4 && passed "$test"; then ran+=" $name"; else differ+=" $name"; fi
 	elif [[ $name = proxy* ]]; then # whose clients mostly wait; what it finds is evidence of the matrix
 		if agrees "^$test\$" . -parallel 4 ${evidence:+-evidence=../matrix/evidence} && passed "$test"; then ran+=" $name"; else differ+=" $name"; fi
 	elif agrees "^$test\$" . $evidence && passed "$test"; then

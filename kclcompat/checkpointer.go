@@ -47,7 +47,9 @@ type Checkpointer struct {
 	done      seqnum.Extended
 	last      bool            // done is its stored record's last user record
 	batchEnd  seqnum.Extended // done, when the batch it ended was all done
+	paused    bool            // Pause has the token
 	handedOut seqnum.Extended // what the sink can store as it is, once it is done (Resume)
+	asItIs    seqnum.Extended // the last one that it has stored so
 	finished  seqnum.Extended // the last finished stored record, or from
 	written   seqnum.Extended // what the lease says, as far as is known
 	covered   seqnum.Extended // the same, as all of its stored record where that is finished
@@ -252,6 +254,9 @@ func (c *Checkpointer) write(ctx context.Context, at, finished seqnum.Extended) 
 		return fmt.Errorf("kclcompat: checkpoint at %s: %w", at, err)
 	}
 	c.written, c.covered = at, at
+	if at == c.handedOut {
+		c.asItIs = at
+	}
 	n, _ := at.Number()
 	if m, ok := finished.Number(); ok && m == n {
 		c.covered = finished

@@ -20,7 +20,7 @@ func (c *Checkpointer) decide() decision {
 	p := decision{done: c.done, finished: c.finished, effect: Exact}
 	switch {
 	case c.done == c.from:
-	case c.done == c.handedOut:
+	case c.done == c.handedOut, c.done == c.asItIs:
 		p.at = c.done
 	default:
 		last := c.last
@@ -90,7 +90,7 @@ func (c *Checkpointer) effectOn(p decision) Effect {
 		return Loses // a reader takes LATEST anew, behind what has arrived since
 	case c.covered.Less(p.at):
 		return Repeats
-	case done.Compare(written) < 0:
+	case done.Compare(written) < 0, p.done.Compare(c.asItIs) <= 0:
 		return Exact
 	case p.done.Compare(c.covered) <= 0: // as if it were the last one: what follows in its stored record is done too
 		_, effect := c.rule.Place(p.done, true, c.finished)

@@ -166,7 +166,7 @@ func (c Consumer) reader() kclcompat.Reader {
 		return kclcompat.KCL(c.KCL.Major, c.KCL.Minor)
 	case MultiLang, OnMultiLang:
 		if c.KCL.Major == 1 && c.KCL.Minor >= 8 && c.KCL.Minor < 14 {
-			return kclcompat.MultiLang(1, 14) // its messages are those of 1.14 since 1.7.2: CheckpointMessage.java, read
+			return kclcompat.MultiLang(1, 14) // its messages are those of 1.14.10 since 1.7.2: read (docs/multilang.md)
 		}
 		return kclcompat.MultiLang(c.KCL.Major, c.KCL.Minor)
 	case OnKplkit:

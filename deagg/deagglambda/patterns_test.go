@@ -12,10 +12,19 @@ import (
 
 	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/deagg/deagglambda"
+	"github.com/kplkit/kplkit/internal/sim"
 	"github.com/kplkit/kplkit/seqnum"
 )
 
-var patterns = flag.Int("patterns", 500, "how many random failure patterns to play")
+var patterns = flag.Int("patterns", usualPatterns(), "how many random failure patterns to play")
+
+// usualPatterns are a tenth under the race detector, as sim's worlds are.
+func usualPatterns() int {
+	if sim.RaceDetector {
+		return 50
+	}
+	return 500
+}
 
 // memory is a Store that sometimes fails, if it has a rng.
 type memory struct {

@@ -2,7 +2,8 @@ let last;
 require("readline").createInterface({ input: process.stdin }).on("line", (line) => {
   const event = JSON.parse(line);
   if (event.event === "record") {
-    console.error("order:", Buffer.from(event.data, "base64").toString());
+    const data = Buffer.from(event.data, "base64"); // bytes: what was put need not be text
+    require("fs").writeSync(2, Buffer.concat([Buffer.from("order: "), data, Buffer.from("\n")]));
     last = event.position;
   } else if (event.event === "batch-end" && last) {
     console.log(JSON.stringify({ checkpoint: last }));

@@ -1,8 +1,8 @@
-import base64, json, sys
+import base64, json, os, sys
 last = None
-for event in map(json.loads, sys.stdin):
+for event in map(json.loads, sys.stdin.buffer):
     if event["event"] == "record":
-        print("order:", base64.b64decode(event["data"]).decode(), file=sys.stderr)
+        os.write(2, b"order: " + base64.b64decode(event["data"]) + b"\n")  # bytes: what was put need not be text
         last = event["position"]
     elif event["event"] == "batch-end" and last:
         print(json.dumps({"checkpoint": last}), flush=True)

@@ -87,7 +87,7 @@ func processor() {
 			if mode == "ahead" && len(held) > 0 && e.Reason != "lease-lost" {
 				fmt.Printf("{\"checkpoint\":%q}\n", held[len(held)-1])
 			}
-			code, _ := strconv.Atoi(strings.TrimPrefix(mode, "code"))
+			code, _ := strconv.Atoi(strings.TrimPrefix(mode, "exits-with-"))
 			if mode == "stays" {
 				time.Sleep(time.Hour)
 			}
@@ -210,14 +210,9 @@ func TestMultilangRunRefuses(t *testing.T) {
 		{"exit", "b1", "has ended by itself: exit status 0", nil},
 		{"mute", "", "has said nothing and taken no record for 100ms (--patience), with 7 records not done, the first at 1000:0", []string{"--patience", "100ms"}},
 		{"flood", "a1", "reads no answer", nil},
-		{"code4", "", "", nil}, // it never says done: nothing but --patience ends it
 	} {
 		d := &multilangfake.Daemon{Version: "2", Shard: threeStored(), Batch: 3, Closed: true}
-		args := append(tt.args, "--", "processor", tt.mode, tt.at)
-		if tt.says == "" {
-			tt.says, args = "no record", append([]string{"--patience", "200ms"}, args...)
-		}
-		code, stderr, _ := serveCMD(t, d, args...)
+		code, stderr, _ := serveCMD(t, d, append(tt.args, "--", "processor", tt.mode, tt.at)...)
 		if code != 1 || !strings.Contains(stderr, tt.says) {
 			t.Errorf("%s: exit code %d: %s", tt.mode, code, stderr)
 		}
@@ -229,7 +224,7 @@ func TestMultilangRunRefuses(t *testing.T) {
 
 // TestMultilangRunEnds: an exit code that is not 0 after shutdown, and a CMD that has no end.
 func TestMultilangRunEnds(t *testing.T) {
-	for mode, says := range map[string]string{"code4": "has ended: exit status 4", "stays": "--patience"} {
+	for mode, says := range map[string]string{"exits-with-4": "has ended: exit status 4", "stays": "--patience"} {
 		d := &multilangfake.Daemon{Version: "2", Shard: nil, Batch: 3, Closed: true}
 		code, stderr, _ := serveCMD(t, d, "--patience", "300ms", "--", "processor", mode, "")
 		if code != 1 || !strings.Contains(stderr, says) || d.Sequence == "SHARD_END" {
@@ -349,6 +344,28 @@ func TestMultilangRunSlowCheckpoint(t *testing.T) {
 	})
 }
 
+// TestMultilangRunRepeats: what CMD says again costs nothing, however many records it has.
+func TestMultilangRunRepeats(t *testing.T) {
+	const records = 1000
+	commits, err := kclcompat.NewCheckpointer(slowSink{}, seqnum.TrimHorizon(), []kclcompat.Reader{kclcompat.Kplkit()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newChild("shard", childOptions{log: io.Discard})
+	c.commits = commits
+	for i := range records {
+		c.giving(deagg.UserRecord{SequenceNumber: strconv.Itoa(1000 + i), Last: true})
+	}
+	for i := range records {
+		for range 10 {
+			c.take(fmt.Appendf(nil, `{"done":"%d"}`, 1000+i))
+		}
+	}
+	if c.failure != nil || len(c.given) > 0 || c.looked > records {
+		t.Errorf("%v, %d records left, %d looked at", c.failure, len(c.given), c.looked)
+	}
+}
+
 // slowSink is a daemon whose DynamoDB takes its time.
 type slowSink struct{}
 
@@ -367,11 +384,13 @@ func TestMultilangExamples(t *testing.T) {
 				t.Skipf("%s is not installed", command)
 			}
 			for _, version := range multilangfake.Versions {
-				d := &multilangfake.Daemon{Version: version, Shard: threeStored(), Batch: 2, Closed: true}
+				shard := threeStored()
+				shard[1].Users = []string{"\xff\xfe\x00", "b1\u2028", ""} // what is not text, and line ends of some languages
+				d := &multilangfake.Daemon{Version: version, Shard: shard, Batch: 2, Closed: true}
 				code, stderr, _ := serveCMD(t, d, "--", command, "../../examples/multilang/"+example)
-				want := "order: a0\norder: a1\norder: a2\norder: b0\norder: b1\norder: b2\norder: c\n"
+				want := "order: a0\norder: a1\norder: a2\norder: \xff\xfe\x00\norder: b1\u2028\norder: \norder: c\n"
 				if code != 0 || d.Sequence != "SHARD_END" || len(d.Checkpoints) != 3 || stderr != want {
-					t.Errorf("%s: exit code %d, %s, %q: %s", version, code, d.Sequence, d.Checkpoints, stderr)
+					t.Errorf("%s: exit code %d, %s, %q: %q", version, code, d.Sequence, d.Checkpoints, stderr)
 				}
 			}
 		})

@@ -8,12 +8,14 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/kplkit/kplkit/deagg"
+	"github.com/kplkit/kplkit/internal/childproc"
 	"github.com/kplkit/kplkit/kclcompat"
 	"github.com/kplkit/kplkit/kclcompat/multilang"
 	"github.com/kplkit/kplkit/seqnum"
@@ -47,6 +49,7 @@ type child struct {
 	mu       sync.Mutex
 	commits  *kclcompat.Checkpointer
 	given    []handed        // to CMD, and not done
+	looked   int             // how many of them were looked at, to find those that CMD names
 	done     seqnum.Extended // as CMD has said
 	asked    int             // checkpoints to be made
 	answers  []string        // lines to be written
@@ -75,22 +78,40 @@ func (c *child) Start(ctx context.Context) error {
 	}
 	cmd := exec.Command(c.command[0], c.command[1:]...)
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, c.log, lastLines
+	childproc.OwnGroup(cmd) // what ends the daemon's group must not end it before its last checkpoint
+	childproc.EndWithParent(cmd)
 	in, err := cmd.StdinPipe()
+	read := make(chan struct{})
 	if err == nil {
-		err = cmd.Start()
+		err = c.live(cmd, said, read)
 	}
 	out.Close()
 	if err != nil {
 		said.Close()
 		return fmt.Errorf("start CMD: %w", err)
 	}
-	c.cmd = cmd
-	read := make(chan struct{})
 	go func() { defer close(read); c.read(said) }()
 	go c.feed(in)
-	go c.wait(said, read)
 	d, _ := multilang.FromContext(ctx)
 	return c.start(context.WithoutCancel(ctx), c.patience, feeding{last: startLine(c.shardID, d.From)})
+}
+
+// live starts CMD, and waits for its end in a goroutine that keeps its thread: the system kills CMD at the thread's end.
+func (c *child) live(cmd *exec.Cmd, said io.Closer, read <-chan struct{}) error {
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		if err == nil {
+			c.cmd = cmd
+		}
+		started <- err
+		if err == nil {
+			c.wait(said, read)
+		}
+	}()
+	return <-started
 }
 
 // ProcessRecords gives CMD a batch, and returns when it is done, but for as many records as CMD may be ahead.
@@ -145,7 +166,7 @@ func (c *child) end() error {
 	c.mu.Unlock()
 	if !exited {
 		failure = cmp.Or(failure, errors.New("CMD was killed, since it did not end"))
-		_ = c.cmd.Process.Kill()
+		childproc.Kill(c.cmd.Process)
 		<-c.gone
 	}
 	return failure
@@ -175,7 +196,7 @@ func (c *child) serve(ctx context.Context, patience time.Duration, ready func() 
 		}
 		left := patience - time.Since(heard)
 		if left <= 0 {
-			return c.fail(fmt.Errorf("CMD has said nothing and taken no record for %v (--patience), with %s", patience, c.owing()))
+			return c.fail(fmt.Errorf("CMD has said nothing and taken no record for %v (--patience), with %s: an answer is {\"done\":POSITION} or {\"checkpoint\":POSITION} in a line by itself, and flushed", patience, c.owing()))
 		}
 		timer.Reset(left)
 		select {

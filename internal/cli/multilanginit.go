@@ -169,6 +169,8 @@ initialPositionInStream = {{.Position}}
 AWSCredentialsProvider = {{.Daemon.Credentials}}
 # A checkpoint that is asked for between two batches goes out in the daemon's next call, also where no records come.
 callProcessRecordsEvenForEmptyRecordList = true
+# At an interrupt and SIGTERM so long may the last checkpoints take. Without it KCL 2 and 3 ask for none.
+shutdownGraceMillis = 30000
 `
 
 const pomText = `<!-- The MultiLangDaemon of KCL {{.KCL}}. Written by kplkit multilang init. -->

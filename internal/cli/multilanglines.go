@@ -177,20 +177,14 @@ func (c *child) doneUpTo(text string, checkpoint bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.heard = time.Now()
-	i := slices.IndexFunc(c.given, func(h handed) bool { return h.at == at })
 	switch {
 	case c.failure != nil:
 		return nil // nothing counts any more
-	case i >= 0:
-		for _, h := range c.given[:i+1] { // each: which stored records are finished is seen by them
-			c.commits.Done(h.u)
-		}
-		c.given, c.done = c.given[i+1:], at
 	case at == c.done:
 	case c.done.IsValid() && at.Less(c.done):
 		return fmt.Errorf("CMD answers out of order: %s is done after %s, which stands for all before it, too", at, c.done)
-	default:
-		return fmt.Errorf("CMD says that %s is done, which it was not given", at)
+	case !c.doneGiven(at):
+		return fmt.Errorf("CMD says that %s is done, which it was not given: a record is named by the text of its position", at)
 	}
 	if checkpoint {
 		if c.asked++; c.asked+len(c.answers) > mostAnswers {
@@ -198,6 +192,19 @@ func (c *child) doneUpTo(text string, checkpoint bool) error {
 		}
 	}
 	return nil
+}
+
+// doneGiven looks for a record among the given ones: what it passes over is done too, and is not looked at again.
+func (c *child) doneGiven(at seqnum.Extended) bool {
+	i := slices.IndexFunc(c.given, func(h handed) bool { c.looked++; return h.at == at })
+	if i < 0 {
+		return false
+	}
+	for _, h := range c.given[:i+1] { // each: which stored records are finished is seen by them
+		c.commits.Done(h.u)
+	}
+	c.given, c.done = c.given[i+1:], at
+	return true
 }
 
 // The lines to CMD.

@@ -5,6 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,7 +25,7 @@ func newMultilangRun(s Streams) *cobra.Command {
 CMD gets user records one by one, and says how far it is.
 
 To CMD, on its stdin, a JSON object a line:
-  {"v":1,"event":"start","shard_id":…,"position":…}      where the shard is read from; null with daemons of KCL 1.3 and 1.4
+  {"v":1,"event":"start","shard_id":…,"position":…}      where the shard is read from; null with daemons before KCL 1.7.2
   {"v":1,"event":"record","position":…,…}                the other fields are those of 'kplkit deagg', data in base64
   {"v":1,"event":"batch-end","millis_behind_latest":…}
   {"v":1,"event":"checkpointed","written":…,"held":…,"error":…}
@@ -32,11 +35,15 @@ From CMD, on its stdout:
   {"done":POSITION}         the record of that position is processed, and all before it
   {"checkpoint":POSITION}   the same, and it is to be stored. checkpointed answers: written is what the lease says then, held
                             whether done records would come again after a crash, error what failed, or null
-Any other line goes to stderr. POSITION is a text, as it came. Each line has to be flushed.
+Any other line goes to stderr, also one with other fields. POSITION is a text, as it came. Each line has to be flushed. Nothing but
+checkpoint stores anything, and the shard's end.
 
 The daemon gets its answer when the last record of a batch is done. A CMD that holds records back across batches says --ahead
 N: then the answer goes out while up to N records are not done, and a checkpoint that is asked for afterwards goes out in the
 daemon's next call. callProcessRecordsEvenForEmptyRecordList=true in the daemon's properties sees to it that there is one.
+
+An interrupt, SIGTERM or SIGHUP to the daemon's process group is left to the daemon, which asks for a last checkpoint: CMD has
+a group of its own. A second interrupt or SIGTERM ends kplkit, and CMD with it.
 
 CMD ends by itself after shutdown. Any other end, an exit code that is not 0, an answer for a record that it was not given,
 answers out of order, or none at all for --patience end kplkit with exit code 1, and with it the daemon: the shard goes on from
@@ -49,8 +56,18 @@ its last checkpoint. After shard-ended all records have to be done, and exit cod
 				return usageError{errors.New("--ahead is 0 or more, and --patience more than 0")}
 			}
 			o.command = args
-			// An interrupt at the terminal is the daemon's business: it asks for a last checkpoint.
-			return runMultilang(context.WithoutCancel(cmd.Context()), s, o)
+			// What ends the daemon's process group is the daemon's business: it asks for a last checkpoint. A second signal ends
+			// kplkit, but for hangups: a terminal that closes has two.
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM)
+			defer stop()
+			defer context.AfterFunc(ctx, func() {
+				stop()
+				fmt.Fprintln(o.log, "kplkit: multilang run: an interrupt or SIGTERM is left to the daemon, which asks for a last checkpoint; a second one ends kplkit")
+			})()
+			hangups := make(chan os.Signal, 1)
+			signal.Notify(hangups, syscall.SIGHUP)
+			defer signal.Stop(hangups)
+			return runMultilang(context.WithoutCancel(ctx), s, o)
 		},
 	}
 	f := cmd.Flags()

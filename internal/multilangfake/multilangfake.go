@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/kplkit/kplkit/producer/aggregator"
 	"github.com/kplkit/kplkit/seqnum"
@@ -32,10 +33,13 @@ func (s Stored) aggregate() []byte {
 	}
 	var e aggregator.Encoder
 	for _, u := range s.Users {
-		e.Add(aggregator.Record{PartitionKey: "key-" + u, Data: []byte(u)})
+		e.Add(aggregator.Record{PartitionKey: keyOf(u), Data: []byte(u)})
 	}
 	return e.AppendTo(nil)
 }
+
+// keyOf is the partition key of a user record.
+func keyOf(u string) string { return "key-" + strings.ToValidUTF8(u, "?") }
 
 // Daemon holds the lease of a shard. It survives its children.
 type Daemon struct {
@@ -124,7 +128,7 @@ func (d *Daemon) hand(batch []part) error {
 			continue
 		}
 		for sub, u := range p.Users[p.from:] {
-			r := map[string]any{"data": []byte(u), "partitionKey": "key-" + u, "sequenceNumber": p.Number}
+			r := map[string]any{"data": []byte(u), "partitionKey": keyOf(u), "sequenceNumber": p.Number}
 			if !d.Version.old() {
 				r["subSequenceNumber"], r["approximateArrivalTimestamp"], r["action"] = sub+p.from, int64(1795531237000), "record"
 			}

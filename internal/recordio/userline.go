@@ -83,7 +83,8 @@ func AppendBase64(b, data []byte) []byte {
 	return append(b, '"')
 }
 
-// appendJSONString appends s as a JSON string. What is no UTF-8 becomes replacement characters.
+// appendJSONString appends s as a JSON string. What is no UTF-8 becomes replacement characters. The line ends of Unicode are
+// escaped: readline of Node.js 24 would cut a line of JSON there.
 func appendJSONString(b []byte, s string) []byte {
 	b = append(b, '"')
 	start := 0
@@ -93,16 +94,16 @@ func appendJSONString(b []byte, s string) []byte {
 			i++
 			continue
 		}
-		size := 1
+		r, size := rune(c), 1
 		if c >= utf8.RuneSelf {
-			var r rune
-			if r, size = utf8.DecodeRuneInString(s[i:]); r != utf8.RuneError || size > 1 {
+			r, size = utf8.DecodeRuneInString(s[i:])
+			if invalid := r == utf8.RuneError && size == 1; !invalid && r != '\u2028' && r != '\u2029' {
 				i += size
 				continue
 			}
 		}
 		b = append(b, s[start:i]...)
-		b = appendEscaped(b, c)
+		b = appendEscaped(b, r)
 		i += size
 		start = i
 	}
@@ -110,21 +111,19 @@ func appendJSONString(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-func appendEscaped(b []byte, c byte) []byte {
-	const hex = "0123456789abcdef"
-	switch {
-	case c == '"' || c == '\\':
-		return append(b, '\\', c)
-	case c == '\n':
+func appendEscaped(b []byte, r rune) []byte {
+	switch r {
+	case '"', '\\':
+		return append(b, '\\', byte(r))
+	case '\n':
 		return append(b, `\n`...)
-	case c == '\r':
+	case '\r':
 		return append(b, `\r`...)
-	case c == '\t':
+	case '\t':
 		return append(b, `\t`...)
-	case c < ' ':
-		return append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 	}
-	return append(b, `\ufffd`...)
+	const hex = "0123456789abcdef"
+	return append(b, '\\', 'u', hex[r>>12], hex[r>>8&15], hex[r>>4&15], hex[r&15])
 }
 
 // appendSeconds appends t as seconds since 1970, with as many decimals as it needs.

@@ -1,6 +1,7 @@
 package recordio
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"testing"
@@ -14,6 +15,8 @@ import (
 func FuzzUserRecord(f *testing.F) {
 	f.Add("shardId-0", "1", int64(0), "k", "7", []byte("hi"), int64(1795529839123000000), true)
 	f.Add("", "", int64(5), "\xff\"\\\n\x01\u2028é", "undefined\xff", []byte("\xf3\x89"), int64(-1), false)
+	f.Add("\u2029", "\u2028", int64(5), "é\u2028\xff", "a\u2029b", []byte("\u2028\u2029"), int64(-1), true)
+	f.Add("", "", int64(5), "a\u2028b\ufffd", "a\u2029", []byte("\u2028\u2029\x7f\x1f"), int64(-1), true)
 	f.Fuzz(func(t *testing.T, shard, seq string, sub int64, key, hashKey string, data []byte, nanos int64, asText bool) {
 		if !utf8.ValidString(shard) || !utf8.ValidString(seq) {
 			t.Skip("both come out of JSON: always UTF-8")
@@ -36,11 +39,14 @@ func FuzzUserRecord(f *testing.F) {
 		if err := json.Unmarshal(line, &got); err != nil {
 			t.Fatalf("%q: %v", line, err)
 		}
-		either := func(text *string, bytes []byte) string {
+		if n := bytes.Count(line, []byte("\n")) + bytes.Count(line, []byte("\u2028")) + bytes.Count(line, []byte("\u2029")); n != 1 {
+			t.Errorf("%q has %d line ends, for some language", line, n)
+		}
+		either := func(text *string, data []byte) string {
 			if text != nil {
 				return *text
 			}
-			return string(bytes)
+			return string(data)
 		}
 		gotData := either(got.Data, got.DataBase64)
 		if !asText {

@@ -26,11 +26,15 @@ class Reporter:
     """Tells what has happened."""
 
     def __init__(self, port):
-        self.stream = socket.create_connection(("127.0.0.1", port)).makefile("w")
+        self.socket = socket.create_connection(("127.0.0.1", port))
 
     def tell(self, **what):
-        self.stream.write(json.dumps(what, separators=(",", ":")) + "\n")
-        self.stream.flush()
+        """Returns when it has been passed on: the daemon may be ended by the record processor of another shard."""
+        self.socket.sendall((json.dumps(what, separators=(",", ":")) + "\n").encode())
+        try:
+            self.socket.recv(1)
+        except OSError:
+            pass  # the daemon is gone
 
     def stop(self, why):
         """Ends the daemon, hard, and this process with it."""

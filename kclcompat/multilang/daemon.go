@@ -11,8 +11,8 @@ import (
 
 // Daemon is what is known of the daemon, by its messages so far.
 type Daemon struct {
-	Version string          // in words, such as "1.14 or newer"
-	From    seqnum.Extended // where the shard is read from; not valid with daemons before 1.14, which do not say it
+	Version string          // in words, such as "1.7.2 or newer"
+	From    seqnum.Extended // where the shard is read from; not valid with daemons before 1.7.2, which do not say it
 
 	// What a crash right after a checkpoint does: of one inside an aggregate, at its last user record, and where all of
 	// the batch is Done.
@@ -36,7 +36,7 @@ type Starter interface {
 // dialect is what a daemon can do, and how far its records are known.
 type dialect struct {
 	from    seqnum.Extended
-	pairs   bool          // it knows sub-sequence numbers: 1.14 or newer
+	pairs   bool          // it knows sub-sequence numbers: 1.7.2 or newer
 	whole   bool          // it hands over aggregates: 1.3
 	split   bool          // it hands over user records without sub-sequence numbers: 1.4
 	begun   bool          // a record was handed out
@@ -63,7 +63,7 @@ func (d *dialect) daemon() Daemon {
 	k := Daemon{From: d.from, Version: "1.3 or 1.4", Inside: kclcompat.Repeats, AtLast: kclcompat.Repeats, AtBatchEnd: kclcompat.Exact}
 	switch {
 	case d.pairs:
-		k.Version, k.Inside, k.AtLast = "1.14 or newer", kclcompat.Exact, kclcompat.Exact
+		k.Version, k.Inside, k.AtLast = "1.7.2 or newer", kclcompat.Exact, kclcompat.Exact
 	case d.whole:
 		k.Version, k.AtLast = "1.3", kclcompat.Exact
 	case d.split:

@@ -6,10 +6,13 @@
 // Nothing is lost with any version, also where aggregation is on. What comes again after a crash depends on the daemon, which
 // says what it can by its messages:
 //
-//	daemon         inside an aggregate  at its last user record  at the end of a batch
-//	1.14 and newer exact                exact                    exact
-//	1.3            repeats              exact                    exact
-//	1.4, or 1.3    repeats              repeats                  exact
+//	daemon           inside an aggregate  at its last user record  at the end of a batch
+//	1.7.2 and newer  exact                exact                    exact
+//	1.3              repeats              exact                    exact
+//	1.4, or 1.3      repeats              repeats                  exact
+//
+// Run were 1.3.0, 1.4.0, 1.14.10, 2.7.2 and 3.1.3. That 1.7.2 to 1.13 say what 1.14 says, and 1.5 to 1.7.1 what 1.4 says, is read in
+// the KCL's source (docs/multilang.md).
 //
 // Where it repeats, the lease says the last stored record that is finished, and with 1.4 what follows the first user record of
 // that one comes again, too. 1.3 hands over aggregates, and Run takes them apart; 1.4 hands over user records
@@ -29,6 +32,9 @@
 // as log.Fatal does: the daemon then ends, too, with all its shards, which go on elsewhere from their last checkpoints. A Processor may
 // return a checkpoint's ErrLeaseLost, which ends nothing but its own shard. A panic of the Processor is not
 // caught, so that it ends the process likewise, with its stack on the standard error.
+//
+// At an interrupt and at SIGTERM the daemon, from KCL 1.7.6 on, asks for a last checkpoint. A terminal sends its interrupt to this process, too,
+// and would end it before that: the program ignores both, by signal.Ignore.
 //
 // # Compatibility
 //

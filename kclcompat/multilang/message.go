@@ -20,7 +20,7 @@ type message struct {
 	positioned bool    // it has a sequence number, which may be null: the daemon knows pairs
 	sequence   *string // of initialize and checkpoint
 	sub        *int64
-	checkpoint *string // the sequence number of a checkpoint, up to 1.7
+	checkpoint *string // the sequence number of a checkpoint, up to 1.7.1
 	failure    *string // of a checkpoint
 
 	records []record

@@ -211,7 +211,9 @@ func (s *session) process(m *message) error {
 			s.first, _ = users[0].Position()
 		}
 	}
-	s.resume(s.last)
+	if err := s.resume(s.last); err != nil {
+		return err
+	}
 	err = s.processor.ProcessRecords(s.known(), kclcompat.Batch{Records: users, BehindLatest: m.behind}, s.commits)
 	return s.unlessLost(err)
 }
@@ -236,7 +238,9 @@ func (s *session) shutdown(reason kclcompat.Reason) error {
 		return nil
 	}
 	s.processor = nil
-	s.resume(deagg.UserRecord{}) // without a number the checkpoint would be the shard's end
+	if err := s.resume(deagg.UserRecord{}); err != nil { // without a number the checkpoint would be the shard's end
+		return err
+	}
 	err := p.Shutdown(s.known(), reason, s.commits)
 	switch {
 	case reason == kclcompat.ShardEnded && err == nil:
@@ -256,7 +260,7 @@ func (s *session) finish() {
 	}
 	_ = s.pause()
 	s.over = true
-	s.resume(deagg.UserRecord{})
+	_ = s.resume(deagg.UserRecord{})
 	if p := s.processor; p != nil {
 		s.processor = nil
 		_ = p.Shutdown(s.known(), kclcompat.LeaseLost, s.commits)
@@ -274,9 +278,9 @@ func (s *session) pause() error {
 }
 
 // resume lets checkpoints out: the daemon waits.
-func (s *session) resume(last deagg.UserRecord) {
+func (s *session) resume(last deagg.UserRecord) error {
 	if !s.paused {
-		return
+		return nil
 	}
 	s.paused = false
 	s.handedOut = seqnum.Extended{}
@@ -285,7 +289,7 @@ func (s *session) resume(last deagg.UserRecord) {
 	} else if n, err := seqnum.Parse(last.SequenceNumber); err == nil {
 		s.handedOut = seqnum.At(n, last.SubSequenceNumber)
 	}
-	s.commits.Resume(last, s.dialect.readers()...)
+	return s.commits.Resume(last, s.dialect.readers()...)
 }
 
 func (s *session) write(line any) error {

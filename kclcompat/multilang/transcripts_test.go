@@ -128,12 +128,12 @@ func TestTranscripts(t *testing.T) {
 		}
 		want := map[string]string{"1.3.0": "1.3", "1.4.0": "1.4"}[tr.version]
 		if want == "" {
-			want = "1.14 or newer"
+			want = "1.7.2 or newer"
 		}
 		if known.Version != want && !(len(texts) == 1 && known.Version == "1.3 or 1.4") {
 			t.Errorf("%s: taken for %s", tr.name(), known.Version)
 		}
-		if known.From.IsValid() != (want == "1.14 or newer") {
+		if known.From.IsValid() != (want == "1.7.2 or newer") {
 			t.Errorf("%s: from %s", tr.name(), known.From)
 		}
 		for i, text := range texts {

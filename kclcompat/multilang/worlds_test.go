@@ -107,7 +107,7 @@ func TestWorlds(t *testing.T) {
 	for _, version := range multilangfake.Versions {
 		t.Run(string(version), func(t *testing.T) {
 			exactInside := 0
-			for seed := range uint64(400) {
+			for seed := range uint64(200) {
 				rnd := rand.New(rand.NewPCG(seed, 1))
 				shard, all := shardOf(rnd)
 				d := &multilangfake.Daemon{Version: version, Shard: shard, Batch: 1 + rnd.IntN(4), Closed: rnd.IntN(2) == 0}

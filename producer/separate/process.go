@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/kplkit/kplkit/internal/childproc"
 	"github.com/kplkit/kplkit/internal/kplpipe"
 	"github.com/kplkit/kplkit/internal/kplpipe/kplpb"
 )
@@ -47,7 +48,7 @@ func (p *piped) pid() int           { return p.cmd.Process.Pid }
 func (p *piped) in() io.WriteCloser { return p.stdin }
 func (p *piped) out() io.ReadCloser { return p.stdout }
 func (p *piped) log() io.ReadCloser { return p.stderr }
-func (p *piped) kill()              { killGroup(p.cmd.Process) }
+func (p *piped) kill()              { childproc.Kill(p.cmd.Process) }
 
 func (p *piped) wait() string {
 	p.cmd.Wait() // its error says the same
@@ -101,7 +102,7 @@ func startPiped(command []string) (_ process, err error) {
 // newCommand is a child in a process group of its own, so that Ctrl-C at the terminal leaves it to the program.
 func newCommand(command []string) *exec.Cmd {
 	cmd := exec.Command(command[0], command[1:]...)
-	cmd.SysProcAttr = ownGroup()
+	childproc.OwnGroup(cmd)
 	return cmd
 }
 

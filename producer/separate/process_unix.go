@@ -14,16 +14,6 @@ import (
 	"github.com/kplkit/kplkit/internal/kplpipe/kplpb"
 )
 
-func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
-
-// killGroup ends the child and whatever it started.
-func killGroup(p *os.Process) {
-	if p.Signal(syscall.Signal(0)) == nil { // else its id may be another's by now
-		syscall.Kill(-p.Pid, syscall.SIGKILL)
-		p.Kill()
-	}
-}
-
 // native is the KPL's own binary: it speaks through two FIFOs, in a folder that is removed as soon as both are open.
 type native struct {
 	piped

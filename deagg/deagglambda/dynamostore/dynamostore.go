@@ -121,7 +121,7 @@ func (s *Store) Save(ctx context.Context, key string, at seqnum.Extended) error 
 	}
 	_, err = s.client.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &s.table, Item: item,
-		ConditionExpression:       aws.String("attribute_not_exists(#order) OR #order < :order"),
+		ConditionExpression:       aws.String("attribute_not_exists(#order) OR #order <= :order"),
 		ExpressionAttributeNames:  map[string]string{"#order": "order"},
 		ExpressionAttributeValues: map[string]types.AttributeValue{":order": item["order"]},
 	})

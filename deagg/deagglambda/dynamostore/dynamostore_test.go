@@ -126,6 +126,39 @@ func TestItem(t *testing.T) {
 	})
 }
 
+// A position that is stored again is kept for as long again; one further back changes nothing.
+func TestRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, err := newTable(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		store, err := dynamostore.New(client, "positions", "f", dynamostore.WithTTL(time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		for i, text := range []string{"10:2", "10:2", "10:1"} {
+			if err := store.Save(t.Context(), "k", extended(t, text)); err != nil {
+				t.Fatal(err)
+			}
+			if i < 2 {
+				time.Sleep(time.Minute)
+			}
+		}
+		out, err := client.GetItem(t.Context(), &dynamodb.GetItemInput{
+			TableName: aws.String("positions"), Key: map[string]types.AttributeValue{"key": &types.AttributeValueMemberS{Value: "f/k"}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		expires, _ := out.Item["expires"].(*types.AttributeValueMemberN)
+		if want := strconv.FormatInt(began.Add(time.Minute+time.Hour).Unix(), 10); expires == nil || expires.Value != want {
+			t.Errorf("%v, want it to expire at %s", out.Item, want)
+		}
+	})
+}
+
 // Errors say which item of which table, and wrong options are errors of New.
 func TestErrors(t *testing.T) {
 	client, err := newTable(t.Context())

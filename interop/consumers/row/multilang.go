@@ -19,7 +19,7 @@ func runMultilang(s settings) error {
 	if err != nil {
 		return err
 	}
-	sayTo = reporter
+	sayTo = passedOn{reporter}
 	p := &multilangProcessor{settings: s, when: os.Getenv("ROW_WHEN")}
 	err = multilang.Run(context.Background(), os.Stdin, os.Stdout, func(shardID string) kclcompat.Processor {
 		fmt.Println("a stray print of", shardID)
@@ -30,6 +30,18 @@ func runMultilang(s settings) error {
 		os.Exit(1)
 	}
 	return nil
+}
+
+// passedOn writes to what answers each line by a byte when it has passed it on: the daemon may be ended by the record processor of
+// another shard.
+type passedOn struct{ net.Conn }
+
+func (c passedOn) Write(line []byte) (int, error) {
+	n, err := c.Conn.Write(line)
+	if err == nil {
+		_, _ = c.Read(make([]byte, 1)) // an error: the daemon is gone
+	}
+	return n, err
 }
 
 type multilangProcessor struct {

@@ -9,7 +9,8 @@ import java.nio.charset.StandardCharsets;
 
 /**
  * Passes on what record processors have to tell. Their standard output belongs to the daemon, so they tell it on a
- * socket. Where one says that it has stopped, the daemon ends as in a crash: nothing is shut down.
+ * socket. Each line is answered by a byte when it has been passed on: a record processor that waits for it knows that one of another
+ * shard, which says that it has stopped, can't come before. Then the daemon ends as in a crash: nothing is shut down.
  */
 final class Relay {
     private final ServerSocket server;
@@ -43,12 +44,22 @@ final class Relay {
             for (String line = in.readLine(); line != null; line = in.readLine()) {
                 out.println(line);
                 out.flush();
+                answer(processor);
                 if (line.startsWith("{\"stopped\"")) {
                     Runtime.getRuntime().halt(0);
                 }
             }
         } catch (IOException gone) {
             System.err.println("the record processor has gone: " + gone);
+        }
+    }
+
+    /** Not every record processor waits for it. */
+    private static void answer(Socket processor) {
+        try {
+            processor.getOutputStream().write('.');
+        } catch (IOException gone) {
+            // what it has said before is passed on all the same
         }
     }
 
