@@ -85,6 +85,9 @@ func (r *Record) DataLen() int {
 	return max(len(r.data)/4*3-padding, 0)
 }
 
+// Len returns how many bytes the record takes as it came.
+func (r *Record) Len() int { return len(r.raw) }
+
 // MayBegin says whether the record's data begins with a prefix of up to 12 bytes, without decoding all of it. It also says
 // yes of data that is damaged there, which AppendData then refuses.
 func (r *Record) MayBegin(prefix []byte) bool {

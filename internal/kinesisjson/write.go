@@ -54,6 +54,9 @@ func (f Format) appendName(dst []byte, name string) []byte {
 
 // appendText appends s. A byte in it that is not UTF-8 becomes U+FFFD: neither format has room for it.
 func (f Format) appendText(dst []byte, s string) []byte {
+	if f == JSON && bare(s) {
+		return append(append(append(dst, '"'), s...), '"')
+	}
 	if !utf8.ValidString(s) {
 		s = string([]rune(s))
 	}

@@ -4,15 +4,29 @@ package kinesisjson
 type Writer struct {
 	format Format
 	out    []byte
+	taken  int     // bytes that were written before out
 	first  bool    // no record is written yet
 	of     *Record // whose user records are being written
-	rest   []byte  // what they have from it
+	rest   []byte  // what they have from it, and their end
 	lexers lexers
+}
+
+// around is what stands between the values of a user record.
+type around struct{ open, key, data []byte }
+
+var arounds = [...]around{JSON: aroundIn(JSON), CBOR: aroundIn(CBOR)}
+
+func aroundIn(f Format) around {
+	return around{
+		open: f.appendName(f.appendOpen(nil, false), "SequenceNumber"),
+		key:  f.appendName(f.appendComma(nil, false), "PartitionKey"),
+		data: f.appendName(f.appendComma(nil, false), "Data"),
+	}
 }
 
 // Begin begins to append an answer like a to dst. The records come first, since the other fields may hang on them.
 func (w *Writer) Begin(a *Answer, dst []byte) {
-	w.format, w.first, w.of = a.format, true, nil
+	w.format, w.taken, w.first, w.of = a.format, 0, true, nil
 	w.out = w.format.appendName(w.format.appendOpen(dst, false), "Records")
 	w.out = w.format.appendOpen(w.out, true)
 }
@@ -26,15 +40,15 @@ func (w *Writer) Record(r *Record) {
 // UserRecord writes a record that is like a stored record of the answer but for what is given. What is not UTF-8 in the
 // key becomes U+FFFD.
 func (w *Writer) UserRecord(stored *Record, sequenceNumber, partitionKey string, data []byte) {
+	f, between := w.format, &arounds[w.format]
 	if w.of != stored {
-		w.of, w.rest = stored, stored.appendRest(w.rest[:0], w.format, &w.lexers)
+		w.of, w.rest = stored, f.appendClose(stored.appendRest(w.rest[:0], f, &w.lexers), false)
 	}
 	w.comma()
-	f, out := w.format, w.format.appendOpen(w.out, false)
-	out = f.appendText(f.appendName(out, "SequenceNumber"), sequenceNumber)
-	out = f.appendText(f.appendName(f.appendComma(out, false), "PartitionKey"), partitionKey)
-	out = f.appendBlob(f.appendName(f.appendComma(out, false), "Data"), data)
-	w.out = f.appendClose(append(out, w.rest...), false)
+	out := f.appendText(append(w.out, between.open...), sequenceNumber)
+	out = f.appendText(append(out, between.key...), partitionKey)
+	out = f.appendBlob(append(out, between.data...), data)
+	w.out = append(out, w.rest...)
 }
 
 func (w *Writer) comma() {
@@ -42,10 +56,20 @@ func (w *Writer) comma() {
 	w.first = false
 }
 
-// Len returns how many bytes there are, with those of dst.
-func (w *Writer) Len() int { return len(w.out) }
+// Len returns how many bytes there are, with those of dst and those that were taken.
+func (w *Writer) Len() int { return w.taken + len(w.out) }
 
-// End writes the fields beside the records, the answer's own or a changed clone of them, and returns all of it.
+// Room returns how many more bytes fit where it writes; it makes room of its own for others.
+func (w *Writer) Room() int { return cap(w.out) - len(w.out) }
+
+// Take returns what is written since Begin or the last Take, between two records. What follows is appended to dst.
+func (w *Writer) Take(dst []byte) (written []byte) {
+	written, w.out = w.out, dst
+	w.taken += len(written) - len(dst)
+	return written
+}
+
+// End writes the fields beside the records, the answer's own or a changed clone of them, and returns all that was not taken.
 func (w *Writer) End(fields *Object) []byte {
 	w.out = fields.appendFields(w.format.appendClose(w.out, true), false)
 	out := w.format.appendClose(w.out, false)

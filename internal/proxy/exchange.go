@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"regexp"
@@ -122,7 +123,13 @@ func (x *exchange) answer(answer *http.Response) error {
 	if x.change == nil || answer.StatusCode != http.StatusOK {
 		return nil
 	}
-	return x.change(answer)
+	if err := x.change(answer); err != nil {
+		return err
+	}
+	if from, ok := answer.Body.(io.WriterTo); ok {
+		answer.Body = &writtenBody{answer.Body, from, x.w}
+	}
+	return nil
 }
 
 func (x *exchange) subscribes() bool { return x.operation == "SubscribeToShard" }

@@ -93,7 +93,8 @@ func (e *events) event() {
 	if e.err != nil || e.frame.Header(":message-type") != "event" || e.frame.Header(":event-type") != "SubscribeToShardEvent" {
 		return
 	}
-	if err := e.read(e.frame.Payload, len(e.frame.Payload), e.cfg.Digits); err != nil {
+	room := func(size int) []byte { return make([]byte, 0, size) }
+	if err := e.read(e.frame.Payload, len(e.frame.Payload), e.cfg.Digits, room); err != nil {
 		e.fail(err)
 		return
 	}
@@ -103,7 +104,7 @@ func (e *events) event() {
 		e.batch = batch{}
 		return // as it came
 	}
-	e.decoder, e.later = e.decoderFor(e.ctx, e.front, e.stored)
+	e.later = e.prepare(e.ctx, &e.decoder, e.front, e.stored)
 	e.part()
 }
 
@@ -111,15 +112,17 @@ func (e *events) event() {
 // more follows, and nothing of the end of the shard.
 func (e *events) part() {
 	var w kinesisjson.Writer
-	w.Begin(&e.in, nil)
-	done, after, err := e.write(&w, 0, e.bounds.event, e.Metrics)
+	size := len(e.frame.Payload)
+	w.Begin(&e.in, make([]byte, 0, min(size+size/4, e.bounds.event)))
+	b := writing{batch: &e.batch, Writer: &w, bytes: e.bounds.event}
+	done, err := b.write(e.Metrics)
 	fields := e.in.Object.Clone()
 	switch {
 	case err != nil:
 	case done:
 		err = e.goOn(&fields)
 	default:
-		e.decoder.After = after
+		e.decoder.After = b.after
 		fields.Delete("ChildShards")
 		fields.SetText("ContinuationSequenceNumber", string(e.number))
 		behind, _ := fields.Int("MillisBehindLatest")
