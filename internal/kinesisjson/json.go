@@ -96,8 +96,7 @@ func (l *jsonLexer) text() string {
 func (l *jsonLexer) blob() ([]byte, bool) {
 	if l.next() == '"' {
 		from := l.i + 1
-		n := bytes.IndexByte(l.b[from:], '"')
-		if n >= 0 && bytes.IndexByte(l.b[from:from+n], '\\') < 0 {
+		if n := untilQuote(l.b[from:]); n >= 0 {
 			l.i = from + n + 1
 			return l.b[from : from+n], true
 		}
@@ -107,6 +106,26 @@ func (l *jsonLexer) blob() ([]byte, bool) {
 		s = slices.DeleteFunc(unescape(s), func(c byte) bool { return c == '\r' || c == '\n' })
 	}
 	return s, true
+}
+
+// untilQuote returns where the first quote is, -1 if there is a backslash before it or no quote. It goes over b in pieces
+// that the processor's nearest cache holds, since each is looked at twice.
+func untilQuote(b []byte) int {
+	const piece = 16 << 10
+	for from := 0; from < len(b); from += piece {
+		p := b[from:min(from+piece, len(b))]
+		n := bytes.IndexByte(p, '"')
+		if n >= 0 {
+			p = p[:n]
+		}
+		switch {
+		case bytes.IndexByte(p, '\\') >= 0:
+			return -1
+		case n >= 0:
+			return from + n
+		}
+	}
+	return -1
 }
 
 func (l *jsonLexer) skip() []byte {

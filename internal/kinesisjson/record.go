@@ -18,9 +18,10 @@ type Record struct {
 	EncryptionType               string // "" if it has none
 	ArrivalTime                  []byte // as it came; nil if it has none
 
-	data   []byte // as it came
-	base64 bool   // or not
-	raw    []byte // all of the record
+	data    []byte // as it came
+	base64  bool   // or not
+	raw     []byte // all of the record
+	dataLen int    // of the value in it
 }
 
 // read reads a record. What it has to have may not be null; what it may have, may be.
@@ -35,7 +36,9 @@ func (r *Record) read(l lexer) {
 			field, r.PartitionKey = 2, l.text()
 		case "Data":
 			field = 4
+			from := l.at()
 			r.data, r.base64 = l.blob()
+			r.dataLen = l.at() - from
 		case "EncryptionType":
 			if field = 8; !l.null() {
 				r.EncryptionType = l.text()
@@ -65,7 +68,7 @@ func (r *Record) appendRest(dst []byte, f Format, lexers *lexers) []byte {
 		case "SequenceNumber", "PartitionKey":
 			l.text()
 		case "Data":
-			l.blob()
+			l.pass(r.dataLen)
 		default:
 			dst = append(f.appendName(f.appendComma(dst, false), name), l.skip()...)
 		}

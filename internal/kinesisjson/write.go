@@ -57,13 +57,18 @@ func (f Format) appendText(dst []byte, s string) []byte {
 	if f == JSON && bare(s) {
 		return append(append(append(dst, '"'), s...), '"')
 	}
-	if !utf8.ValidString(s) {
-		s = string([]rune(s))
-	}
+	s = validText(s)
 	if f == JSON {
 		return appendJSONText(dst, s)
 	}
 	return append(appendHead(dst, cborText, uint64(len(s))), s...)
+}
+
+func validText(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return string([]rune(s))
 }
 
 func (f Format) appendBlob(dst, data []byte) []byte {

@@ -109,10 +109,10 @@ func TestUserRecords(t *testing.T) {
 		var w kinesisjson.Writer
 		w.Begin(&a, []byte("before"))
 		for i, key := range odd {
-			w.UserRecord(&a.Records[0], fmt.Sprint("7:", i), key, []byte(key))
+			w.UserRecord(&a.Records[0], "7:", fmt.Append(nil, i), key, []byte(key))
 		}
 		w.Record(&a.Records[1])
-		w.UserRecord(&a.Records[1], "8", "b", nil)
+		w.UserRecord(&a.Records[1], "8", nil, "b", nil)
 		written := w.End(&a.Object)[len("before"):]
 		got, err := bySDK(written)
 		if err != nil || len(got.Records) != len(odd)+2 {
@@ -155,7 +155,7 @@ func TestNothingAllocated(t *testing.T) {
 				if data, err = r.AppendData(data[:0]); err != nil {
 					t.Fatal(err)
 				}
-				w.UserRecord(r, r.SequenceNumber, r.PartitionKey, data)
+				w.UserRecord(r, r.SequenceNumber, nil, r.PartitionKey, data)
 			}
 			out = w.End(&a.Object)
 		}

@@ -8,20 +8,10 @@ type Writer struct {
 	first  bool    // no record is written yet
 	of     *Record // whose user records are being written
 	rest   []byte  // what they have from it, and their end
+	prefix string  // of their numbers, as it was given
+	text   string  // and as it is written
+	head   []byte  // what stands before the number; in JSON also the prefix
 	lexers lexers
-}
-
-// around is what stands between the values of a user record.
-type around struct{ open, key, data []byte }
-
-var arounds = [...]around{JSON: aroundIn(JSON), CBOR: aroundIn(CBOR)}
-
-func aroundIn(f Format) around {
-	return around{
-		open: f.appendName(f.appendOpen(nil, false), "SequenceNumber"),
-		key:  f.appendName(f.appendComma(nil, false), "PartitionKey"),
-		data: f.appendName(f.appendComma(nil, false), "Data"),
-	}
 }
 
 // Begin begins to append an answer like a to dst. The records come first, since the other fields may hang on them.
@@ -37,18 +27,43 @@ func (w *Writer) Record(r *Record) {
 	w.out = append(w.out, r.raw...)
 }
 
-// UserRecord writes a record that is like a stored record of the answer but for what is given. What is not UTF-8 in the
-// key becomes U+FFFD.
-func (w *Writer) UserRecord(stored *Record, sequenceNumber, partitionKey string, data []byte) {
-	f, between := w.format, &arounds[w.format]
+// UserRecord writes a record that is like a stored record of the answer but for what is given. Its sequence number is prefix,
+// which most user records of a stored record share, and suffix, which is ASCII with nothing to escape. What is not UTF-8 in
+// prefix or key becomes U+FFFD.
+func (w *Writer) UserRecord(stored *Record, prefix string, suffix []byte, partitionKey string, data []byte) {
+	if w.of != stored || w.prefix != prefix {
+		w.begin(stored, prefix)
+	}
+	f, out := w.format, w.out
+	if f == CBOR {
+		out = appendHead(append(out, w.head...), cborText, uint64(len(w.text)+len(suffix)))
+		out = append(append(out, w.text...), suffix...)
+		out = f.appendText(f.appendName(out, "PartitionKey"), partitionKey)
+		out = f.appendName(out, "Data")
+	} else { // the same in three pieces: there may be a million
+		head := w.head
+		if w.first {
+			head = head[len(","):]
+		}
+		out = append(append(out, head...), suffix...)
+		out = f.appendText(append(out, `","PartitionKey":`...), partitionKey)
+		out = append(out, `,"Data":`...)
+	}
+	w.out, w.first = append(f.appendBlob(out, data), w.rest...), false
+}
+
+// begin makes ready what user records of a stored record share.
+func (w *Writer) begin(stored *Record, prefix string) {
+	f := w.format
 	if w.of != stored {
 		w.of, w.rest = stored, f.appendClose(stored.appendRest(w.rest[:0], f, &w.lexers), false)
 	}
-	w.comma()
-	out := f.appendText(append(w.out, between.open...), sequenceNumber)
-	out = f.appendText(append(out, between.key...), partitionKey)
-	out = f.appendBlob(append(out, between.data...), data)
-	w.out = append(out, w.rest...)
+	w.prefix, w.text = prefix, validText(prefix)
+	w.head = f.appendName(f.appendOpen(f.appendComma(w.head[:0], false), false), "SequenceNumber")
+	if f == JSON {
+		w.head = appendJSONText(w.head, w.text)
+		w.head = w.head[:len(w.head)-len(`"`)]
+	}
 }
 
 func (w *Writer) comma() {
@@ -73,6 +88,6 @@ func (w *Writer) Take(dst []byte) (written []byte) {
 func (w *Writer) End(fields *Object) []byte {
 	w.out = fields.appendFields(w.format.appendClose(w.out, true), false)
 	out := w.format.appendClose(w.out, false)
-	w.out, w.of = nil, nil
+	w.out, w.of, w.prefix, w.text = nil, nil, "", ""
 	return out
 }

@@ -22,7 +22,8 @@ type batch struct {
 	plain   bool   // its stored records are the user records as they are
 	from    int    // the stored record at which the rest begins
 	used    int    // how many stored records the last write took user records from
-	number  []byte // of the last user record that was written
+	prefix  string // of the number of the last user record that was written
+	suffix  []byte // the rest of it
 }
 
 // read reads the records of a body. Data that may be an aggregate is decoded, into what buffer returns; all other stays as
@@ -70,12 +71,15 @@ func (b *batch) store() (err error) {
 	return nil
 }
 
+// number returns that of the last user record that was written.
+func (b *batch) number() string { return b.prefix + string(b.suffix) }
+
 // forget makes b ready for another body. It pins nothing then.
 func (b *batch) forget() {
 	b.in.Forget()
 	b.decoder.Reset()
 	clear(b.stored)
-	b.data = nil
+	b.data, b.prefix = nil, ""
 }
 
 // positional reports whether a number may be a position that another proxy has written.

@@ -124,7 +124,7 @@ func (e *events) part() {
 	default:
 		e.decoder.After = b.after
 		fields.Delete("ChildShards")
-		fields.SetText("ContinuationSequenceNumber", string(e.number))
+		fields.SetText("ContinuationSequenceNumber", e.number())
 		behind, _ := fields.Int("MillisBehindLatest")
 		fields.SetInt("MillisBehindLatest", max(behind, 1))
 	}

@@ -2,7 +2,6 @@ package userview
 
 import (
 	"fmt"
-	"unsafe"
 
 	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/internal/kinesisjson"
@@ -57,7 +56,7 @@ func (b *writing) user(i int, u *deagg.UserRecord) (written bool, err error) {
 	}
 	size := b.sizeOf(i, u)
 	if b.n > 0 && (b.n == b.users || b.Len()+size > b.bytes) {
-		if b.after, err = seqnum.ParseExtended(string(b.number)); err == nil {
+		if b.after, err = seqnum.ParseExtended(b.number()); err == nil {
 			b.from = i
 			return false, nil
 		}
@@ -88,13 +87,10 @@ func (b *batch) sizeOf(i int, u *deagg.UserRecord) int {
 func (b *writing) add(i int, u *deagg.UserRecord) {
 	stored := &b.in.Records[i]
 	how := b.numbers.How(u, deagg.HasMagic(u.Data))
-	switch how {
-	case position.Same:
-		b.number = append(b.number[:0], stored.SequenceNumber...)
-	case position.Bare:
-		b.number = append(b.number[:0], b.numbers.Sequence...)
-	default:
-		b.number = b.numbers.Append(b.number[:0], how, u.SubSequenceNumber)
+	if how == position.Same {
+		b.prefix, b.suffix = stored.SequenceNumber, b.suffix[:0]
+	} else {
+		b.prefix, b.suffix = b.numbers.Sequence, b.numbers.AppendSuffix(b.suffix[:0], how, u.SubSequenceNumber)
 	}
 	if how == position.Same && !u.Aggregated {
 		b.Record(stored) // as it came
@@ -104,7 +100,7 @@ func (b *writing) add(i int, u *deagg.UserRecord) {
 	if u.Aggregated && !b.numbers.Finished {
 		key = u.PartitionKey
 	}
-	b.UserRecord(stored, unsafe.String(unsafe.SliceData(b.number), len(b.number)), key, u.Data)
+	b.UserRecord(stored, b.prefix, b.suffix, key, u.Data)
 }
 
 // droppedOf returns how many user records of a stored record are dropped. They count once it is done, and the Decoder has
