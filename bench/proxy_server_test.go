@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"testing"
@@ -50,6 +52,11 @@ func serveProxy(kind, upstream string) error {
 		if err != nil {
 			return err
 		}
+	}
+	if path := os.Getenv("KPLKIT_BENCH_PROFILE"); path != "" && kind == "kplkit" {
+		f, _ := os.Create(path)
+		pprof.StartCPUProfile(f)
+		defer pprof.StopCPUProfile()
 	}
 	fmt.Println(httptest.NewServer(handler).URL)
 	_, err = io.Copy(io.Discard, os.Stdin)
@@ -104,16 +111,19 @@ func (s *served) call(operation string) int64 {
 	return n
 }
 
-// cpu returns what CPU time the process has taken, to the hundredth of a second.
-func (s *served) cpu() time.Duration {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.pid))
-	if err != nil {
-		s.Skip("CPU time of another process is read from /proc, which only Linux has: ", err)
+// cpu returns what CPU time the threads of the process have taken.
+func (s *served) cpu() (took time.Duration) {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", s.pid))
+	for _, thread := range threads {
+		text, _ := os.ReadFile(thread)
+		running, _, _ := strings.Cut(string(text), " ")
+		n, _ := strconv.ParseInt(running, 10, 64)
+		took += time.Duration(n)
 	}
-	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])) // from the third one on
-	user, _ := strconv.Atoi(fields[11])
-	system, _ := strconv.Atoi(fields[12])
-	return time.Duration(user+system) * 10 * time.Millisecond
+	if took == 0 {
+		s.Skip("CPU time of another process is read from /proc, which only Linux has")
+	}
+	return took
 }
 
 // resident returns the memory of the process in KiB, by a name in /proc: VmRSS, or VmHWM for the most it was.

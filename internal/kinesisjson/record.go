@@ -76,16 +76,20 @@ func (r *Record) appendRest(dst []byte, f Format, lexers *lexers) []byte {
 	return dst
 }
 
-// DataLen returns how many bytes AppendData appends.
+// DataLen returns how many bytes AppendData appends, or somewhat more where there are escapes in it.
 func (r *Record) DataLen() int {
 	if !r.base64 {
 		return len(r.data)
 	}
+	return decodedLen(r.data)
+}
+
+func decodedLen(text []byte) int {
 	padding := 0
-	for padding < 2 && padding < len(r.data) && r.data[len(r.data)-1-padding] == '=' {
+	for padding < 2 && padding < len(text) && text[len(text)-1-padding] == '=' {
 		padding++
 	}
-	return max(len(r.data)/4*3-padding, 0)
+	return max(len(text)/4*3-padding, 0)
 }
 
 // Len returns how many bytes the record takes as it came.
@@ -99,7 +103,11 @@ func (r *Record) MayBegin(prefix []byte) bool {
 	}
 	var begin [12]byte
 	n, err := base64.StdEncoding.Decode(begin[:], r.data[:min(len(r.data), 16)])
-	return err != nil || n < min(r.DataLen(), len(begin)) || bytes.HasPrefix(begin[:n], prefix)
+	if err != nil || n < min(r.DataLen(), len(begin)) { // there are escapes, or it is damaged
+		data, err := r.AppendData(nil)
+		return err != nil || bytes.HasPrefix(data, prefix)
+	}
+	return bytes.HasPrefix(begin[:n], prefix)
 }
 
 // AppendData appends the record's data to dst. The error, [ErrUnusual], says that it is not base64; then the whole
@@ -108,16 +116,27 @@ func (r *Record) AppendData(dst []byte) ([]byte, error) {
 	if !r.base64 {
 		return append(dst, r.data...), nil
 	}
-	n, decoded, err := r.DataLen(), 0, error(nil)
-	all := slices.Grow(dst, n)[:len(dst)+n]
-	if len(r.data)%4 == 0 {
-		decoded, err = base64x.Decode(all[len(dst):], r.data)
+	all, ok := appendDecoded(dst, r.data)
+	if !ok && FormatOf(r.raw) == JSON {
+		if text := withoutEscapes(r.data); text != nil {
+			all, ok = appendDecoded(dst, text)
+		}
 	}
-	// Decode passes over line ends, and then makes fewer bytes: where they are not escaped, a text of JSON may not have them.
-	if decoded != n || err != nil || len(r.data)%4 != 0 {
+	if !ok {
 		return dst, fmt.Errorf("kinesisjson: %w: the data of %s is not base64", ErrUnusual, r.SequenceNumber)
 	}
 	return all, nil
+}
+
+func appendDecoded(dst, text []byte) ([]byte, bool) {
+	n := decodedLen(text)
+	all := slices.Grow(dst, n)[:len(dst)+n]
+	if len(text)%4 != 0 {
+		return dst, false
+	}
+	// Decode passes over line ends, and then makes fewer bytes: where they are not escaped, a text of JSON may not have them.
+	decoded, err := base64x.Decode(all[len(dst):], text)
+	return all, decoded == n && err == nil
 }
 
 // ArrivalMilliseconds returns when the record came, in milliseconds since 1970, as the SDK reads it from JSON. It says no
