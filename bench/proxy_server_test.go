@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"os"
@@ -30,35 +30,49 @@ import (
 // ends.
 const proxyVariable = "KPLKIT_BENCH_PROXY"
 
+// profileVariable names a file for a CPU profile of kplkit's.
+const profileVariable = "KPLKIT_BENCH_PROFILE"
+
 func serveProxy(kind, upstream string) error {
 	at, err := url.Parse(upstream)
 	if err != nil {
 		return err
 	}
 	reverse := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(at) }}
-	var handler http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body) // else it breaks off answers that begin while it still looks for the end of a body
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		reverse.ServeHTTP(w, r)
-	})
+	serve := func(l net.Listener) error {
+		return http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body) // else it breaks off answers that begin while it still looks for the end of a body
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			reverse.ServeHTTP(w, r)
+		}))
+	}
 	if kind == "kplkit" { // as kplkit proxy has it, with its log
 		log := slog.New(slog.NewJSONHandler(io.Discard, nil))
 		view := userview.New(userview.Config{Log: log})
 		key := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "AKIA", SecretAccessKey: "secret"}, nil
 		})
-		handler, err = proxy.New(proxy.Config{Change: view.Change, Log: log,
+		h, err := proxy.New(proxy.Config{Change: view.Change, Log: log,
 			AWS: aws.Config{Region: "us-east-1", BaseEndpoint: &upstream, Credentials: key}})
 		if err != nil {
 			return err
 		}
+		serve = func(l net.Listener) error { return h.Serve(context.Background(), l, nil, 0) }
 	}
-	if path := os.Getenv("KPLKIT_BENCH_PROFILE"); path != "" && kind == "kplkit" {
-		f, _ := os.Create(path)
+	if path := os.Getenv(profileVariable); path != "" && kind == "kplkit" {
+		f, err := os.Create(path)
+		if err != nil {
+			return err
+		}
 		pprof.StartCPUProfile(f)
 		defer pprof.StopCPUProfile()
 	}
-	fmt.Println(httptest.NewServer(handler).URL)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	go serve(l)
+	fmt.Println("http://" + l.Addr().String())
 	_, err = io.Copy(io.Discard, os.Stdin)
 	return err
 }
