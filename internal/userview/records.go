@@ -40,13 +40,19 @@ func (x *call) getRecords() error {
 	}
 	if iterator != text {
 		x.request.SetText("ShardIterator", iterator)
-		if f.AtOnce > 0 && f.AtOnce < r.limit {
+		if f.AtOnce > 0 && f.AtOnce < r.limit && x.limited() {
 			x.request.SetInt("Limit", int64(f.AtOnce))
 		}
 		x.Body = x.request.AppendTo(nil)
 	}
 	x.Answer = r.answer
 	return nil
+}
+
+// limited reports whether the client's Limit is one that upstream takes.
+func (x *call) limited() bool {
+	limit, ok := x.request.Int("Limit")
+	return ok && limit >= 1 && limit <= maxRecords || x.request.Raw("Limit") == nil
 }
 
 // answer puts user records into upstream's answer.
