@@ -20,8 +20,8 @@ type Record struct {
 
 	data    []byte // as it came
 	base64  bool   // or not
+	dataLen uint32 // of its value in raw
 	raw     []byte // all of the record
-	dataLen int    // of the value in it
 }
 
 // read reads a record. What it has to have may not be null; what it may have, may be.
@@ -38,7 +38,7 @@ func (r *Record) read(l lexer) {
 			field = 4
 			from := l.at()
 			r.data, r.base64 = l.blob()
-			r.dataLen = l.at() - from
+			r.dataLen = uint32(l.at() - from)
 		case "EncryptionType":
 			if field = 8; !l.null() {
 				r.EncryptionType = l.text()
@@ -68,7 +68,7 @@ func (r *Record) appendRest(dst []byte, f Format, lexers *lexers) []byte {
 		case "SequenceNumber", "PartitionKey":
 			l.text()
 		case "Data":
-			l.pass(r.dataLen)
+			l.pass(int(r.dataLen))
 		default:
 			dst = append(f.appendName(f.appendComma(dst, false), name), l.skip()...)
 		}

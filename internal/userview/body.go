@@ -17,7 +17,7 @@ var errTooLarge = errors.New("an answer that is larger than Kinesis's are")
 
 const (
 	firstPiece = 64 << 10
-	pieceSize  = 256 << 10 // of an answer to a client, but for records that are larger
+	pieceSize  = 512 << 10 // of an answer to a client, but for records that are larger
 	busy       = "too much is under way, try again"
 )
 
