@@ -8,7 +8,6 @@ import (
 	"github.com/kplkit/kplkit/deagg"
 	"github.com/kplkit/kplkit/internal/kinesisjson"
 	"github.com/kplkit/kplkit/internal/position"
-	"github.com/kplkit/kplkit/internal/proxy"
 	"github.com/kplkit/kplkit/internal/wire"
 )
 
@@ -42,7 +41,7 @@ func (b *batch) read(body []byte, limit int, digits bool, buffer func(size int) 
 	}
 	if room > 0 {
 		if b.data = buffer(room); b.data == nil {
-			return proxy.Unavailable(nil, busy)
+			return errBusy
 		}
 	}
 	return b.store()

@@ -45,6 +45,15 @@ func (c counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// room returns memory for the data of an event.
+func (e *events) room(size int) []byte {
+	if !e.take(size) {
+		return nil
+	}
+	e.took += size
+	return make([]byte, 0, size)
+}
+
 // hold is called with the bytes of what the subscription holds now.
 func (e *events) hold(n int) {
 	e.held.Add(int64(n - e.took))
@@ -93,8 +102,7 @@ func (e *events) event() {
 	if e.err != nil || e.frame.Header(":message-type") != "event" || e.frame.Header(":event-type") != "SubscribeToShardEvent" {
 		return
 	}
-	room := func(size int) []byte { return make([]byte, 0, size) }
-	if err := e.read(e.frame.Payload, len(e.frame.Payload), e.cfg.Digits, room); err != nil {
+	if err := e.read(e.frame.Payload, len(e.frame.Payload), e.cfg.Digits, e.room); err != nil {
 		e.fail(err)
 		return
 	}
@@ -136,7 +144,7 @@ func (e *events) part() {
 	if e.more = !done; done {
 		e.frame, e.batch = kinesisjson.Frame{}, batch{}
 	}
-	e.hold(len(e.frame.Raw) + cap(e.out))
+	e.hold(len(e.frame.Raw) + cap(e.data) + cap(e.out))
 }
 
 // goOn says where a subscription goes on after the event.

@@ -11,7 +11,6 @@ import (
 
 	"github.com/kplkit/kplkit/internal/kinesisjson"
 	"github.com/kplkit/kplkit/internal/position"
-	"github.com/kplkit/kplkit/internal/proxy"
 	"github.com/kplkit/kplkit/seqnum"
 )
 
@@ -116,7 +115,7 @@ func (r *reading) change(ctx context.Context, size int) error {
 func (r *reading) piece(w *kinesisjson.Writer, n int) error {
 	b := r.buffer(n)
 	if b == nil {
-		return proxy.Unavailable(nil, busy)
+		return errBusy
 	}
 	if written := w.Take(b); len(r.out) > 0 {
 		r.keep(written)

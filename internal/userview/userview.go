@@ -114,6 +114,8 @@ func (x *call) prepare(ctx context.Context, d *deagg.Decoder, f position.Front, 
 // is delivered, except where it can't get better.
 func (x *call) answerError(err error) error {
 	switch {
+	case err == errBusy:
+		return proxy.Unavailable(nil, busy)
 	case errors.Is(err, position.ErrDigits):
 		return &proxy.Error{Status: http.StatusBadRequest, Code: "ValidationException", Message: "kplkit proxy: " + err.Error()}
 	case errors.Is(err, kinesisjson.ErrUnusual):
