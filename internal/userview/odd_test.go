@@ -3,6 +3,7 @@ package userview_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -50,7 +51,7 @@ func TestOddUpstreams(t *testing.T) {
 				io.WriteString(there, tt.answer)
 				there.Close()
 			}()
-			up := &http.Transport{Dial: func(string, string) (net.Conn, error) { return here, nil }, DisableCompression: true}
+			up := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return here, nil }, DisableCompression: true}
 			defer up.CloseIdleConnections()
 			p := newWorld(t).proxyBefore(up, userview.Config{})
 			status, got := p.call(t, "GetRecords", `{"ShardIterator":"AAA"}`)
