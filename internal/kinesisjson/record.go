@@ -96,14 +96,15 @@ func decodedLen(text []byte) int {
 func (r *Record) Len() int { return len(r.raw) }
 
 // MayBegin says whether the record's data begins with a prefix of up to 12 bytes, without decoding all of it. It also says
-// yes of data that is damaged there, which AppendData then refuses.
+// yes of data that is damaged, which AppendData then refuses.
 func (r *Record) MayBegin(prefix []byte) bool {
 	if !r.base64 {
 		return bytes.HasPrefix(r.data, prefix)
 	}
-	var begin [12]byte
-	n, err := base64.StdEncoding.Decode(begin[:], r.data[:min(len(r.data), 16)])
-	if err != nil || n < min(r.DataLen(), len(begin)) { // there are escapes, or it is damaged
+	var begin [24]byte // eight letters at a time are the fast way, and want eight bytes
+	letters := (len(prefix) + 2) / 3 * 4
+	n, err := base64.StdEncoding.Decode(begin[:], r.data[:min(len(r.data), letters)])
+	if err != nil || n < min(r.DataLen(), letters/4*3) || len(r.data)%4 != 0 { // there are escapes, or it is damaged
 		data, err := r.AppendData(nil)
 		return err != nil || bytes.HasPrefix(data, prefix)
 	}
