@@ -96,7 +96,7 @@ func decodedLen(text []byte) int {
 func (r *Record) Len() int { return len(r.raw) }
 
 // MayBegin says whether the record's data begins with a prefix of up to 12 bytes, without decoding all of it. It also says
-// yes of data that is damaged, which AppendData then refuses.
+// yes where it is damaged in those bytes or in its length, which AppendData then refuses.
 func (r *Record) MayBegin(prefix []byte) bool {
 	if !r.base64 {
 		return bytes.HasPrefix(r.data, prefix)
