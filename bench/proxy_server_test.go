@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,30 +30,49 @@ import (
 // ends.
 const proxyVariable = "KPLKIT_BENCH_PROXY"
 
+// profileVariable names a file for a CPU profile of kplkit's.
+const profileVariable = "KPLKIT_BENCH_PROFILE"
+
 func serveProxy(kind, upstream string) error {
 	at, err := url.Parse(upstream)
 	if err != nil {
 		return err
 	}
 	reverse := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(at) }}
-	var handler http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body) // else it breaks off answers that begin while it still looks for the end of a body
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		reverse.ServeHTTP(w, r)
-	})
+	serve := func(l net.Listener) error {
+		return http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body) // else it breaks off answers that begin while it still looks for the end of a body
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			reverse.ServeHTTP(w, r)
+		}))
+	}
 	if kind == "kplkit" { // as kplkit proxy has it, with its log
 		log := slog.New(slog.NewJSONHandler(io.Discard, nil))
 		view := userview.New(userview.Config{Log: log})
 		key := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "AKIA", SecretAccessKey: "secret"}, nil
 		})
-		handler, err = proxy.New(proxy.Config{Change: view.Change, Log: log,
+		h, err := proxy.New(proxy.Config{Change: view.Change, Log: log,
 			AWS: aws.Config{Region: "us-east-1", BaseEndpoint: &upstream, Credentials: key}})
 		if err != nil {
 			return err
 		}
+		serve = func(l net.Listener) error { return h.Serve(context.Background(), l, nil, 0) }
 	}
-	fmt.Println(httptest.NewServer(handler).URL)
+	if path := os.Getenv(profileVariable); path != "" && kind == "kplkit" {
+		f, err := os.Create(path)
+		if err != nil {
+			return err
+		}
+		pprof.StartCPUProfile(f)
+		defer pprof.StopCPUProfile()
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	go serve(l)
+	fmt.Println("http://" + l.Addr().String())
 	_, err = io.Copy(io.Discard, os.Stdin)
 	return err
 }
@@ -104,16 +125,19 @@ func (s *served) call(operation string) int64 {
 	return n
 }
 
-// cpu returns what CPU time the process has taken, to the hundredth of a second.
-func (s *served) cpu() time.Duration {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.pid))
-	if err != nil {
-		s.Skip("CPU time of another process is read from /proc, which only Linux has: ", err)
+// cpu returns what CPU time the threads of the process have taken.
+func (s *served) cpu() (took time.Duration) {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", s.pid))
+	for _, thread := range threads {
+		text, _ := os.ReadFile(thread)
+		running, _, _ := strings.Cut(string(text), " ")
+		n, _ := strconv.ParseInt(running, 10, 64)
+		took += time.Duration(n)
 	}
-	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])) // from the third one on
-	user, _ := strconv.Atoi(fields[11])
-	system, _ := strconv.Atoi(fields[12])
-	return time.Duration(user+system) * 10 * time.Millisecond
+	if took == 0 {
+		s.Skip("CPU time of another process is read from /proc, which only Linux has")
+	}
+	return took
 }
 
 // resident returns the memory of the process in KiB, by a name in /proc: VmRSS, or VmHWM for the most it was.

@@ -94,7 +94,7 @@ func (b *between) rewrite(body []byte) []byte {
 		}
 		for sub := range 2 {
 			number := fmt.Sprintf("%s:%d", r.SequenceNumber, sub)
-			w.UserRecord(r, number, r.PartitionKey, data)
+			w.UserRecord(r, number, nil, r.PartitionKey, data)
 			b.records = append(b.records, fmt.Sprintf("%s %s %s %d", number, base64.StdEncoding.EncodeToString([]byte(r.PartitionKey)),
 				base64.StdEncoding.EncodeToString(data), ms))
 		}

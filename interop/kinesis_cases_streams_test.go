@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"github.com/kplkit/kplkit/seqnum"
 )
 
 func create(name string, shards int32) func(context.Context, subject) (string, error) {
@@ -142,8 +144,45 @@ var reshardCases = []kinesisCase{
 		return "shard " + digit(out.ShardId), nil
 	})},
 	{"MergeShards", "parents and child", "0 closed, 1 closed, 2, 3 of 0+1", merging(shard0, shard1)},
+	{"MergeShards", "first number of the child", "after the parents' last", with(2, func(ctx context.Context, k subject, stream *string) (string, error) {
+		if err := k.merge(ctx, stream, shard0, shard1); err != nil {
+			return "", err
+		}
+		return firstOfChild(ctx, k, stream)
+	})},
+	{"SplitShard", "first number of a child", "after the parents' last", with(1, func(ctx context.Context, k subject, stream *string) (string, error) {
+		if err := k.split(ctx, stream, shard0, "1000"); err != nil {
+			return "", err
+		}
+		return firstOfChild(ctx, k, stream)
+	})},
 	{"MergeShards", "shards that are not adjacent", invalid, merging(shard0, shard2)},
 	{"MergeShards", "unknown shard", notFound, merging(shard0, shard9)},
+}
+
+// firstOfChild says where the sequence numbers of a stream's last shard begin.
+func firstOfChild(ctx context.Context, k subject, stream *string) (string, error) {
+	out, err := k.ListShards(ctx, &kinesis.ListShardsInput{StreamName: stream})
+	if err != nil {
+		return "", err
+	}
+	child := out.Shards[len(out.Shards)-1]
+	first, err := seqnum.Parse(*child.SequenceNumberRange.StartingSequenceNumber)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range out.Shards {
+		if *s.ShardId != aws.ToString(child.ParentShardId) && *s.ShardId != aws.ToString(child.AdjacentParentShardId) {
+			continue
+		}
+		if *s.SequenceNumberRange.StartingSequenceNumber == *child.SequenceNumberRange.StartingSequenceNumber {
+			return "that of a parent", nil
+		}
+		if last, err := seqnum.Parse(*s.SequenceNumberRange.EndingSequenceNumber); err != nil || first.Compare(last) <= 0 {
+			return "not after a parent's last", err
+		}
+	}
+	return "after the parents' last", nil
 }
 
 // listing shows what a filter lists of a stream of two shards after a split of shard 0.

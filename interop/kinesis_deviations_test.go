@@ -28,6 +28,7 @@ var deviations = map[string]map[string]deviation{
 		"GetRecords: at most 10 MiB, of 12 records of 1 MiB": {notAsked, "records of 1 MiB take it seconds"},
 		"SplitShard: at the shard's first hash key":          {"0 closed, 1, 2 of 0, 3 of 0", "it makes a shard without hash keys"},
 		"SplitShard: hash key with a leading zero":           {invalid, ownValidation},
+		"MergeShards: first number of the child":             {"that of a parent", "it gives a merged shard the StartingSequenceNumber of a parent"},
 		"ListShards: filter AT_TRIM_HORIZON":                 {"0 closed, 1, 2 of 0, 3 of 0", "it lists children that did not exist then"},
 		"DeregisterStreamConsumer: the consumer is gone":     {never, "a deregistered consumer is still described 5 seconds later"},
 		"SubscribeToShard: records from TRIM_HORIZON":        {unreadable, noInitialResponse},

@@ -38,6 +38,7 @@ type follower struct {
 	name     string
 	what     string
 	mock     bool // it speaks CBOR, which kinesis-mock reads
+	byEvent  bool // it stores positions between events of a subscription only: what it has of an event when it is killed comes again
 	versions func(t *testing.T) map[string]string
 	start    func(t *testing.T, w *proxyWorld) life
 	stored   func(t *testing.T, w *proxyWorld) map[string]string // positions by shard
@@ -55,12 +56,17 @@ func loops() []follower {
 	fanOut.start = func(t *testing.T, w *proxyWorld) life {
 		return startLoop(t, w, w.consumer(t), "node", node+"follow.js")
 	}
+	byNetty := loop("java-fan-out", "SubscribeToShard by the SDK 2, by Netty", nil, follow("Consume"))
+	byNetty.start = func(t *testing.T, w *proxyWorld) life {
+		command := slices.Insert(follow("Follow"), 1, "-Daws.cborEnabled=false") // for ListShards: kplkit local reads no CBOR
+		return startLoop(t, w, w.consumer(t), command...)
+	}
 	java := loop("java", "GetRecords by the SDK 2 in CBOR", follow("Follow"), follow("Consume"))
 	java.mock = true
 	return []follower{
 		loop("python", "GetRecords by boto3", []string{python, "python/follow.py"}, []string{python, "python/consume.py"}),
 		loop("node", "GetRecords by client-kinesis", []string{"node", node + "follow.js"}, []string{"node", node + "consume.js"}),
-		fanOut, java,
+		fanOut, java, byNetty,
 	}
 }
 
@@ -211,6 +217,8 @@ func sink(t *testing.T, read func(r *http.Request, body []byte) (delivery, error
 
 // pipelines are programs that keep positions in DynamoDB, and deliver by HTTP.
 func pipelines() []follower {
+	byEvent := bento("bento-fan-out", "Bento's aws_kinesis with enhanced_fan_out, positions in DynamoDB", "enhanced_fan_out: {enabled: true, consumer_name: follower}")
+	byEvent.byEvent = true
 	return []follower{
 		{
 			name: "telegraf", what: "Telegraf's kinesis_consumer, positions in DynamoDB",
@@ -224,7 +232,8 @@ func pipelines() []follower {
 			start:  startTelegraf,
 			stored: func(t *testing.T, w *proxyWorld) map[string]string { return w.scan(t, "shard_id", "sequence_number") },
 		},
-		bento(),
+		bento("bento", "Bento's aws_kinesis, positions in DynamoDB", ""),
+		byEvent,
 	}
 }
 
@@ -276,7 +285,7 @@ func startTelegraf(t *testing.T, w *proxyWorld) life {
 	return life{l.deliveries, func() { l.kill(); stop() }}
 }
 
-// bentoConfig is made with the URL of the sink. Bento's own setting of an endpoint is for DynamoDB, too: the environment has
+// bentoConfig is made with more of the input's, and the URL of the sink. Bento's own setting of an endpoint is for DynamoDB, too: the environment has
 // one for each.
 const bentoConfig = `
 http: {enabled: false}
@@ -288,6 +297,7 @@ input:
     commit_period: 50ms
     rebalance_period: 300ms
     lease_period: 400ms
+    %s
 output:
   http_client:
     url: '%s'
@@ -296,9 +306,9 @@ output:
     headers: {X-Number: '${! meta("kinesis_sequence_number") }'}
 `
 
-func bento() follower {
+func bento(name, what, more string) follower {
 	return follower{
-		name: "bento", what: "Bento's aws_kinesis, positions in DynamoDB",
+		name: name, what: what,
 		versions: func(t *testing.T) map[string]string {
 			version, err := os.ReadFile(".cache/bento/version")
 			if err != nil {
@@ -310,7 +320,7 @@ func bento() follower {
 			url, deliveries, stop := sink(t, func(r *http.Request, body []byte) (delivery, error) {
 				return delivery{data: string(body), number: r.Header.Get("X-Number")}, nil
 			})
-			l := w.startClient(t, exec.Command(".cache/bento/bento", "-c", w.config(t, fmt.Sprintf(bentoConfig, url))), deliveries)
+			l := w.startClient(t, exec.Command(".cache/bento/bento", "-c", w.config(t, fmt.Sprintf(bentoConfig, more, url))), deliveries)
 			return life{l.deliveries, func() { l.kill(); stop() }}
 		},
 		stored: func(t *testing.T, w *proxyWorld) map[string]string { return w.scan(t, "ShardID", "SequenceNumber") },

@@ -43,7 +43,7 @@ part() {
 	kinesis) tools='node npm' installs='kinesis-mock' test=TestKinesis ;;
 	cbor) tools='java javac mvn node npm' installs='kinesis-mock sdk-java' test=TestCBOR ;;
 	proxy-quick) tools='java javac mvn node npm python3' installs='kinesis-mock python node sdk-java' test=TestProxyQuick ;;
-	proxy) tools='java javac mvn node npm python3 git' installs='kinesis-mock python node sdk-java telegraf bento' test=TestProxy ;;
+	proxy) tools='java javac mvn node npm python3' installs='kinesis-mock python node sdk-java telegraf bento' test=TestProxy ;;
 	daemon-quick) tools='java javac mvn' installs='kpl-1.0.7 kcl2' test=TestDaemonQuick ;;
 	daemon) tools='java javac mvn' installs='kpl-1.0.7 kpl-0.14.13 kcl2' test=TestDaemon ;;
 	kills) tools='java javac mvn python3 node' installs='kpl-1.0.7 kpl-0.14.13 kcl2' test=TestKills ;;
@@ -80,7 +80,6 @@ remedy() {
 	python3) echo 'Python 3.9 or newer with venv' ;;
 	initdb | postgres | psql) echo "PostgreSQL (Debian's package postgresql)" ;;
 	mariadbd | mariadb-install-db | mariadb) echo "MariaDB (Debian's package mariadb-server)" ;;
-	git) echo 'git' ;;
 	cargo) echo 'Rust with cargo, 1.85 or newer' ;;
 	go) echo 'Go 1.26' ;;
 	esac
@@ -144,15 +143,12 @@ kclpy() {
 # Telegraf is built with the parts that are used, in its own way, and nothing in it is changed.
 telegraf_parts=custom,inputs.kinesis_consumer,outputs.http,parsers.value,serializers.json
 
-# bento_program: out of its source, with the components that are used. BENTO_SOURCE: a folder that has the source of that version.
+# bento_program: out of its source, which is a Go module, with the components that are used.
 bento_program() {
-	local source=$cache/bento/source
-	mkdir -p "$cache/bento"
-	if [ -n "${BENTO_SOURCE:-}" ]; then
-		cp -r "$BENTO_SOURCE" "$source"
-	else
-		git -c advice.detachedHead=false clone -q --depth 1 --branch "$bento" https://github.com/warpstreamlabs/bento "$source"
-	fi && mkdir -p "$source/cmd/kplkit" && cp bento/main.go "$source/cmd/kplkit" &&
+	local source=$cache/bento/source module
+	module=$(go mod download -json "github.com/warpstreamlabs/bento@$bento" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p') && [ -n "$module" ] &&
+		mkdir -p "$cache/bento" && cp -r "$module" "$source" && chmod -R u+w "$source" &&
+		mkdir -p "$source/cmd/kplkit" && cp bento/main.go "$source/cmd/kplkit" &&
 		(cd "$source" && go build -o "$cache/bento/bento" ./cmd/kplkit/main.go) && rm -rf "$source" && echo "$bento" >"$cache/bento/version"
 }
 

@@ -51,6 +51,13 @@ func (a *Answer) Read(body []byte, limit int) error {
 	return l.end()
 }
 
+// Forget forgets what was read, and keeps the memory for what is read next. No body is pinned then.
+func (a *Answer) Forget() {
+	clear(a.room)
+	clear(a.fields[:cap(a.fields)])
+	*a = Answer{Object: Object{fields: a.fields[:0]}, room: a.room[:0]}
+}
+
 func (a *Answer) readRecords(l lexer, body []byte) {
 	if a.room == nil {
 		a.room = []Record{}

@@ -60,9 +60,9 @@ func BenchmarkWrite(b *testing.B) {
 			takeTurns(b, s.records, []candidate{
 				{"SDK-reads", func() error { _, err := bySDK(body); return err }},
 				{"as-they-came", write(w.Record)},
-				{"others", write(func(r *kinesisjson.Record) { w.UserRecord(r, r.SequenceNumber, r.PartitionKey, data) })},
+				{"others", write(func(r *kinesisjson.Record) { w.UserRecord(r, r.SequenceNumber, nil, r.PartitionKey, data) })},
 				{"of-one", write(func(r *kinesisjson.Record) {
-					w.UserRecord(&a.Records[0], r.SequenceNumber, r.PartitionKey, data)
+					w.UserRecord(&a.Records[0], r.SequenceNumber, nil, r.PartitionKey, data)
 				})},
 			})
 		})

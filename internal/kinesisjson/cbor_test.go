@@ -257,7 +257,7 @@ func TestUserRecordsInCBOR(t *testing.T) {
 		var w kinesisjson.Writer
 		w.Begin(&a, nil)
 		for _, key := range odd {
-			w.UserRecord(&a.Records[0], "7:1", key, []byte(key))
+			w.UserRecord(&a.Records[0], "7:", []byte("1"), key, []byte(key))
 		}
 		v := meaning(t, w.End(&a.Object)).(smithycbor.Map)
 		original := meaning(t, unhex(t, text)).(smithycbor.Map)["Records"].(smithycbor.List)[0].(smithycbor.Map)

@@ -63,7 +63,7 @@ func replaces(t *testing.T, body []byte) {
 	var w kinesisjson.Writer
 	w.Begin(&a, nil)
 	for i := range a.Records {
-		w.UserRecord(&a.Records[i], "7:1", "key", []byte("data"))
+		w.UserRecord(&a.Records[i], "7:", []byte("1"), "key", []byte("data"))
 	}
 	if err := b.Read(w.End(&a.Object), limit); err != nil || len(b.Records) != len(a.Records) {
 		t.Fatalf("%q: %v", body, err)

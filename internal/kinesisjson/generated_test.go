@@ -140,7 +140,7 @@ func TestUsedAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.Begin(a, dst)
-			w.UserRecord(&a.Records[0], "1", "a", nil)
+			w.UserRecord(&a.Records[0], "1", nil, "a", nil)
 			return w.End(&a.Object)
 		}
 		out = write(&a, &w, out[:0])
@@ -148,7 +148,7 @@ func TestUsedAgain(t *testing.T) {
 			t.Errorf("seed %d: %s, want %s", seed, out, want)
 		}
 		w.Begin(&a, nil) // and is given up
-		w.UserRecord(&a.Records[0], "1", "a", nil)
+		w.UserRecord(&a.Records[0], "1", nil, "a", nil)
 	}
 	if a.Read([]byte(`{}`), limit) != nil || a.Records != nil {
 		t.Errorf("%d records of none", len(a.Records))

@@ -42,6 +42,11 @@ func (l *jsonLexer) open(list bool) level {
 }
 
 func (l *jsonLexer) more(v level) (level, bool) {
+	if b := l.b[l.i:]; v.n > 0 && len(b) > 1 && b[0] == ',' && b[1] > ' ' { // nearly always
+		l.i++
+		v.n++
+		return v, true
+	}
 	end := byte('}')
 	if v.list {
 		end = ']'
@@ -59,6 +64,12 @@ func (l *jsonLexer) more(v level) (level, bool) {
 }
 
 func (l *jsonLexer) name() []byte {
+	if b := l.b[l.i:]; len(b) > 0 && b[0] == '"' {
+		if n := 1 + plain(b[1:]); n+2 < len(b) && b[n] == '"' && b[n+1] == ':' && b[n+2] > ' ' { // nearly always
+			l.i += n + len(`":`)
+			return b[1:n]
+		}
+	}
 	s, escaped := l.token()
 	if escaped {
 		l.fail("an escape in the name of a field")
@@ -92,21 +103,28 @@ func (l *jsonLexer) text() string {
 	return stringOf(s)
 }
 
-// blob returns base64. Whether it is good shows when it is decoded.
+// blob returns base64. Whether it is good, and what escapes in it stand for, shows when it is decoded.
 func (l *jsonLexer) blob() ([]byte, bool) {
 	if l.next() == '"' {
 		from := l.i + 1
-		n := bytes.IndexByte(l.b[from:], '"')
-		if n >= 0 && bytes.IndexByte(l.b[from:from+n], '\\') < 0 {
+		if n := bytes.IndexByte(l.b[from:], '"'); n == 0 || n > 0 && l.b[from+n-1] != '\\' {
 			l.i = from + n + 1
 			return l.b[from : from+n], true
 		}
 	}
-	s, escaped := l.token()
-	if escaped { // some writers escape each slash; line ends are no part of the data
-		s = slices.DeleteFunc(unescape(s), func(c byte) bool { return c == '\r' || c == '\n' })
-	}
+	s, _ := l.token()
 	return s, true
+}
+
+// withoutEscapes returns what stands between the quotes of a text as it is meant, nil if it has no escapes or is damaged. Some
+// writers escape each slash of base64; line ends are no part of it.
+func withoutEscapes(s []byte) []byte {
+	l := jsonLexer{cursor{b: slices.Concat([]byte{'"'}, s, []byte{'"'})}}
+	s, escaped := l.token()
+	if l.end() != nil || !escaped {
+		return nil
+	}
+	return slices.DeleteFunc(unescape(s), func(c byte) bool { return c == '\r' || c == '\n' })
 }
 
 func (l *jsonLexer) skip() []byte {

@@ -51,6 +51,25 @@ func plain(b []byte) int {
 	return i
 }
 
+// bare reports whether s stands in JSON as it is: it is ASCII, and has nothing to escape. Eight bytes at a time, as plain.
+func bare(s string) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	b := unsafe.Slice(unsafe.StringData(s), len(s))
+	for ; len(b) >= 8; b = b[8:] {
+		x := binary.LittleEndian.Uint64(b)
+		quote, backslash := x^ones*'"', x^ones*'\\'
+		if ((quote-ones)&^quote|(backslash-ones)&^backslash|(x-ones*' ')|x)&high != 0 {
+			return false
+		}
+	}
+	for _, c := range b {
+		if c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
 // escape reads an escape.
 func (l *jsonLexer) escape() {
 	rest := l.b[l.i:]

@@ -13,6 +13,7 @@ type lexer interface {
 	moment() []byte // a time as it came
 	blob() (data []byte, base64 bool)
 	skip() []byte // anything, as it came
+	pass(n int)   // n bytes that were read before
 	end() error   // what went wrong, or that something follows
 	fail(why string)
 	at() int
@@ -35,6 +36,8 @@ type cursor struct {
 }
 
 func (c *cursor) at() int { return c.i }
+
+func (c *cursor) pass(n int) { c.i += n }
 
 func (c *cursor) fail(why string) {
 	if c.err == nil {

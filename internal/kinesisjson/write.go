@@ -54,13 +54,21 @@ func (f Format) appendName(dst []byte, name string) []byte {
 
 // appendText appends s. A byte in it that is not UTF-8 becomes U+FFFD: neither format has room for it.
 func (f Format) appendText(dst []byte, s string) []byte {
-	if !utf8.ValidString(s) {
-		s = string([]rune(s))
+	if f == JSON && bare(s) {
+		return append(append(append(dst, '"'), s...), '"')
 	}
+	s = validText(s)
 	if f == JSON {
 		return appendJSONText(dst, s)
 	}
 	return append(appendHead(dst, cborText, uint64(len(s))), s...)
+}
+
+func validText(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return string([]rune(s))
 }
 
 func (f Format) appendBlob(dst, data []byte) []byte {

@@ -109,10 +109,10 @@ func TestUserRecords(t *testing.T) {
 		var w kinesisjson.Writer
 		w.Begin(&a, []byte("before"))
 		for i, key := range odd {
-			w.UserRecord(&a.Records[0], fmt.Sprint("7:", i), key, []byte(key))
+			w.UserRecord(&a.Records[0], "7:", fmt.Append(nil, i), key, []byte(key))
 		}
 		w.Record(&a.Records[1])
-		w.UserRecord(&a.Records[1], "8", "b", nil)
+		w.UserRecord(&a.Records[1], "8", nil, "b", nil)
 		written := w.End(&a.Object)[len("before"):]
 		got, err := bySDK(written)
 		if err != nil || len(got.Records) != len(odd)+2 {
@@ -132,6 +132,64 @@ func TestUserRecords(t *testing.T) {
 			t.Errorf("%d unknown fields, want %d: %s", n, len(odd), written)
 		}
 		keeps(t, written)
+	}
+}
+
+// TestPrefixes: a number is its prefix and its suffix, whatever stands in the prefix, and whichever record has it.
+func TestPrefixes(t *testing.T) {
+	for _, body := range [][]byte{answerOf(2, 8), asCBOR(answerOf(2, 8))} {
+		var a, b kinesisjson.Answer
+		if err := a.Read(body, limit); err != nil {
+			t.Fatal(err)
+		}
+		var w kinesisjson.Writer
+		w.Begin(&a, nil)
+		var want []string
+		for i, prefix := range append(odd, odd...) {
+			for _, suffix := range []string{"", ":1", "000000002"} {
+				w.UserRecord(&a.Records[i/len(odd)], prefix, []byte(suffix), "key", nil)
+				want = append(want, eachByte(prefix)+suffix)
+			}
+		}
+		if err := b.Read(w.End(&a.Object), limit); err != nil || len(b.Records) != len(want) {
+			t.Fatal(err, len(b.Records))
+		}
+		for i, r := range b.Records {
+			if r.SequenceNumber != want[i] || r.PartitionKey != "key" {
+				t.Errorf("%q %q, want %q", r.SequenceNumber, r.PartitionKey, want[i])
+			}
+		}
+	}
+}
+
+// TestTake: an answer that is taken in pieces says what it says in one, and Len counts them.
+func TestTake(t *testing.T) {
+	for _, body := range [][]byte{answerOf(5, 30), asCBOR(answerOf(5, 30))} {
+		var a kinesisjson.Answer
+		if err := a.Read(body, limit); err != nil {
+			t.Fatal(err)
+		}
+		var w kinesisjson.Writer
+		write := func(between func()) []byte {
+			w.Begin(&a, nil)
+			for i := range a.Records {
+				between()
+				w.UserRecord(&a.Records[i], "7:", nil, "key", []byte("data"))
+				w.Record(&a.Records[i])
+			}
+			between()
+			return w.End(&a.Object)
+		}
+		want := bytes.Clone(write(func() {}))
+		var got []byte
+		rest := write(func() {
+			if got = append(got, w.Take(make([]byte, 0, 100))...); w.Len() != len(got) || w.Room() != 100 {
+				t.Errorf("%d bytes and room for %d, want %d and 100", w.Len(), w.Room(), len(got))
+			}
+		})
+		if got = append(got, rest...); !bytes.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }
 
@@ -155,7 +213,7 @@ func TestNothingAllocated(t *testing.T) {
 				if data, err = r.AppendData(data[:0]); err != nil {
 					t.Fatal(err)
 				}
-				w.UserRecord(r, r.SequenceNumber, r.PartitionKey, data)
+				w.UserRecord(r, r.SequenceNumber, nil, r.PartitionKey, data)
 			}
 			out = w.End(&a.Object)
 		}

@@ -71,10 +71,16 @@ func (n *Numbers) How(u *deagg.UserRecord, magic bool) How {
 	return Same
 }
 
-// Append appends the number of the user record sub, where it is Inside or Whole.
+// Append appends the number of the user record sub, where it is not the Same.
 func (n *Numbers) Append(b []byte, how How, sub int64) []byte {
-	b = append(b, n.Sequence...)
+	return n.AppendSuffix(append(b, n.Sequence...), how, sub)
+}
+
+// AppendSuffix appends what follows Sequence in that number.
+func (n *Numbers) AppendSuffix(b []byte, how How, sub int64) []byte {
 	switch {
+	case how == Bare:
+		return b
 	case !n.Digits:
 		return appendShort(append(b, ':'), sub)
 	case how == Whole:

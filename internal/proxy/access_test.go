@@ -268,6 +268,41 @@ func TestOperations(t *testing.T) {
 	}
 }
 
+// TestOddCalls: a call of which it is not beyond doubt whether it reads a shard does not go upstream, since its answer might have
+// aggregates; those of other operations do.
+func TestOddCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sent, changed := 0, 0
+		p := serve(t, Config{
+			Transport: roundTrip(func(r *http.Request) (*http.Response, error) { sent++; return answerOf(r, 200, ""), nil }),
+			Change:    func(context.Context, *Call) error { changed++; return nil },
+		}, false)
+		for _, name := range []string{"GetRecords", "GetShardIterator", "SubscribeToShard", "ListShards"} {
+			target := targetPrefix + name
+			for _, odd := range [][]string{
+				{"POST", "/", "X-Amz-Target", target}, // as it has to be
+				{"POST", "/?x=1", "X-Amz-Target", target}, {"POST", "/kinesis", "X-Amz-Target", target}, {"POST", "//", "X-Amz-Target", target},
+				{"GET", "/", "X-Amz-Target", target}, {"PUT", "/", "X-Amz-Target", target}, {"POST", "/", "X-Amz-Target", "Kinesis_20260101." + name},
+				{"POST", "/", "X-Amz-Target", strings.ToLower(target)}, {"POST", "/", "X-Amz-Target", target + ","},
+				{"POST", "/", "X-Amz-Target", target, "X-Amz-Target", targetPrefix + "ListStreams"},
+				{"POST", "/", "X-Amz-Target", targetPrefix + "ListStreams", "X-Amz-Target", target},
+				{"POST", pathPrefix + name + "/"}, {"POST", pathPrefix + name, "X-Amz-Target", target}, {"POST", "/a" + pathPrefix + name},
+				{"POST", "/?Action=" + name}, {"GET", pathPrefix + name}, {"POST", strings.Replace(pathPrefix+name, "e", "%65", 1)},
+			} {
+				sent, changed = 0, 0
+				a, body := p.do(odd[0], odd[1], "{}", odd[2:]...)
+				usual := len(odd) == 4 && odd[0] == "POST" && odd[1] == "/" && odd[3] == target
+				switch {
+				case (usual || name == "ListShards") && sent == 1 && (changed == 1) == (name != "ListShards"):
+				case !usual && sent == 0 && changed == 0 && a.StatusCode == 400 && strings.Contains(body, "UnknownOperationException"):
+				default:
+					t.Errorf("%s %q: sent %d times, changed %d times, %d %s", name, odd, sent, changed, a.StatusCode, body)
+				}
+			}
+		}
+	})
+}
+
 // TestReadOnly: what is not known to read does not go upstream, in no form.
 func TestReadOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

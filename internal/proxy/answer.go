@@ -51,6 +51,21 @@ func (w *answerWriter) Write(p []byte) (int, error) {
 // Unwrap is how net/http finds Flush.
 func (w *answerWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
+// writtenBody is an answer's body that writes itself to the client, all of it, when it is read for the first time, which is
+// after the header: to be read and written it would be copied once more.
+type writtenBody struct {
+	io.Closer
+	from io.WriterTo
+	to   *answerWriter
+}
+
+func (b *writtenBody) Read([]byte) (int, error) {
+	if _, err := b.from.WriteTo(b.to); err != nil {
+		return 0, err
+	}
+	return 0, io.EOF
+}
+
 var errStalled = errors.New("upstream's answer does not go on")
 
 // movingBody is upstream's answer, which is given up where it does not move. It takes no time while nobody reads.

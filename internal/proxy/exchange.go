@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"regexp"
@@ -65,7 +66,14 @@ func (x *exchange) admit() (err error) {
 
 // offer shows a call that reads a shard to the one who may change it.
 func (x *exchange) offer() error {
-	if x.cfg.Change == nil || !readingShards[x.operation] {
+	if x.cfg.Change == nil {
+		return nil
+	}
+	if !readingShards[x.operation] {
+		if x.operation == "" && mayReadShards(x.r) {
+			return refusal("UnknownOperationException", "kplkit proxy: an operation that reads a shard has to be called as SDKs do, "+
+				"by POST of / with X-Amz-Target, and the endpoint URL may have no path: it may answer with aggregates")
+		}
 		return nil
 	}
 	c := &Call{Operation: x.operation, Header: x.r.Header, Body: x.body, Send: x.sendAnother, Metrics: x.Metrics}
@@ -119,10 +127,16 @@ func (x *exchange) answer(answer *http.Response) error {
 	if x.subscribes() && answer.Header.Get("Content-Type") == "application/vnd.amazon.eventstream" {
 		answer.Body = endWith(answer.Body, x.ending, x.cancel)
 	}
-	if x.change == nil || answer.StatusCode != http.StatusOK {
+	if x.change == nil || answer.StatusCode >= 300 { // all below are a success to an SDK
 		return nil
 	}
-	return x.change(answer)
+	if err := x.change(answer); err != nil {
+		return err
+	}
+	if from, ok := answer.Body.(io.WriterTo); ok {
+		answer.Body = &writtenBody{answer.Body, from, x.w}
+	}
+	return nil
 }
 
 func (x *exchange) subscribes() bool { return x.operation == "SubscribeToShard" }

@@ -23,12 +23,13 @@ type limits struct {
 	answerTime  time.Duration // until upstream's answer begins, and between pieces of it: a subscription has an event every five seconds
 	writeTime   time.Duration // without progress until a client counts as gone; longer than the other two
 	idleTime    time.Duration // of a connection
+	restTime    time.Duration // without a request until memory is given back
 }
 
 func defaultLimits() limits {
 	return limits{
 		body: 16 << 20, bodies: 256 << 20, requests: 4096, connections: 4096, streams: 250, header: 64 << 10,
-		headerTime: 10 * time.Second, bodyTime: time.Minute, answerTime: time.Minute, writeTime: 2 * time.Minute, idleTime: 3 * time.Minute,
+		headerTime: 10 * time.Second, bodyTime: time.Minute, answerTime: time.Minute, writeTime: 2 * time.Minute, idleTime: 3 * time.Minute, restTime: 3 * time.Second,
 	}
 }
 

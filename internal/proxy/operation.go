@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/http"
 	"strings"
+	"unicode"
 )
 
 const (
@@ -52,4 +53,19 @@ func operationOf(r *http.Request) string {
 		return ""
 	}
 	return name
+}
+
+// mayReadShards reports whether the service may see an operation that reads a shard in a request of which that is not
+// beyond doubt.
+func mayReadShards(r *http.Request) bool {
+	for _, text := range append(r.Header["X-Amz-Target"], r.URL.Path, r.URL.RawQuery) {
+		for word := range strings.FieldsFuncSeq(text, func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) && c != '_' }) {
+			for name := range readingShards {
+				if strings.EqualFold(word, name) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"time"
 )
 
@@ -21,7 +22,14 @@ func (h *Handler) Serve(ctx context.Context, l net.Listener, certificate *tls.Ce
 		s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*certificate}, MinVersion: tls.VersionTLS12}
 		serve = func(l net.Listener) error { return s.ServeTLS(l, "", "") }
 	}
-	s.ConnState = h.count
+	rest := time.AfterFunc(h.limits.restTime, h.rest)
+	defer rest.Stop()
+	s.ConnState = func(c net.Conn, state http.ConnState) {
+		h.count(c, state)
+		if state == http.StateIdle {
+			rest.Reset(h.limits.restTime)
+		}
+	}
 	return run(ctx, s, func() error { return serve(l) }, grace, h.end)
 }
 
@@ -70,6 +78,14 @@ func (h *Handler) count(c net.Conn, state http.ConnState) {
 		}
 	case http.StateClosed, http.StateHijacked:
 		h.Metrics.connections.Add(-1)
+	}
+}
+
+// rest gives back what the last requests needed, stacks included, when none is under way: then connections that wait for the
+// next one are all there is, and cost little.
+func (h *Handler) rest() {
+	if h.Metrics.requests.Load() == 0 {
+		debug.FreeOSMemory()
 	}
 }
 

@@ -1,10 +1,12 @@
 package userview
 
 import (
-	"bytes"
 	"errors"
 	"io"
+	"math/bits"
+	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -15,6 +17,7 @@ var errTooLarge = errors.New("an answer that is larger than Kinesis's are")
 
 const (
 	firstPiece = 64 << 10
+	pieceSize  = 512 << 10 // of an answer to a client, but for records that are larger
 	busy       = "too much is under way, try again"
 )
 
@@ -54,25 +57,40 @@ func (x *call) whole(answer *http.Response) (body []byte, err error) {
 	}
 }
 
-// buffer returns an empty buffer of size bytes or more, which count as held until it is released; nil if so many are not there.
+// buffer returns an empty buffer of size bytes or somewhat more, which count as held until it is released; nil if so many
+// are not there.
 func (v *View) buffer(size int) []byte {
-	b := []byte(nil)
-	if used, _ := v.buffers.Get().(*[]byte); used != nil && size <= cap(*used) && cap(*used) <= 4*size {
-		b = (*used)[:0]
-	} else {
-		b = make([]byte, 0, size) // one that is much larger would count as held
-	}
-	if !v.take(cap(b)) {
+	size, kind := sizeOfBuffer(size)
+	if !v.take(size) {
 		return nil
 	}
-	return b
+	if used, _ := v.buffers[kind].Get().(*[]byte); used != nil {
+		return (*used)[:0]
+	}
+	return make([]byte, 0, size)
 }
+
+// sizeOfBuffer rounds a size up to one of those that buffers have, by a quarter at most, so that one that is released does
+// for the next that is as large; kind counts those sizes.
+func sizeOfBuffer(size int) (rounded, kind int) {
+	shift := max(bits.Len(uint(max(size, smallest)-1))-3, 0)
+	quarters := (max(size, smallest)-1)>>shift + 1
+	return quarters << shift, 4*shift + quarters
+}
+
+const (
+	smallest = 4 << 10
+	kinds    = 4*28 + 8 + 1 // up to 2 GiB
+)
 
 // release gives a buffer back. Nothing may be read from it afterwards.
 func (v *View) release(b []byte) {
-	if cap(b) > 0 {
-		v.free(cap(b))
-		v.buffers.Put(&b)
+	if cap(b) == 0 {
+		return
+	}
+	v.free(cap(b))
+	if size, kind := sizeOfBuffer(cap(b)); size == cap(b) { // else it has grown by itself
+		v.buffers[kind].Put(&b)
 	}
 }
 
@@ -94,17 +112,29 @@ func (v *View) instead(b, other []byte) []byte {
 	return other
 }
 
-// replace makes body, a buffer, the answer, and releases it when the client has it.
-func (x *call) replace(answer *http.Response, body []byte) {
-	answer.Body = &heldBody{Reader: *bytes.NewReader(body), release: sync.OnceFunc(func() { x.release(body) })}
-	answer.ContentLength = int64(len(body))
-	answer.Header.Set("Content-Length", strconv.Itoa(len(body)))
+// replace makes buffers the answer, and releases them when the client has it.
+func (x *call) replace(answer *http.Response, buffers ...[]byte) {
+	body := &heldBody{release: sync.OnceFunc(func() {
+		for _, b := range buffers {
+			x.release(b)
+		}
+	})}
+	size := 0
+	for _, b := range buffers {
+		size += len(b)
+		for piece := range slices.Chunk(b, pieceSize) { // each has its time to be taken in
+			body.Buffers = append(body.Buffers, piece)
+		}
+	}
+	answer.Body, answer.ContentLength = body, int64(size)
+	answer.Header.Set("Content-Length", strconv.Itoa(size))
 	answer.Header.Del("X-Amz-Crc32") // some of AWS's services have a checksum there, which would be wrong now
 	answer.TransferEncoding, answer.Trailer = nil, nil
 }
 
+// heldBody is an io.WriterTo, too, as which the proxy writes it to the client without another copy.
 type heldBody struct {
-	bytes.Reader
+	net.Buffers
 	release func()
 }
 

@@ -3,6 +3,7 @@ package userview_test
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -72,5 +73,89 @@ func TestBuffers(t *testing.T) {
 	clients.Wait()
 	if n := p.view.Held(); n != 0 {
 		t.Errorf("%d bytes are held", n)
+	}
+}
+
+// TestPieces: an answer that takes many buffers, records that are larger than one and such that take more than was made room
+// for among them, is whole; where there is no memory for all of it, it is an error that is tried again. Nothing stays held.
+func TestPieces(t *testing.T) {
+	var a aggregator.Encoder
+	var want, stored []string
+	alone := "" // the key of a user record that is alone in its stored record
+	store := func() {
+		stored = append(stored, fmt.Sprintf(`{"SequenceNumber":"%d","PartitionKey":%q,"Data":%q}`, len(stored)+1, alone, base64.StdEncoding.EncodeToString(a.AppendTo(nil))))
+		a.Reset()
+	}
+	for i := range 1040 {
+		key, size := strings.Repeat("\x01", 256), 10 // each is six bytes in JSON
+		if i < 40 {
+			key, size = fmt.Sprint("key-", i), []int{10, 10_000, 300_000, 100_000}[i/10]
+		}
+		data := bytes.Repeat([]byte{byte('a' + i%26)}, size)
+		record := aggregator.Record{PartitionKey: key, Data: data}
+		ok, err := a.Add(record)
+		if !ok && err == nil {
+			store()
+			ok, err = a.Add(record)
+		}
+		if !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		if i < 40 {
+			alone = key
+		}
+		want = append(want, key+" "+string(data))
+	}
+	store()
+	body := `{"Records":[` + strings.Join(stored, ",") + `],"NextShardIterator":"AAA","MillisBehindLatest":0}`
+	p := newWorld(t).proxyBefore(&answers{body: []byte(body), length: int64(len(body))}, userview.Config{})
+	_, _, _, enough := userview.DefaultBounds()
+	came, failed := 0, 0
+	for all := int64(len(body)); all < 8*int64(len(body)); all += 3<<20 + 1234 {
+		p.view.SetAll(all, enough)
+		status, got := p.call(t, "GetRecords", `{"ShardIterator":"AAA"}`)
+		switch {
+		case status == 503 && came == 0:
+			failed++
+		case status == 200:
+			came++
+			var answer struct {
+				Records []struct {
+					PartitionKey string
+					Data         []byte
+				}
+			}
+			if err := json.Unmarshal([]byte(got), &answer); err != nil || len(answer.Records) != len(want) {
+				t.Fatal(err, len(answer.Records))
+			}
+			for i, r := range answer.Records {
+				if r.PartitionKey+" "+string(r.Data) != want[i] {
+					t.Errorf("record %d is another", i)
+				}
+			}
+		default:
+			t.Errorf("with %d bytes: %d %.100s", all, status, got)
+		}
+		if n := p.view.Held(); n != 0 {
+			t.Fatalf("with %d bytes: %d are held", all, n)
+		}
+	}
+	if came == 0 || failed < 3 {
+		t.Errorf("%d came, %d failed", came, failed)
+	}
+}
+
+// TestSizes: buffers have few sizes, each at most a quarter larger than what was asked for, and one that is released is
+// one of them.
+func TestSizes(t *testing.T) {
+	for size := 1; size < 1<<30; size += 1 + size/100 {
+		rounded, kind := userview.SizeOfBuffer(size)
+		again, same := userview.SizeOfBuffer(rounded)
+		if rounded < size || rounded > max(size+size/4+1, 4<<10) || again != rounded || same != kind || kind >= userview.Kinds {
+			t.Fatalf("%d: %d of kind %d, and again %d of kind %d", size, rounded, kind, again, same)
+		}
+		if _, next := userview.SizeOfBuffer(rounded + 1); next == kind {
+			t.Fatalf("%d and %d are of kind %d", rounded, rounded+1, kind)
+		}
 	}
 }

@@ -45,6 +45,15 @@ func (c counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// room returns memory for the data of an event.
+func (e *events) room(size int) []byte {
+	if !e.take(size) {
+		return nil
+	}
+	e.took += size
+	return make([]byte, 0, size)
+}
+
 // hold is called with the bytes of what the subscription holds now.
 func (e *events) hold(n int) {
 	e.held.Add(int64(n - e.took))
@@ -93,7 +102,7 @@ func (e *events) event() {
 	if e.err != nil || e.frame.Header(":message-type") != "event" || e.frame.Header(":event-type") != "SubscribeToShardEvent" {
 		return
 	}
-	if err := e.read(e.frame.Payload, len(e.frame.Payload), e.cfg.Digits); err != nil {
+	if err := e.read(e.frame.Payload, len(e.frame.Payload), e.cfg.Digits, e.room); err != nil {
 		e.fail(err)
 		return
 	}
@@ -103,7 +112,7 @@ func (e *events) event() {
 		e.batch = batch{}
 		return // as it came
 	}
-	e.decoder, e.later = e.decoderFor(e.ctx, e.front, e.stored)
+	e.later = e.prepare(e.ctx, &e.decoder, e.front, e.stored)
 	e.part()
 }
 
@@ -111,17 +120,19 @@ func (e *events) event() {
 // more follows, and nothing of the end of the shard.
 func (e *events) part() {
 	var w kinesisjson.Writer
-	w.Begin(&e.in, nil)
-	done, after, err := e.write(&w, 0, e.bounds.event, e.Metrics)
+	size := len(e.frame.Payload)
+	w.Begin(&e.in, make([]byte, 0, min(size+size/4, e.bounds.event)))
+	b := writing{batch: &e.batch, Writer: &w, bytes: e.bounds.event}
+	done, err := b.write(e.Metrics)
 	fields := e.in.Object.Clone()
 	switch {
 	case err != nil:
 	case done:
 		err = e.goOn(&fields)
 	default:
-		e.decoder.After = after
+		e.decoder.After = b.after
 		fields.Delete("ChildShards")
-		fields.SetText("ContinuationSequenceNumber", string(e.number))
+		fields.SetText("ContinuationSequenceNumber", e.number())
 		behind, _ := fields.Int("MillisBehindLatest")
 		fields.SetInt("MillisBehindLatest", max(behind, 1))
 	}
@@ -133,7 +144,7 @@ func (e *events) part() {
 	if e.more = !done; done {
 		e.frame, e.batch = kinesisjson.Frame{}, batch{}
 	}
-	e.hold(len(e.frame.Raw) + cap(e.out))
+	e.hold(len(e.frame.Raw) + cap(e.data) + cap(e.out))
 }
 
 // goOn says where a subscription goes on after the event.

@@ -14,3 +14,8 @@ func DefaultBounds() (body, answer, event, all int) {
 	b := New(Config{}).bounds
 	return b.body, b.answer, b.event, int(b.all)
 }
+
+// SizeOfBuffer is what buffers are rounded to, and which of Kinds sizes that is.
+func SizeOfBuffer(size int) (rounded, kind int) { return sizeOfBuffer(size) }
+
+const Kinds = kinds

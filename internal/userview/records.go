@@ -11,7 +11,6 @@ import (
 
 	"github.com/kplkit/kplkit/internal/kinesisjson"
 	"github.com/kplkit/kplkit/internal/position"
-	"github.com/kplkit/kplkit/internal/proxy"
 	"github.com/kplkit/kplkit/seqnum"
 )
 
@@ -21,10 +20,11 @@ const maxRecords = 10_000
 // reading is a call of GetRecords.
 type reading struct {
 	*call
-	batch
+	*batch
 	front    position.Front
-	iterator string // upstream's
-	limit    int    // the client's
+	iterator string   // upstream's
+	limit    int      // the client's
+	out      [][]byte // buffers that are written, the last one perhaps not to its end
 }
 
 func (x *call) getRecords() error {
@@ -39,13 +39,19 @@ func (x *call) getRecords() error {
 	}
 	if iterator != text {
 		x.request.SetText("ShardIterator", iterator)
-		if f.AtOnce > 0 && f.AtOnce < r.limit {
+		if f.AtOnce > 0 && f.AtOnce < r.limit && x.limited() {
 			x.request.SetInt("Limit", int64(f.AtOnce))
 		}
 		x.Body = x.request.AppendTo(nil)
 	}
 	x.Answer = r.answer
 	return nil
+}
+
+// limited reports whether the client's Limit is one that upstream takes.
+func (x *call) limited() bool {
+	limit, ok := x.request.Int("Limit")
+	return ok && limit >= 1 && limit <= maxRecords || x.request.Raw("Limit") == nil
 }
 
 // answer puts user records into upstream's answer.
@@ -55,46 +61,76 @@ func (r *reading) answer(answer *http.Response) error {
 	if err != nil {
 		return err
 	}
-	if err := r.read(body, r.bounds.body, r.cfg.Digits); err != nil {
-		r.release(body)
-		return r.answerError(err)
+	if r.batch, _ = r.batches.Get().(*batch); r.batch == nil {
+		r.batch = new(batch)
 	}
-	if r.unchanged() {
+	defer func() {
+		r.release(r.data)
+		r.forget()
+		r.batches.Put(r.batch)
+	}()
+	if err = r.read(body, r.bounds.body, r.cfg.Digits, r.buffer); err == nil && r.unchanged() {
 		r.Metrics.UserRecords.Add(uint64(len(r.stored)))
 		r.Metrics.StoredRecords.Add(uint64(len(r.stored)))
 		r.replace(answer, body)
 		return nil
 	}
 	defer r.release(body) // all that is read of it stands in it
-	return r.change(ctx, answer, len(body))
+	if err == nil {
+		err = r.change(ctx, len(body))
+	}
+	if err != nil {
+		for _, b := range r.out {
+			r.release(b)
+		}
+		return r.answerError(err)
+	}
+	r.replace(answer, r.out...)
+	return nil
 }
 
-// change makes an answer of so many bytes one of user records.
-func (r *reading) change(ctx context.Context, answer *http.Response, size int) error {
-	out := r.buffer(size + size/2)
-	if out == nil {
-		return proxy.Unavailable(nil, busy)
-	}
-	decoder, later := r.decoderFor(ctx, r.front, r.stored)
-	r.decoder = decoder
+// change writes the user records of an answer of so many bytes.
+func (r *reading) change(ctx context.Context, size int) error {
 	var w kinesisjson.Writer
-	w.Begin(&r.in, out)
-	done, after, err := r.write(&w, r.users(0), r.bounds.answer, r.Metrics)
+	if err := r.piece(&w, min(size+size/4, pieceSize)); err != nil {
+		return err
+	}
+	w.Begin(&r.in, r.out[0])
+	later := r.prepare(ctx, &r.decoder, r.front, r.stored)
+	b := writing{batch: r.batch, Writer: &w, users: r.users(0), bytes: r.bounds.answer}
+	b.more = func(n int) error { return r.piece(&w, max(n, pieceSize)) }
+	done, err := b.write(r.Metrics)
 	switch {
 	case err != nil:
-		r.release(out)
-		return r.answerError(err)
 	case done:
 		r.next(later)
 	default:
-		r.rest(ctx, after)
+		r.rest(ctx, b.after)
 	}
-	if body := w.End(&r.in.Object); cap(body) == cap(out) {
-		r.replace(answer, body)
-	} else { // it had to grow
-		r.replace(answer, r.instead(out, body))
+	r.keep(w.End(&r.in.Object))
+	return err
+}
+
+// piece has w write into a buffer of n bytes from now on.
+func (r *reading) piece(w *kinesisjson.Writer, n int) error {
+	b := r.buffer(n)
+	if b == nil {
+		return errBusy
 	}
+	if written := w.Take(b); len(r.out) > 0 {
+		r.keep(written)
+	}
+	r.out = append(r.out, b)
 	return nil
+}
+
+// keep takes the last buffer back as it was written, or another in its place, since it had to grow.
+func (r *reading) keep(written []byte) {
+	last := &r.out[len(r.out)-1]
+	if cap(written) != cap(*last) {
+		r.instead(*last, written)
+	}
+	*last = written
 }
 
 // unchanged reports whether the answer can pass as it came.

@@ -41,7 +41,8 @@ type View struct {
 	held   atomic.Int64 // bytes of answers and events
 	warned atomic.Int64 // when an unusual answer was last logged, in nanoseconds since 1970
 
-	buffers sync.Pool // of *[]byte, that were released
+	buffers [kinds]sync.Pool // of *[]byte, that were released
+	batches sync.Pool        // of *batch
 }
 
 // bounds are how much memory an answer and all of them take, in bytes.
@@ -91,27 +92,30 @@ func invalidArgument(err error) error {
 	return &proxy.Error{Status: http.StatusBadRequest, Code: "InvalidArgumentException", Message: "kplkit proxy: " + err.Error()}
 }
 
-// decoderFor returns a Decoder for a batch that is read with f, and what later batches have to skip.
-func (x *call) decoderFor(ctx context.Context, f position.Front, batch []deagg.StoredRecord) (d deagg.Decoder, later position.Front) {
+// prepare makes d ready for a batch that is read with f, and returns what later batches have to skip.
+func (x *call) prepare(ctx context.Context, d *deagg.Decoder, f position.Front, batch []deagg.StoredRecord) (later position.Front) {
+	d.Reset()
 	later = f
 	if len(batch) == 0 {
-		return d, later
+		return later
 	}
 	var wrong string
-	if later.After, wrong = position.Skip(&d, f.After, batch); wrong != "" {
+	if later.After, wrong = position.Skip(d, f.After, batch); wrong != "" {
 		x.cfg.Log.WarnContext(ctx, wrong)
 	}
 	if x.cfg.Shards != nil {
 		l := x.cfg.Shards.Shard(ctx, x.cfg.Log, f.Stream, f.Shard)
 		d.HashRange, d.Ancestors = l.Own, l.Ancestors
 	}
-	return d, later
+	return later
 }
 
 // answerError makes what the client sees of what an answer can't be changed for. It is tried again, since nothing of it
 // is delivered, except where it can't get better.
 func (x *call) answerError(err error) error {
 	switch {
+	case err == errBusy:
+		return proxy.Unavailable(nil, busy)
 	case errors.Is(err, position.ErrDigits):
 		return &proxy.Error{Status: http.StatusBadRequest, Code: "ValidationException", Message: "kplkit proxy: " + err.Error()}
 	case errors.Is(err, kinesisjson.ErrUnusual):
