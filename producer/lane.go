@@ -9,7 +9,6 @@ import (
 
 	"github.com/kplkit/kplkit/deagg/hashkey"
 	"github.com/kplkit/kplkit/internal/wire"
-	"github.com/kplkit/kplkit/producer/aggregator"
 )
 
 // lane is what goes to one shard: a stored record that is being filled, and those that wait for a request.
@@ -24,10 +23,7 @@ type lane struct {
 
 	maxBytes int // of an aggregate
 	maxCount uint32
-	encoders *encoders
-	encoder  *aggregator.Encoder // nil: nothing is filled, or one record alone, which may stay alone
-	filling  []*pending          // what encoder holds
-	usual    int                 // how many that were the last time
+	filling  filling
 	waiting  []*stored
 	bytes    int // of waiting
 	flying   int // stored records under way, or not judged yet
@@ -59,7 +55,7 @@ func (s *stored) size() int { return len(s.data) + len(s.partitionKey) }
 func (l *loop) newLane(s shard) *lane {
 	n := &lane{shard: s, anyShard: l.stream.serviceManaged, marked: s.id != ""}
 	n.aggregates = n.marked && l.p.cfg.aggregation != AggregateNever || n.anyShard && l.p.cfg.aggregation == AggregateAlways
-	n.encoders, n.maxCount = l.encoders, l.p.cfg.maxAggregateCount
+	n.maxCount = l.p.cfg.maxAggregateCount
 	n.maxBytes = min(l.p.cfg.maxAggregateBytes, l.stream.maxRecord-roomForKey)
 	if s.id != "" && l.p.cfg.rateFactor > 0 {
 		n.records = rate.NewLimiter(rate.Limit(1000*l.p.cfg.rateFactor), int(math.Ceil(1000*l.p.cfg.rateFactor)))
@@ -94,19 +90,10 @@ func (n *lane) add(e *pending, linger time.Duration) {
 		n.wait(plain(n, e, linger))
 		return
 	}
-	if len(n.filling) == 1 {
-		n.encoder = n.encoders.take(n.maxBytes, n.maxCount)
-		_, _ = n.encoder.Add(n.filling[0].Record) // an empty Encoder takes any record that was admitted
+	if !n.filling.add(e, n.maxBytes, n.maxCount) {
+		n.close(linger)
+		n.filling.add(e, n.maxBytes, n.maxCount)
 	}
-	if len(n.filling) > 0 {
-		if fitted, err := n.encoder.Add(e.Record); !fitted && err == nil {
-			n.close(linger)
-		}
-	}
-	if n.filling == nil {
-		n.filling = make([]*pending, 0, n.usual)
-	}
-	n.filling = append(n.filling, e)
 }
 
 // maxMisfits is how often a record goes into an aggregate that turns out to miss its shard. A plain record can't.
@@ -126,30 +113,22 @@ func plain(n *lane, e *pending, linger time.Duration) *stored {
 
 // close ends the stored record that is being filled.
 func (n *lane) close(linger time.Duration) {
-	switch len(n.filling) {
+	switch f := &n.filling; len(f.records) {
 	case 0:
 		return
 	case 1:
-		n.wait(plain(n, n.filling[0], linger))
+		n.wait(plain(n, f.records[0], linger))
 	default:
-		s := &stored{lane: n, records: n.filling, due: n.filling[0].arrived.Add(linger), marked: n.marked}
-		s.data, s.unsummed = n.encoder.AppendUnsummed(nil), true
-		s.partitionKey, s.explicitHashKey = n.encoder.Keys()
+		s := &stored{lane: n, records: f.records, due: f.records[0].arrived.Add(linger), marked: n.marked}
+		f.encode()
+		s.data, s.unsummed = f.encoder.AppendUnsummed(nil), true
+		s.partitionKey, s.explicitHashKey = f.encoder.Keys()
 		if s.marked {
 			s.partitionKey = wire.MarkKplkit
 		}
 		n.wait(s)
 	}
-	n.usual = len(n.filling)
-	n.empty()
-}
-
-// empty forgets what is being filled.
-func (n *lane) empty() {
-	if n.encoder != nil {
-		n.encoders.give(n.encoder)
-	}
-	n.encoder, n.filling = nil, nil
+	n.filling.empty()
 }
 
 func (n *lane) wait(s *stored) {
@@ -162,8 +141,8 @@ func (n *lane) due(linger time.Duration) (at time.Time, any bool) {
 	switch {
 	case len(n.waiting) > 0:
 		return n.waiting[0].due, true
-	case len(n.filling) > 0:
-		return n.filling[0].arrived.Add(linger), true
+	case len(n.filling.records) > 0:
+		return n.filling.records[0].arrived.Add(linger), true
 	}
 	return at, false
 }
@@ -173,8 +152,8 @@ func (n *lane) takeUnsent() (records []*pending) {
 	for _, s := range n.waiting {
 		records = append(records, s.records...)
 	}
-	records = append(records, n.filling...)
-	n.empty()
+	records = append(records, n.filling.records...)
+	n.filling.empty()
 	n.waiting, n.bytes = nil, 0
 	return records
 }

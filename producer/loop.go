@@ -23,7 +23,6 @@ type loop struct {
 	fresh   struct{ count, bytes int }
 
 	schedule schedule
-	encoders *encoders
 
 	held     int           // records without a result
 	inFlight int           // requests
@@ -39,7 +38,7 @@ type loop struct {
 func newLoop(p *Producer) *loop {
 	var seed [32]byte
 	crand.Read(seed[:]) // never fails
-	l := &loop{p: p, rnd: rand.New(rand.NewChaCha8(seed)), stream: usualStream, carries: largestRecord, encoders: newEncoders(&p.cfg)}
+	l := &loop{p: p, rnd: rand.New(rand.NewChaCha8(seed)), stream: usualStream, carries: largestRecord}
 	l.lister = lister{wanted: true, pause: listPause}
 	l.lanes = []*lane{l.newLane(shard{keys: allKeys})}
 	l.p.gate.arrange(nil, []*share{l.lanes[0].share})
