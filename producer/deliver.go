@@ -17,10 +17,10 @@ type outcome struct {
 	err       error
 }
 
-// result is that of the i-th record.
-func (o *outcome) result(i int) Result {
+// result is that of the i-th record of an outcome.
+func (p *Producer) result(o *outcome, i int) Result {
 	e := o.records[i]
-	r := Result{ShardID: o.shardID, Attempts: int(e.attempts), Err: o.err, put: e.arrived, tries: e.tries}
+	r := Result{ShardID: o.shardID, Attempts: int(e.attempts), Err: o.err, put: p.arrival(e), tries: e.tries}
 	switch {
 	case !o.number.IsValid():
 	case len(o.records) > 1:
@@ -60,7 +60,7 @@ func (p *Producer) deliverAll(outcomes []*outcome) {
 		o := outcomes[0]
 		for o.delivered < len(o.records) {
 			o.delivered++
-			e, r := o.records[o.delivered-1], o.result(o.delivered-1)
+			e, r := o.records[o.delivered-1], p.result(o, o.delivered-1)
 			if r.Err != nil {
 				r.Err = p.errorOf(e, r.Err)
 			}

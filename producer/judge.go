@@ -169,9 +169,6 @@ func (l *loop) refused(now time.Time, s *stored, err error, own bool) {
 		return
 	}
 	n := s.lane
-	for _, e := range s.records {
-		e.last = err
-	}
 	apart := why.asWhole() && own // an aggregate: what the stream does not take as a whole, it may take one by one
 	if apart {
 		for _, e := range s.records {

@@ -21,7 +21,9 @@ type lane struct {
 	marked     bool // its aggregates are stored again if they miss the shard
 	anyShard   bool // the stream is service-managed: order and rates have no meaning
 
-	maxBytes int // of an aggregate
+	began    time.Time     // what records say of their arrival counts from it
+	linger   time.Duration // how long a record waits for company
+	maxBytes int           // of an aggregate
 	maxCount uint32
 	filling  filling
 	waiting  []*stored
@@ -55,7 +57,7 @@ func (s *stored) size() int { return len(s.data) + len(s.partitionKey) }
 func (l *loop) newLane(s shard) *lane {
 	n := &lane{shard: s, anyShard: l.stream.serviceManaged, marked: s.id != ""}
 	n.aggregates = n.marked && l.p.cfg.aggregation != AggregateNever || n.anyShard && l.p.cfg.aggregation == AggregateAlways
-	n.maxCount = l.p.cfg.maxAggregateCount
+	n.began, n.linger, n.maxCount = l.p.box.began, l.p.cfg.linger, l.p.cfg.maxAggregateCount
 	n.maxBytes = min(l.p.cfg.maxAggregateBytes, l.stream.maxRecord-roomForKey)
 	if s.id != "" && l.p.cfg.rateFactor > 0 {
 		n.records = rate.NewLimiter(rate.Limit(1000*l.p.cfg.rateFactor), int(math.Ceil(1000*l.p.cfg.rateFactor)))
@@ -84,14 +86,14 @@ const roomForKey = kibibyte
 var allKeys = hashkey.Whole()
 
 // add puts a record behind the others. What is full begins to wait.
-func (n *lane) add(e *pending, linger time.Duration) {
+func (n *lane) add(e *pending) {
 	if !n.aggregates || e.PartitionKey == "" || e.misfits >= maxMisfits || len(e.Data) >= n.maxBytes {
-		n.close(linger)
-		n.wait(plain(n, e, linger))
+		n.close()
+		n.wait(plain(n, e))
 		return
 	}
 	if !n.filling.add(e, n.maxBytes, n.maxCount) {
-		n.close(linger)
+		n.close()
 		n.filling.add(e, n.maxBytes, n.maxCount)
 	}
 }
@@ -100,9 +102,9 @@ func (n *lane) add(e *pending, linger time.Duration) {
 const maxMisfits = 2
 
 // plain is the stored record of a user record that goes alone. It shares the caller's data.
-func plain(n *lane, e *pending, linger time.Duration) *stored {
+func plain(n *lane, e *pending) *stored {
 	s := &stored{
-		lane: n, records: []*pending{e}, due: e.arrived.Add(linger),
+		lane: n, records: []*pending{e}, due: n.dueOf(e),
 		data: e.Data, partitionKey: e.PartitionKey, explicitHashKey: e.ExplicitHashKey,
 	}
 	if s.data == nil {
@@ -112,14 +114,14 @@ func plain(n *lane, e *pending, linger time.Duration) *stored {
 }
 
 // close ends the stored record that is being filled.
-func (n *lane) close(linger time.Duration) {
+func (n *lane) close() {
 	switch f := &n.filling; len(f.records) {
 	case 0:
 		return
 	case 1:
-		n.wait(plain(n, f.records[0], linger))
+		n.wait(plain(n, f.records[0]))
 	default:
-		s := &stored{lane: n, records: f.records, due: f.records[0].arrived.Add(linger), marked: n.marked}
+		s := &stored{lane: n, records: f.records, due: n.dueOf(f.records[0]), marked: n.marked}
 		f.encode()
 		s.data, s.unsummed = f.encoder.AppendUnsummed(nil), true
 		s.partitionKey, s.explicitHashKey = f.encoder.Keys()
@@ -136,13 +138,16 @@ func (n *lane) wait(s *stored) {
 	n.bytes += s.size()
 }
 
+// dueOf is when a record has waited long enough.
+func (n *lane) dueOf(e *pending) time.Time { return n.began.Add(e.arrived + n.linger) }
+
 // due is when the oldest of what the lane has to send has waited long enough, if it has anything.
-func (n *lane) due(linger time.Duration) (at time.Time, any bool) {
+func (n *lane) due() (at time.Time, any bool) {
 	switch {
 	case len(n.waiting) > 0:
 		return n.waiting[0].due, true
 	case len(n.filling.records) > 0:
-		return n.filling.records[0].arrived.Add(linger), true
+		return n.dueOf(n.filling.records[0]), true
 	}
 	return at, false
 }

@@ -120,7 +120,7 @@ func (l *loop) place(e *pending) (more struct{ count, bytes int }) {
 		l.p.gate.move(e, n.share)
 	}
 	count, bytes := len(n.waiting), n.bytes
-	n.add(e, l.p.cfg.linger)
+	n.add(e)
 	l.schedule.change(n)
 	more.count, more.bytes = len(n.waiting)-count, n.bytes-bytes
 	return more

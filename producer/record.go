@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -12,21 +13,42 @@ import (
 // recordOverhead is what a record counts in the buffer besides its data and keys.
 const recordOverhead = 256
 
-// pending is a record that has no result yet. There may be very many: a word more counts.
+// pending is a record that has no result yet. There may be very many, and what is done for one takes little but the time to
+// fetch it: it fills two lines of the processor's cache, one with what is the caller's, one with the rest.
 type pending struct {
 	Record
-	done     func(Record, Result)
+	done func(Record, Result)
+
 	key      hashkey.Key
-	seq      uint64 // the order of the Puts
-	arrived  time.Time
-	waited   time.Duration // from then until the first attempt
-	last     error         // of its attempts
-	tries    *try          // the last one
-	attempts int32         // requests that it was part of
-	misfits  int32         // how often its aggregate had to be taken apart; maxMisfits if it was refused
+	seq      uint64        // the order of the Puts
+	arrived  time.Duration // when, as the mailbox counts it
+	tries    *try          // the last one; nil: none yet
 	group    *group
 	share    *share // of the buffer, in which it counts
+	attempts int32  // requests that it was part of
+	misfits  int32  // how often its aggregate had to be taken apart; maxMisfits if it was refused
 }
+
+// last is the error of its last attempt that was not ended by Close.
+func (e *pending) last() error {
+	for t := e.tries; t != nil; t = t.before {
+		if !errors.Is(t.err, context.Canceled) {
+			return t.err
+		}
+	}
+	return nil
+}
+
+// waited is how long it was in the buffer until its first attempt.
+func (p *Producer) waited(e *pending) time.Duration {
+	first := e.tries
+	for first.before != nil {
+		first = first.before
+	}
+	return first.began.Sub(p.arrival(e))
+}
+
+func (p *Producer) arrival(e *pending) time.Time { return p.box.began.Add(e.arrived) }
 
 // cost is what the record takes of the buffer.
 func (e *pending) cost() int64 { return int64(recordOverhead + e.stored() + len(e.ExplicitHashKey)) }
