@@ -18,9 +18,9 @@ import (
 // stored within the time to live. So that a shard that gets more than its rate leaves room for the others, a lane has
 // no more than is left free, but its equal share at any rate.
 //
-// While all that is in would leave room in any one lane, a record comes in whatever its lane. The lane is found later, when
-// the loop or somebody who has to know asks for it: for many records at once, whose hash keys then take a fraction of the
-// time.
+// While there is room in any lane, a record comes in whatever its lane. That is found later, when the loop or somebody who has to
+// know asks for it: for many records at once, whose hash keys then take a fraction of the time. Until then the record may be
+// one more in the fullest lane.
 type gate struct {
 	most     int64         // bytes of the buffer
 	mostLoad time.Duration // of a lane
@@ -28,15 +28,30 @@ type gate struct {
 	mu      sync.Mutex
 	closed  bool
 	held    int64
-	load    time.Duration // sum of all lanes'
 	shards  *shardMap
 	shares  []*share // one for each lane, in their order
 	queues  []*share // those that records wait for
 	tickets uint64
 
-	unplaced []*pending // let in, but counted in no lane yet
+	unplaced []*pending // let in, but counted in no lane yet, the first come first; none while anybody waits
+	placed   int        // of unplaced: those that it has had before the others
+	loose    amount     // of unplaced
+	fullest  amount     // of any lane, at most, unplaced not counted
+	left     int        // records that have left since fullest was looked up
 	hasher   keyHasher
 }
+
+// amount is what a lane, or several records, have of the buffer.
+type amount struct {
+	held int64         // bytes
+	load time.Duration // it takes so much of the shard's rates
+}
+
+func (a amount) plus(b amount) amount  { return amount{a.held + b.held, a.load + b.load} }
+func (a amount) minus(b amount) amount { return amount{a.held - b.held, a.load - b.load} }
+
+// most is the larger of each.
+func (a amount) most(b amount) amount { return amount{max(a.held, b.held), max(a.load, b.load)} }
 
 // waiter is a record that waits at the gate.
 type waiter struct {
@@ -50,12 +65,11 @@ func (g *gate) enter(ctx context.Context, e *pending) error {
 	if done, err := g.enterAny(e); done {
 		return err
 	}
-	g.mu.Lock()
+	g.lockPlaced()
 	if g.closed {
 		g.mu.Unlock()
 		return errNoMore
 	}
-	g.sort()
 	if s := g.shareOf(e); len(g.queues) == 0 && g.hasRoom(s, e) {
 		g.take(s, e)
 		g.mu.Unlock()
@@ -89,12 +103,12 @@ func (g *gate) tryEnterAny(e *pending) (done bool, err error) {
 	if g.closed {
 		return true, errNoMore
 	}
-	load, cost := g.shares[0].loadOf(e), e.cost() // all lanes have the same rates
-	if len(g.queues) > 0 || g.held+cost > g.most-g.held || g.load+load > g.mostLoad {
+	part := g.shares[0].of(e) // all lanes have the same rates
+	if len(g.queues) > 0 || !g.anyHasRoom(part) {
 		return false, nil
 	}
-	g.held += cost
-	g.load += load
+	g.held += part.held
+	g.loose = g.loose.plus(part)
 	g.unplaced = append(g.unplaced, e)
 	return true, nil
 }
@@ -104,12 +118,11 @@ func (g *gate) tryEnter(e *pending) error {
 	if done, err := g.enterAny(e); done {
 		return err
 	}
-	g.mu.Lock()
+	g.lockPlaced()
 	defer g.mu.Unlock()
 	if g.closed {
 		return errNoMore
 	}
-	g.sort()
 	s := g.shareOf(e)
 	if len(s.queue) > 0 || !g.hasRoom(s, e) || g.isPromised() {
 		return fmt.Errorf("%w: %s; wait a little, or use Put, which waits", ErrWouldBlock, g.refusal(s, e))
@@ -127,7 +140,6 @@ func (g *gate) giveUp(ctx context.Context, w *waiter) error {
 		return <-w.ready
 	}
 	g.dequeue(w.share, i)
-	g.sort()
 	why := g.refusal(w.share, w.pending)
 	g.admit()
 	return waited("Put waited for room in the buffer: "+why, ctx.Err())
@@ -149,14 +161,28 @@ func (g *gate) close() {
 
 // leave gives back the records' room.
 func (g *gate) leave(records []*pending) {
+	for len(records) > 0 {
+		s, sum, n := records[0].share, amount{}, 0
+		for ; n < len(records) && records[n].share == s; n++ {
+			sum = sum.plus(s.of(records[n]))
+		}
+		g.give(s, sum, n)
+		records = records[n:]
+	}
+}
+
+// leaveUnput gives back the room of a record that got in and was not put.
+func (g *gate) leaveUnput(e *pending) {
+	g.lockPlaced()
+	g.mu.Unlock()
+	g.leave([]*pending{e})
+}
+
+// give gives back what n records have of a share.
+func (g *gate) give(s *share, sum amount, n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.queues) > 0 || len(records) > 0 && records[0].share == nil { // nil: alone, and never put
-		g.sort()
-	}
-	for _, e := range records {
-		g.give(e)
-	}
+	g.remove(s, sum, n)
 	g.admit()
 }
 
@@ -164,15 +190,14 @@ func (g *gate) leave(records []*pending) {
 func (g *gate) move(e *pending, to *share) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.give(e)
+	g.remove(e.share, e.share.of(e), 1)
 	g.take(to, e)
 }
 
 // arrange lets records in by the shares of these lanes from now on.
 func (g *gate) arrange(shards *shardMap, shares []*share) {
-	g.mu.Lock()
+	g.lockPlaced() // into the lanes that were in use when its load was counted
 	defer g.mu.Unlock()
-	g.sort() // into the lanes that were in use when its load was counted
 	var waiting []*waiter
 	for _, s := range g.queues {
 		waiting, s.queue = append(waiting, s.queue...), nil
@@ -184,6 +209,7 @@ func (g *gate) arrange(shards *shardMap, shares []*share) {
 			f.former = nil // or they would be kept, one behind the other
 		}
 	}
+	g.lookUp()
 	for _, w := range waiting {
 		g.enqueue(w)
 	}
@@ -224,33 +250,69 @@ func (g *gate) hasRoom(s *share, e *pending) bool {
 
 // laneHasRoom tells whether its lane has room for a record, whatever the others have. An empty lane takes any record.
 func (g *gate) laneHasRoom(s *share, e *pending) bool {
-	held, load := s.sum()
-	return held == 0 || held+e.cost() <= max(g.most/int64(len(g.shares)), g.most-g.held) && load+s.loadOf(e) <= g.mostLoad
+	has := s.sum()
+	return has.held == 0 || g.isRoomFor(has.plus(s.of(e)))
+}
+
+// isRoomFor tells whether a lane may have so much.
+func (g *gate) isRoomFor(a amount) bool {
+	return a.held <= max(g.most/int64(len(g.shares)), g.most-g.held) && a.load <= g.mostLoad
+}
+
+// anyHasRoom tells whether a record can come in whatever its lane: if it is certain that the fullest has room. Which that is
+// need not be looked up often, since it takes a look at each lane: once for as many records as there are lanes.
+func (g *gate) anyHasRoom(part amount) bool {
+	if g.held+part.held > g.most {
+		return false
+	}
+	part = part.plus(g.loose)
+	if g.left >= len(g.shares) && !g.isRoomFor(part.plus(g.fullest)) {
+		g.lookUp()
+	}
+	return g.isRoomFor(part.plus(g.fullest))
+}
+
+// lookUp finds what the fullest lane has.
+func (g *gate) lookUp() {
+	g.fullest, g.left = amount{}, 0
+	for _, s := range g.shares {
+		g.fullest = g.fullest.most(s.sum())
+	}
 }
 
 // refusal tells why a record can't come in.
 func (g *gate) refusal(s *share, e *pending) string {
-	held, load := s.sum()
+	has := s.sum()
 	switch {
 	case g.held+e.cost() > g.most:
 		return fmt.Sprintf("it holds %d of %d bytes", g.held, g.most)
 	case g.isPromised():
 		return fmt.Sprintf("others wait for room in its %d bytes", g.most)
-	case load+s.loadOf(e) > g.mostLoad:
-		return fmt.Sprintf("what it holds for %s takes %v at its rate, half the time to live", s, load.Round(time.Millisecond))
+	case has.load+s.of(e).load > g.mostLoad:
+		return fmt.Sprintf("what it holds for %s takes %v at its rate, half the time to live", s, has.load.Round(time.Millisecond))
 	}
-	return fmt.Sprintf("for %s, which has its share, %d bytes of %d", s, held, g.most)
+	return fmt.Sprintf("for %s, which has its share, %d bytes of %d", s, has.held, g.most)
 }
 
+// take counts a record in a share, place one that has come in already.
 func (g *gate) take(s *share, e *pending) {
-	e.share = s
 	g.held += e.cost()
-	g.load += s.add(e, 1)
+	g.place(s, e)
 }
 
-func (g *gate) give(e *pending) {
-	g.held -= e.cost()
-	g.load += e.share.add(e, -1)
+func (g *gate) place(s *share, e *pending) (part amount) {
+	part = s.of(e)
+	e.share = s
+	s.has = s.has.plus(part)
+	g.fullest = g.fullest.most(s.has.plus(s.inherited))
+	return part
+}
+
+// remove takes off what n records have of a share.
+func (g *gate) remove(s *share, sum amount, n int) {
+	s.has = s.has.minus(sum)
+	g.held -= sum.held
+	g.left += n
 }
 
 func (g *gate) enqueue(w *waiter) {

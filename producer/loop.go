@@ -77,12 +77,12 @@ func (l *loop) step(now time.Time) time.Time {
 	for _, b := range l.in.answers {
 		l.answered(now, b)
 	}
-	if len(l.in.puts) > 0 {
-		l.p.gate.place()
-	}
-	for _, e := range l.in.puts {
-		l.held++
-		l.add(now, e)
+	for some := range slices.Chunk(l.in.puts, placedAtOnce) { // which stay in the processor's cache
+		l.held += len(some)
+		l.p.gate.placeAll(some)
+		for _, e := range some {
+			l.add(now, e)
+		}
 	}
 	if l.in.aborted {
 		l.giveUp()

@@ -150,7 +150,7 @@ func (p *Producer) tryAwait(e *pending) error {
 // post hands over a record that is in the buffer, unless an error has kept it out.
 func (p *Producer) post(e *pending, err error) error {
 	if err == nil && !p.box.put(e) {
-		p.gate.leave([]*pending{e})
+		p.gate.leaveUnput(e)
 		err = errNoMore
 	}
 	if err != nil {

@@ -10,13 +10,13 @@ import (
 // share is what a lane has of the buffer.
 type share struct {
 	lane               *lane
-	shardID            string        // "": of the whole stream
-	perByte, perRecord float64       // seconds of the shard's rates that a byte and a stored record take
-	bytes, count       float64       // of the user records that share a stored record; 0: none do
-	held               int64         // bytes
-	load               time.Duration // what is held takes so much of the shard's rates
-	queue              []*waiter     // the first come is the first let in
-	former             []*share      // of lanes that are gone, with the same hash keys: what they hold still has to move here
+	shardID            string  // "": of the whole stream
+	perByte, perRecord float64 // seconds of the shard's rates that a byte and a stored record take
+	bytes, count       float64 // of the user records that share a stored record; 0: none do
+	has                amount
+	inherited          amount    // what former have, at most
+	queue              []*waiter // the first come is the first let in
+	former             []*share  // of lanes that are gone, with the same hash keys: what they hold still has to move here
 }
 
 // newShare returns what a lane may have of the buffer. It goes by the rates of one shard where it is not known how many
@@ -51,22 +51,17 @@ func (s *share) loadOf(e *pending) time.Duration {
 	return time.Duration(max(size*s.perByte, part*s.perRecord) * float64(time.Second))
 }
 
-// add counts a record, or takes it off, and returns by how much the load grows.
-func (s *share) add(e *pending, sign int) time.Duration {
-	load := time.Duration(sign) * s.loadOf(e)
-	s.held += int64(sign) * e.cost()
-	s.load += load
-	return load
-}
+// of is what a record has of it.
+func (s *share) of(e *pending) amount { return amount{e.cost(), s.loadOf(e)} }
 
 // sum is what counts for the lane.
-func (s *share) sum() (held int64, load time.Duration) {
+func (s *share) sum() amount {
+	s.inherited = amount{} // it never grows: nothing comes into the lanes that are gone
 	for _, f := range s.former {
-		held += f.held
-		load += f.load
+		s.inherited = s.inherited.plus(f.has)
 	}
-	if held == 0 {
+	if s.inherited.held == 0 {
 		s.former = nil
 	}
-	return held + s.held, load + s.load
+	return s.has.plus(s.inherited)
 }
