@@ -175,8 +175,17 @@ func TestBlindFill(t *testing.T) {
 		for _, s := range g.shares {
 			g.give(s, s.has, shards)
 		}
-		if entered, _ := g.tryEnterAny(&pending{Record: Record{PartitionKey: "k"}}); !entered || g.held > 1000 {
+		if entered, _ := g.tryEnterAny(&pending{Record: Record{PartitionKey: "k", Data: make([]byte, 10_000)}}); !entered {
 			t.Errorf("%d shards: an empty buffer is as good as a full one", shards)
 		}
+	}
+}
+
+// TestBlindFull: what lanes still have that went long ago counts in the buffer.
+func TestBlindFull(t *testing.T) {
+	g := newGate(2*mebibyte, time.Hour, 1)
+	g.held = g.most
+	if entered, _ := g.tryEnterAny(&pending{Record: Record{PartitionKey: "k"}}); entered {
+		t.Error("a record comes into a full buffer")
 	}
 }
