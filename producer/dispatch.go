@@ -80,16 +80,8 @@ func (l *loop) overdue(now, due time.Time) bool {
 
 // blocked tells whether something of the same hash keys is under way. On a service-managed stream that does not
 // matter.
-func (l *loop) blocked(n *lane) bool {
-	if n.anyShard {
-		return false
-	}
-	for _, r := range l.retired {
-		if n.overlaps(r) {
-			return true
-		}
-	}
-	return n.flying > 0
+func (n *lane) blocked() bool {
+	return !n.anyShard && (n.flying > 0 || n.before > 0)
 }
 
 // take moves stored records from a lane into the batch, and reports false if that has no room for one.

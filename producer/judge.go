@@ -145,8 +145,8 @@ func (l *loop) freeLane(s *stored) {
 	n.flying--
 	l.schedule.change(n)
 	if n.retired && n.flying == 0 {
-		l.retired = slices.DeleteFunc(l.retired, func(r *lane) bool { return r == n })
-		l.schedule.change(l.overlapping(n)...)
+		delete(l.retired, n)
+		l.unblock(n)
 	}
 }
 

@@ -36,6 +36,7 @@ type lane struct {
 	records   *rate.Limiter // nil: no limit
 	volume    *rate.Limiter
 	retired   bool // the shard is gone, but something is flying
+	before    int  // retired lanes that have a hash key in common with it
 	spot      spot
 }
 
@@ -72,11 +73,6 @@ func (l *loop) overlapping(n *lane) []*lane {
 	from := sort.Search(len(l.lanes), func(i int) bool { return l.lanes[i].keys.End().Compare(n.keys.Start()) >= 0 })
 	end := sort.Search(len(l.lanes), func(i int) bool { return l.lanes[i].keys.Start().Compare(n.keys.End()) > 0 })
 	return l.lanes[from:end]
-}
-
-// overlaps tells whether two lanes have a hash key in common.
-func (n *lane) overlaps(m *lane) bool {
-	return n.keys.Contains(m.keys.Start()) || m.keys.Contains(n.keys.Start())
 }
 
 // roomForKey is taken off the size of aggregates near the limit of a stream: 256 characters of 4 bytes.

@@ -17,9 +17,9 @@ type loop struct {
 	rnd    *rand.Rand // jitter; of its own, so that a seeded crypto/rand makes runs equal
 	stream description
 
-	shards  *shardMap // nil: not known
-	lanes   []*lane   // in the order of their ranges
-	retired []*lane   // lanes of shards that are gone, while something of them is under way
+	shards  *shardMap      // nil: not known
+	lanes   []*lane        // in the order of their ranges
+	retired map[*lane]bool // lanes of shards that are gone, while something of them is under way
 	fresh   struct{ count, bytes int }
 
 	schedule schedule
@@ -38,7 +38,7 @@ type loop struct {
 func newLoop(p *Producer) *loop {
 	var seed [32]byte
 	crand.Read(seed[:]) // never fails
-	l := &loop{p: p, rnd: rand.New(rand.NewChaCha8(seed)), stream: usualStream, carries: largestRecord}
+	l := &loop{p: p, rnd: rand.New(rand.NewChaCha8(seed)), stream: usualStream, carries: largestRecord, retired: map[*lane]bool{}}
 	l.lister = lister{wanted: true, pause: listPause}
 	l.lanes = []*lane{l.newLane(shard{keys: allKeys})}
 	l.p.gate.arrange(nil, []*share{l.lanes[0].share})

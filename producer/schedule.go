@@ -62,7 +62,7 @@ func (l *loop) update(now time.Time) *schedule {
 		s.remove(n)
 		due, any := n.due()
 		switch {
-		case !any || n.retired || l.blocked(n):
+		case !any || n.retired || n.blocked():
 		case now.Before(n.notBefore):
 			s.resting.add(n, n.notBefore)
 		default:
