@@ -23,8 +23,8 @@ func splitEvenly(shards int) (*shardMap, []*share) {
 	m, shares := &shardMap{}, make([]*share, shards)
 	for i, r := range hashkey.Whole().Split(shards) {
 		id := fmt.Sprint("shard-", i)
-		m.open = append(m.open, shard{id: id, keys: r})
-		shares[i] = &share{shardID: id, perByte: 1.0 / mebibyte, perRecord: 1.0 / 1000, bytes: 50_000, count: 1e6}
+		m.open, m.ends = append(m.open, shard{id: id, keys: r}), append(m.ends, r.End())
+		shares[i] = &share{shardID: id, perByte: 1.0 / mebibyte, perRecord: 1.0 / 1000, bytes: 50_000, partOfByte: 1.0 / 49_980, partOfRecord: 1e-6}
 	}
 	return m, shares
 }
@@ -121,7 +121,7 @@ func leaveSome(g *gate, in []*pending, r *rand.Rand) []*pending {
 	}
 	n := 1 + r.IntN(min(len(in), 20))
 	g.placeAll(in[:n])
-	g.leave(in[:n])
+	g.leave(partsOf(in[:n]))
 	return in[n:]
 }
 
@@ -173,7 +173,7 @@ func TestBlindFill(t *testing.T) {
 		all := slices.Clone(g.unplaced[g.placed:])
 		g.placeAll(all)
 		for _, s := range g.shares {
-			g.give(s, s.has, shards)
+			g.leave([]part{{s, s.has, shards}})
 		}
 		if entered, _ := g.tryEnterAny(&pending{Record: Record{PartitionKey: "k", Data: make([]byte, 10_000)}}); !entered {
 			t.Errorf("%d shards: an empty buffer is as good as a full one", shards)

@@ -159,31 +159,42 @@ func (g *gate) close() {
 	g.queues = nil
 }
 
-// leave gives back the records' room.
-func (g *gate) leave(records []*pending) {
-	for len(records) > 0 {
-		s, sum, n := records[0].share, amount{}, 0
-		for ; n < len(records) && records[n].share == s; n++ {
-			sum = sum.plus(s.of(records[n]))
+// part is what some records have of one share.
+type part struct {
+	share   *share
+	amount  amount
+	records int
+}
+
+// partsOf returns what records have, each of which has its lane.
+func partsOf(records []*pending) (parts []part) {
+	var last *part
+	for _, e := range records {
+		if last == nil || last.share != e.share {
+			parts = append(parts, part{share: e.share})
+			last = &parts[len(parts)-1]
 		}
-		g.give(s, sum, n)
-		records = records[n:]
+		last.amount = last.amount.plus(e.share.of(e))
+		last.records++
 	}
+	return parts
+}
+
+// leave gives back the room of records.
+func (g *gate) leave(parts []part) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, p := range parts {
+		g.remove(p.share, p.amount, p.records)
+	}
+	g.admit()
 }
 
 // leaveUnput gives back the room of a record that got in and was not put.
 func (g *gate) leaveUnput(e *pending) {
 	g.lockPlaced()
 	g.mu.Unlock()
-	g.leave([]*pending{e})
-}
-
-// give gives back what n records have of a share.
-func (g *gate) give(s *share, sum amount, n int) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.remove(s, sum, n)
-	g.admit()
+	g.leave(partsOf([]*pending{e}))
 }
 
 // move counts a record in the lane that has it now.

@@ -110,7 +110,7 @@ func (l *loop) add(now time.Time, e *pending) {
 
 // place puts a record into its lane, and tells by how much the lane has more to send now.
 func (l *loop) place(e *pending) (more struct{ count, bytes int }) {
-	if err := l.stream.admits(e.Record); err != nil { // the stream has changed since Put
+	if err := l.stream.admits(e); err != nil { // the stream has changed since Put
 		l.fail([]*pending{e}, err)
 		return more
 	}
@@ -119,9 +119,11 @@ func (l *loop) place(e *pending) (more struct{ count, bytes int }) {
 		n = l.lane(e.key)
 		l.p.gate.move(e, n.share)
 	}
-	count, bytes := len(n.waiting), n.bytes
+	count, bytes, filled := len(n.waiting), n.bytes, len(n.filling.records)
 	n.add(e)
-	l.schedule.change(n)
+	if filled == 0 || len(n.waiting) > count { // else it is due when it was
+		l.schedule.change(n)
+	}
 	more.count, more.bytes = len(n.waiting)-count, n.bytes-bytes
 	return more
 }

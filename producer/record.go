@@ -54,12 +54,10 @@ func (p *Producer) arrival(e *pending) time.Time { return p.box.began.Add(e.arri
 func (e *pending) cost() int64 { return int64(recordOverhead + e.stored() + len(e.ExplicitHashKey)) }
 
 // stored is what the record counts for as a plain stored record.
-func (e *pending) stored() int { return storedSize(e.Record) }
-
-func storedSize(r Record) int { return len(r.Data) + len(r.PartitionKey) }
+func (e *pending) stored() int { return len(e.Data) + len(e.PartitionKey) }
 
 // needsDescription tells whether only some streams take the record.
-func needsDescription(r Record) bool { return r.PartitionKey == "" || storedSize(r) > usualRecord }
+func (e *pending) needsDescription() bool { return e.PartitionKey == "" || e.stored() > usualRecord }
 
 // admissible tells whether the stream, as far as it is known, will take the record, and reads its explicit hash key.
 func (p *Producer) admissible(e *pending) error {
@@ -67,7 +65,7 @@ func (p *Producer) admissible(e *pending) error {
 	if d == nil {
 		d = &usualStream
 	}
-	if err := d.admits(e.Record); err != nil {
+	if err := d.admits(e); err != nil {
 		return err
 	}
 	if e.cost() > int64(p.cfg.maxBuffered) {
@@ -90,12 +88,12 @@ func (p *Producer) admissible(e *pending) error {
 func (e *pending) unhashed() bool { return e.ExplicitHashKey == "" && e.PartitionKey != "" }
 
 // admits tells whether a stream takes the record, its keys' syntax aside.
-func (d *description) admits(r Record) error {
+func (d *description) admits(e *pending) error {
 	switch {
-	case r.PartitionKey == "" && !d.serviceManaged:
+	case e.PartitionKey == "" && !d.serviceManaged:
 		return fmt.Errorf("%w: it is empty, and only service-managed streams take that", aggregator.ErrPartitionKey)
-	case storedSize(r) > d.maxRecord:
-		return fmt.Errorf("%w: %d bytes of data and partition key, the stream takes %d; split it, or raise the limit of the stream", ErrTooLarge, storedSize(r), d.maxRecord)
+	case e.stored() > d.maxRecord:
+		return fmt.Errorf("%w: %d bytes of data and partition key, the stream takes %d; split it, or raise the limit of the stream", ErrTooLarge, e.stored(), d.maxRecord)
 	}
 	return nil
 }

@@ -12,7 +12,9 @@ type share struct {
 	lane               *lane
 	shardID            string  // "": of the whole stream
 	perByte, perRecord float64 // seconds of the shard's rates that a byte and a stored record take
-	bytes, count       float64 // of the user records that share a stored record; 0: none do
+	bytes              float64 // of the user records that share a stored record; 0: none do
+	partOfByte         float64 // of an aggregate, that a byte takes at least
+	partOfRecord       float64 // and a record
 	has                amount
 	inherited          amount    // what former have, at most
 	queue              []*waiter // the first come is the first let in
@@ -31,7 +33,8 @@ func (l *loop) newShare(n *lane) *share {
 		s.perByte, s.perRecord = s.perByte/float64(len(l.shards.open)), s.perRecord/float64(len(l.shards.open))
 	}
 	if n.aggregates {
-		s.bytes, s.count = float64(n.maxBytes), float64(n.maxCount)
+		s.bytes = float64(n.maxBytes)
+		s.partOfByte, s.partOfRecord = 1/(s.bytes-float64(wire.Overhead)), 1/float64(n.maxCount)
 	}
 	return s
 }
@@ -46,7 +49,7 @@ func (s *share) loadOf(e *pending) time.Duration {
 	size, part := float64(e.stored()), 1.0
 	if size < s.bytes {
 		size += float64(len(e.ExplicitHashKey) + framing)
-		part = min(1, max(size/(s.bytes-float64(wire.Overhead)), 1/s.count))
+		part = min(1, max(size*s.partOfByte, s.partOfRecord))
 	}
 	return time.Duration(max(size*s.perByte, part*s.perRecord) * float64(time.Second))
 }
