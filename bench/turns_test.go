@@ -1,10 +1,13 @@
 package bench
 
 import (
+	"flag"
 	"runtime"
 	"slices"
 	"testing"
 )
+
+var only = flag.String("only", "", "the one candidate of a benchmark that runs, for a profile without the others")
 
 // candidate does the same work as others do. run does it once.
 type candidate struct {
@@ -16,6 +19,7 @@ type candidate struct {
 // of the process for each record, all threads, and how many times as fast as the first candidate each is: medians over the
 // rounds. A candidate starts without garbage and pays for the collections that it causes.
 func byTurns(b *testing.B, records int, candidates ...candidate) {
+	candidates = slices.DeleteFunc(candidates, func(c candidate) bool { return *only != "" && c.name != *only })
 	took := make([][]float64, len(candidates))
 	ratio := make([][]float64, len(candidates))
 	for b.Loop() {

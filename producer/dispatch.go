@@ -21,7 +21,6 @@ type batch struct {
 	stored  []*stored
 	bytes   int
 	timeout time.Duration
-	sent    time.Time // by the loop
 	began   time.Time
 	latency time.Duration
 	out     *kinesis.PutRecordsOutput
@@ -37,8 +36,7 @@ func (l *loop) dispatch(now time.Time) {
 			return
 		}
 		l.inFlight++
-		b.timeout = l.timeout(b.bytes, l.p.cfg.ttl-now.Sub(b.stored[0].records[0].arrived))
-		b.sent = now
+		b.timeout = l.timeout(b.bytes, l.p.cfg.ttl-l.age(now, b.stored[0].records[0]))
 		go l.p.request(b)
 	}
 }
@@ -53,7 +51,7 @@ func (l *loop) pick(now time.Time) *batch {
 	enough := l.enough()
 	for n := s.ready.first(); n != nil && (all || l.overdue(now, n.spot.at)); n = s.ready.first() {
 		all = all || !n.spot.late
-		n.close(l.p.cfg.linger)
+		n.close()
 		if !l.take(n, b, now) {
 			return b
 		}
@@ -82,16 +80,8 @@ func (l *loop) overdue(now, due time.Time) bool {
 
 // blocked tells whether something of the same hash keys is under way. On a service-managed stream that does not
 // matter.
-func (l *loop) blocked(n *lane) bool {
-	if n.anyShard {
-		return false
-	}
-	for _, r := range l.retired {
-		if n.overlaps(r) {
-			return true
-		}
-	}
-	return n.flying > 0
+func (n *lane) blocked() bool {
+	return !n.anyShard && (n.flying > 0 || n.before > 0)
 }
 
 // take moves stored records from a lane into the batch, and reports false if that has no room for one.
@@ -109,7 +99,7 @@ func (l *loop) take(n *lane, b *batch, now time.Time) (fit bool) {
 		if wait := n.throttle(now, s.size()); wait > 0 {
 			n.notBefore = now.Add(wait)
 			if first := s.records[0]; first.attempts > 0 { // else it has an attempt yet, however late
-				n.notBefore = earliest(n.notBefore, first.arrived.Add(l.p.cfg.ttl))
+				n.notBefore = earliest(n.notBefore, l.p.arrival(first).Add(l.p.cfg.ttl))
 			}
 			return true
 		}
@@ -132,7 +122,7 @@ func (l *loop) fits(b *batch, s *stored, now time.Time) bool {
 		return true
 	}
 	most := min(l.p.cfg.maxBatchBytes, l.carries)
-	if first := b.stored[0].records[0]; first.attempts == 0 && now.Sub(first.arrived) >= l.p.cfg.ttl && b.stored[0].lane.failures > 2 {
+	if first := b.stored[0].records[0]; first.attempts == 0 && l.age(now, first) >= l.p.cfg.ttl && b.stored[0].lane.failures > 2 {
 		most = l.p.cfg.maxBatchBytes // nothing arrives: the one attempt of each must not take as many requests as it has records
 	}
 	return len(b.stored) < l.p.cfg.maxBatchCount && b.bytes+s.size() <= most && !s.alone && !b.stored[0].alone

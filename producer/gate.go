@@ -18,9 +18,9 @@ import (
 // stored within the time to live. So that a shard that gets more than its rate leaves room for the others, a lane has
 // no more than is left free, but its equal share at any rate.
 //
-// While all that is in would leave room in any one lane, a record comes in whatever its lane. The lane is found later, when
-// the loop or somebody who has to know asks for it: for many records at once, whose hash keys then take a fraction of the
-// time.
+// While there is room in any lane, a record comes in whatever its lane. That is found later, when the loop or somebody who has to
+// know asks for it: for many records at once, whose hash keys then take a fraction of the time. Until then the record may be
+// one more in the fullest lane.
 type gate struct {
 	most     int64         // bytes of the buffer
 	mostLoad time.Duration // of a lane
@@ -28,13 +28,16 @@ type gate struct {
 	mu      sync.Mutex
 	closed  bool
 	held    int64
-	load    time.Duration // sum of all lanes'
 	shards  *shardMap
 	shares  []*share // one for each lane, in their order
 	queues  []*share // those that records wait for
 	tickets uint64
 
-	unplaced []*pending // let in, but counted in no lane yet
+	unplaced []*pending // let in, but counted in no lane yet, the first come first; none while anybody waits
+	placed   int        // of unplaced: those that it has had before the others
+	loose    amount     // of unplaced
+	fullest  amount     // of any lane, at most, unplaced not counted
+	left     int        // records that have left since fullest was looked up
 	hasher   keyHasher
 }
 
@@ -50,12 +53,11 @@ func (g *gate) enter(ctx context.Context, e *pending) error {
 	if done, err := g.enterAny(e); done {
 		return err
 	}
-	g.mu.Lock()
+	g.lockPlaced()
 	if g.closed {
 		g.mu.Unlock()
 		return errNoMore
 	}
-	g.sort()
 	if s := g.shareOf(e); len(g.queues) == 0 && g.hasRoom(s, e) {
 		g.take(s, e)
 		g.mu.Unlock()
@@ -89,12 +91,12 @@ func (g *gate) tryEnterAny(e *pending) (done bool, err error) {
 	if g.closed {
 		return true, errNoMore
 	}
-	load, cost := g.shares[0].loadOf(e), e.cost() // all lanes have the same rates
-	if len(g.queues) > 0 || g.held+cost > g.most-g.held || g.load+load > g.mostLoad {
+	part := g.shares[0].of(e) // all lanes have the same rates
+	if len(g.queues) > 0 || !g.anyHasRoom(part) {
 		return false, nil
 	}
-	g.held += cost
-	g.load += load
+	g.held += part.held
+	g.loose = g.loose.plus(part)
 	g.unplaced = append(g.unplaced, e)
 	return true, nil
 }
@@ -104,12 +106,11 @@ func (g *gate) tryEnter(e *pending) error {
 	if done, err := g.enterAny(e); done {
 		return err
 	}
-	g.mu.Lock()
+	g.lockPlaced()
 	defer g.mu.Unlock()
 	if g.closed {
 		return errNoMore
 	}
-	g.sort()
 	s := g.shareOf(e)
 	if len(s.queue) > 0 || !g.hasRoom(s, e) || g.isPromised() {
 		return fmt.Errorf("%w: %s; wait a little, or use Put, which waits", ErrWouldBlock, g.refusal(s, e))
@@ -127,7 +128,6 @@ func (g *gate) giveUp(ctx context.Context, w *waiter) error {
 		return <-w.ready
 	}
 	g.dequeue(w.share, i)
-	g.sort()
 	why := g.refusal(w.share, w.pending)
 	g.admit()
 	return waited("Put waited for room in the buffer: "+why, ctx.Err())
@@ -147,32 +147,35 @@ func (g *gate) close() {
 	g.queues = nil
 }
 
-// leave gives back the records' room.
-func (g *gate) leave(records []*pending) {
+// leave gives back the room of records.
+func (g *gate) leave(parts []part) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.queues) > 0 || len(records) > 0 && records[0].share == nil { // nil: alone, and never put
-		g.sort()
-	}
-	for _, e := range records {
-		g.give(e)
+	for _, p := range parts {
+		g.remove(p.share, p.amount, p.records)
 	}
 	g.admit()
+}
+
+// leaveUnput gives back the room of a record that got in and was not put.
+func (g *gate) leaveUnput(e *pending) {
+	g.lockPlaced()
+	g.mu.Unlock()
+	g.leave(partsOf([]*pending{e}))
 }
 
 // move counts a record in the lane that has it now.
 func (g *gate) move(e *pending, to *share) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.give(e)
+	g.remove(e.share, e.share.of(e), 1)
 	g.take(to, e)
 }
 
 // arrange lets records in by the shares of these lanes from now on.
 func (g *gate) arrange(shards *shardMap, shares []*share) {
-	g.mu.Lock()
+	g.lockPlaced() // into the lanes that were in use when its load was counted
 	defer g.mu.Unlock()
-	g.sort() // into the lanes that were in use when its load was counted
 	var waiting []*waiter
 	for _, s := range g.queues {
 		waiting, s.queue = append(waiting, s.queue...), nil
@@ -184,6 +187,7 @@ func (g *gate) arrange(shards *shardMap, shares []*share) {
 			f.former = nil // or they would be kept, one behind the other
 		}
 	}
+	g.lookUp()
 	for _, w := range waiting {
 		g.enqueue(w)
 	}
@@ -210,47 +214,6 @@ func (g *gate) admit() {
 		g.take(next, w.pending)
 		w.ready <- nil
 	}
-}
-
-// isPromised tells whether the next room is for somebody who waits for it.
-func (g *gate) isPromised() bool {
-	return slices.ContainsFunc(g.queues, func(s *share) bool { return g.laneHasRoom(s, s.queue[0].pending) })
-}
-
-// hasRoom tells whether a record of a lane can come in.
-func (g *gate) hasRoom(s *share, e *pending) bool {
-	return g.held+e.cost() <= g.most && g.laneHasRoom(s, e)
-}
-
-// laneHasRoom tells whether its lane has room for a record, whatever the others have. An empty lane takes any record.
-func (g *gate) laneHasRoom(s *share, e *pending) bool {
-	held, load := s.sum()
-	return held == 0 || held+e.cost() <= max(g.most/int64(len(g.shares)), g.most-g.held) && load+s.loadOf(e) <= g.mostLoad
-}
-
-// refusal tells why a record can't come in.
-func (g *gate) refusal(s *share, e *pending) string {
-	held, load := s.sum()
-	switch {
-	case g.held+e.cost() > g.most:
-		return fmt.Sprintf("it holds %d of %d bytes", g.held, g.most)
-	case g.isPromised():
-		return fmt.Sprintf("others wait for room in its %d bytes", g.most)
-	case load+s.loadOf(e) > g.mostLoad:
-		return fmt.Sprintf("what it holds for %s takes %v at its rate, half the time to live", s, load.Round(time.Millisecond))
-	}
-	return fmt.Sprintf("for %s, which has its share, %d bytes of %d", s, held, g.most)
-}
-
-func (g *gate) take(s *share, e *pending) {
-	e.share = s
-	g.held += e.cost()
-	g.load += s.add(e, 1)
-}
-
-func (g *gate) give(e *pending) {
-	g.held -= e.cost()
-	g.load += e.share.add(e, -1)
 }
 
 func (g *gate) enqueue(w *waiter) {

@@ -1,40 +1,48 @@
 package producer
 
 import (
+	"slices"
+
 	"github.com/kplkit/kplkit/deagg/hashkey"
 )
 
-// place finds the lanes of what has been let in.
-func (g *gate) place() {
-	for more := true; more; {
-		g.mu.Lock()
-		more = g.sortSome()
+// lockPlaced takes the lock when all that is in has its lane: only then sums of lanes count. However many are without one, it
+// keeps nobody waiting for long.
+func (g *gate) lockPlaced() {
+	for g.mu.Lock(); g.placeSome(); g.mu.Lock() {
 		g.mu.Unlock()
 	}
 }
 
-// sort finds the lanes of all that has none yet: only then sums of lanes count.
-func (g *gate) sort() {
-	for g.sortSome() {
+// placeAll returns when each of some records has its lane.
+func (g *gate) placeAll(records []*pending) {
+	isPlaced := func(e *pending) bool { return e.share != nil }
+	for n := 0; n < len(records); {
+		g.mu.Lock()
+		for ; n < len(records) && isPlaced(records[n]); n++ {
+		}
+		if n < len(records) {
+			g.placeSome()
+		}
+		g.mu.Unlock()
 	}
 }
 
-// sortSome does it for some, and tells whether there may be more.
-func (g *gate) sortSome() (more bool) {
-	n := max(0, len(g.unplaced)-sortedAtOnce)
-	some := g.unplaced[n:]
+// placeSome finds the lanes of those that came first, and tells whether there are more. The lock is held.
+func (g *gate) placeSome() (more bool) {
+	some := g.unplaced[g.placed:min(len(g.unplaced), g.placed+placedAtOnce)]
 	g.hasher.hash(some...)
 	for _, e := range some {
-		e.share = g.shareOf(e)
-		e.share.add(e, 1)
+		g.loose = g.loose.minus(g.place(g.shareOf(e), e))
 	}
-	clear(some)
-	g.unplaced = g.unplaced[:n]
-	return n > 0
+	if g.placed += len(some); 2*g.placed >= len(g.unplaced) {
+		g.unplaced, g.placed = slices.Delete(g.unplaced, 0, g.placed), 0
+	}
+	return len(g.unplaced) > 0
 }
 
-// sortedAtOnce is for how many records place holds the lock while their hash keys are computed.
-const sortedAtOnce = 128
+// placedAtOnce is for how many records the lock is held while their hash keys are computed: some microseconds.
+const placedAtOnce = 128
 
 // keyHasher finds hash keys. It keeps its memory.
 type keyHasher struct {

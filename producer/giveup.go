@@ -17,7 +17,7 @@ func (l *loop) giveUpOn(n *lane, records []*pending, why error) {
 		for same < len(records) && records[same].tries == records[0].tries {
 			same++
 		}
-		l.fail(records[:same:same], givenUp(why, records[0].last, n.refusal))
+		l.fail(records[:same:same], givenUp(why, records[0].last(), n.refusal))
 		records = records[same:]
 	}
 }
@@ -37,9 +37,11 @@ func givenUp(why, last, ofShard error) error {
 	return errGivenUp
 }
 
+func (l *loop) age(now time.Time, e *pending) time.Duration { return now.Sub(l.p.arrival(e)) }
+
 // tooOld tells whether a record has had its time, and at least one attempt.
 func (l *loop) tooOld(now time.Time, e *pending) bool {
-	return e.attempts > 0 && now.Sub(e.arrived) >= l.p.cfg.ttl
+	return e.attempts > 0 && l.age(now, e) >= l.p.cfg.ttl
 }
 
 // failExpired fails the records that are too old, and returns the others. why is what they waited for last, if that is
@@ -51,7 +53,7 @@ func (l *loop) failExpired(now time.Time, records []*pending, why error) (rest [
 			continue
 		}
 		l.fail(records[i:i+1], fmt.Errorf("%w: attempts: %d in %v, the first after %v in the buffer; the last one: %w; put it again if twice is better than never",
-			ErrExpired, e.attempts, now.Sub(e.arrived).Round(time.Millisecond), e.waited.Round(time.Millisecond), cmp.Or(why, e.last, errNextTurn)))
+			ErrExpired, e.attempts, l.age(now, e).Round(time.Millisecond), l.p.waited(e).Round(time.Millisecond), cmp.Or(why, e.last(), errNextTurn)))
 	}
 	return rest
 }

@@ -145,8 +145,8 @@ func (l *loop) freeLane(s *stored) {
 	n.flying--
 	l.schedule.change(n)
 	if n.retired && n.flying == 0 {
-		l.retired = slices.DeleteFunc(l.retired, func(r *lane) bool { return r == n })
-		l.schedule.change(l.overlapping(n)...)
+		delete(l.retired, n)
+		l.unblock(n)
 	}
 }
 
@@ -169,9 +169,6 @@ func (l *loop) refused(now time.Time, s *stored, err error, own bool) {
 		return
 	}
 	n := s.lane
-	for _, e := range s.records {
-		e.last = err
-	}
 	apart := why.asWhole() && own // an aggregate: what the stream does not take as a whole, it may take one by one
 	if apart {
 		for _, e := range s.records {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/kplkit/kplkit/deagg/hashkey"
 	"github.com/kplkit/kplkit/internal/wire"
-	"github.com/kplkit/kplkit/producer/aggregator"
 )
 
 // lane is what goes to one shard: a stored record that is being filled, and those that wait for a request.
@@ -22,12 +21,11 @@ type lane struct {
 	marked     bool // its aggregates are stored again if they miss the shard
 	anyShard   bool // the stream is service-managed: order and rates have no meaning
 
-	maxBytes int // of an aggregate
+	began    time.Time     // what records say of their arrival counts from it
+	linger   time.Duration // how long a record waits for company
+	maxBytes int           // of an aggregate
 	maxCount uint32
-	encoders *encoders
-	encoder  *aggregator.Encoder // nil: nothing is filled, or one record alone, which may stay alone
-	filling  []*pending          // what encoder holds
-	usual    int                 // how many that were the last time
+	filling  filling
 	waiting  []*stored
 	bytes    int // of waiting
 	flying   int // stored records under way, or not judged yet
@@ -38,6 +36,7 @@ type lane struct {
 	records   *rate.Limiter // nil: no limit
 	volume    *rate.Limiter
 	retired   bool // the shard is gone, but something is flying
+	before    int  // retired lanes that have a hash key in common with it
 	spot      spot
 }
 
@@ -59,7 +58,7 @@ func (s *stored) size() int { return len(s.data) + len(s.partitionKey) }
 func (l *loop) newLane(s shard) *lane {
 	n := &lane{shard: s, anyShard: l.stream.serviceManaged, marked: s.id != ""}
 	n.aggregates = n.marked && l.p.cfg.aggregation != AggregateNever || n.anyShard && l.p.cfg.aggregation == AggregateAlways
-	n.encoders, n.maxCount = l.encoders, l.p.cfg.maxAggregateCount
+	n.began, n.linger, n.maxCount = l.p.box.began, l.p.cfg.linger, l.p.cfg.maxAggregateCount
 	n.maxBytes = min(l.p.cfg.maxAggregateBytes, l.stream.maxRecord-roomForKey)
 	if s.id != "" && l.p.cfg.rateFactor > 0 {
 		n.records = rate.NewLimiter(rate.Limit(1000*l.p.cfg.rateFactor), int(math.Ceil(1000*l.p.cfg.rateFactor)))
@@ -76,11 +75,6 @@ func (l *loop) overlapping(n *lane) []*lane {
 	return l.lanes[from:end]
 }
 
-// overlaps tells whether two lanes have a hash key in common.
-func (n *lane) overlaps(m *lane) bool {
-	return n.keys.Contains(m.keys.Start()) || m.keys.Contains(n.keys.Start())
-}
-
 // roomForKey is taken off the size of aggregates near the limit of a stream: 256 characters of 4 bytes.
 const roomForKey = kibibyte
 
@@ -88,34 +82,25 @@ const roomForKey = kibibyte
 var allKeys = hashkey.Whole()
 
 // add puts a record behind the others. What is full begins to wait.
-func (n *lane) add(e *pending, linger time.Duration) {
+func (n *lane) add(e *pending) {
 	if !n.aggregates || e.PartitionKey == "" || e.misfits >= maxMisfits || len(e.Data) >= n.maxBytes {
-		n.close(linger)
-		n.wait(plain(n, e, linger))
+		n.close()
+		n.wait(plain(n, e))
 		return
 	}
-	if len(n.filling) == 1 {
-		n.encoder = n.encoders.take(n.maxBytes, n.maxCount)
-		_, _ = n.encoder.Add(n.filling[0].Record) // an empty Encoder takes any record that was admitted
+	if !n.filling.add(e, n.maxBytes, n.maxCount) {
+		n.close()
+		n.filling.add(e, n.maxBytes, n.maxCount)
 	}
-	if len(n.filling) > 0 {
-		if fitted, err := n.encoder.Add(e.Record); !fitted && err == nil {
-			n.close(linger)
-		}
-	}
-	if n.filling == nil {
-		n.filling = make([]*pending, 0, n.usual)
-	}
-	n.filling = append(n.filling, e)
 }
 
 // maxMisfits is how often a record goes into an aggregate that turns out to miss its shard. A plain record can't.
 const maxMisfits = 2
 
 // plain is the stored record of a user record that goes alone. It shares the caller's data.
-func plain(n *lane, e *pending, linger time.Duration) *stored {
+func plain(n *lane, e *pending) *stored {
 	s := &stored{
-		lane: n, records: []*pending{e}, due: e.arrived.Add(linger),
+		lane: n, records: []*pending{e}, due: n.dueOf(e),
 		data: e.Data, partitionKey: e.PartitionKey, explicitHashKey: e.ExplicitHashKey,
 	}
 	if s.data == nil {
@@ -125,31 +110,23 @@ func plain(n *lane, e *pending, linger time.Duration) *stored {
 }
 
 // close ends the stored record that is being filled.
-func (n *lane) close(linger time.Duration) {
-	switch len(n.filling) {
+func (n *lane) close() {
+	switch f := &n.filling; len(f.records) {
 	case 0:
 		return
 	case 1:
-		n.wait(plain(n, n.filling[0], linger))
+		n.wait(plain(n, f.records[0]))
 	default:
-		s := &stored{lane: n, records: n.filling, due: n.filling[0].arrived.Add(linger), marked: n.marked}
-		s.data, s.unsummed = n.encoder.AppendUnsummed(nil), true
-		s.partitionKey, s.explicitHashKey = n.encoder.Keys()
+		s := &stored{lane: n, records: f.records, due: n.dueOf(f.records[0]), marked: n.marked}
+		f.encode()
+		s.data, s.unsummed = f.encoder.AppendUnsummed(nil), true
+		s.partitionKey, s.explicitHashKey = f.encoder.Keys()
 		if s.marked {
 			s.partitionKey = wire.MarkKplkit
 		}
 		n.wait(s)
 	}
-	n.usual = len(n.filling)
-	n.empty()
-}
-
-// empty forgets what is being filled.
-func (n *lane) empty() {
-	if n.encoder != nil {
-		n.encoders.give(n.encoder)
-	}
-	n.encoder, n.filling = nil, nil
+	n.filling.empty()
 }
 
 func (n *lane) wait(s *stored) {
@@ -157,13 +134,16 @@ func (n *lane) wait(s *stored) {
 	n.bytes += s.size()
 }
 
+// dueOf is when a record has waited long enough.
+func (n *lane) dueOf(e *pending) time.Time { return n.began.Add(e.arrived + n.linger) }
+
 // due is when the oldest of what the lane has to send has waited long enough, if it has anything.
-func (n *lane) due(linger time.Duration) (at time.Time, any bool) {
+func (n *lane) due() (at time.Time, any bool) {
 	switch {
 	case len(n.waiting) > 0:
 		return n.waiting[0].due, true
-	case len(n.filling) > 0:
-		return n.filling[0].arrived.Add(linger), true
+	case len(n.filling.records) > 0:
+		return n.dueOf(n.filling.records[0]), true
 	}
 	return at, false
 }
@@ -173,8 +153,8 @@ func (n *lane) takeUnsent() (records []*pending) {
 	for _, s := range n.waiting {
 		records = append(records, s.records...)
 	}
-	records = append(records, n.filling...)
-	n.empty()
+	records = append(records, n.filling.records...)
+	n.filling.empty()
 	n.waiting, n.bytes = nil, 0
 	return records
 }

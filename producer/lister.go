@@ -151,10 +151,33 @@ func (l *loop) retire(lanes []*lane) {
 	for _, n := range lanes {
 		moved = append(moved, n.takeUnsent()...)
 		if n.retired = true; n.flying > 0 {
-			l.retired = append(l.retired, n)
+			l.retired[n] = true
 		}
 	}
+	l.block()
 	l.schedule.change(lanes...)
 	l.schedule.change(l.lanes...) // what is retired may block them
 	l.requeue(moved)
+}
+
+// block counts for each lane the retired ones that it has to wait for. There may be thousands of both, and each of them has a few of
+// the others.
+func (l *loop) block() {
+	for _, n := range l.lanes {
+		n.before = 0
+	}
+	for r := range l.retired {
+		for _, n := range l.overlapping(r) {
+			n.before++
+		}
+	}
+}
+
+// unblock counts one less, of which nothing is under way any more.
+func (l *loop) unblock(r *lane) {
+	overlapping := l.overlapping(r)
+	for _, n := range overlapping {
+		n.before--
+	}
+	l.schedule.change(overlapping...)
 }

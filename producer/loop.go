@@ -17,13 +17,12 @@ type loop struct {
 	rnd    *rand.Rand // jitter; of its own, so that a seeded crypto/rand makes runs equal
 	stream description
 
-	shards  *shardMap // nil: not known
-	lanes   []*lane   // in the order of their ranges
-	retired []*lane   // lanes of shards that are gone, while something of them is under way
+	shards  *shardMap      // nil: not known
+	lanes   []*lane        // in the order of their ranges
+	retired map[*lane]bool // lanes of shards that are gone, while something of them is under way
 	fresh   struct{ count, bytes int }
 
 	schedule schedule
-	encoders *encoders
 
 	held     int           // records without a result
 	inFlight int           // requests
@@ -39,7 +38,7 @@ type loop struct {
 func newLoop(p *Producer) *loop {
 	var seed [32]byte
 	crand.Read(seed[:]) // never fails
-	l := &loop{p: p, rnd: rand.New(rand.NewChaCha8(seed)), stream: usualStream, carries: largestRecord, encoders: newEncoders(&p.cfg)}
+	l := &loop{p: p, rnd: rand.New(rand.NewChaCha8(seed)), stream: usualStream, carries: largestRecord, retired: map[*lane]bool{}}
 	l.lister = lister{wanted: true, pause: listPause}
 	l.lanes = []*lane{l.newLane(shard{keys: allKeys})}
 	l.p.gate.arrange(nil, []*share{l.lanes[0].share})
@@ -78,12 +77,12 @@ func (l *loop) step(now time.Time) time.Time {
 	for _, b := range l.in.answers {
 		l.answered(now, b)
 	}
-	if len(l.in.puts) > 0 {
-		l.p.gate.place()
-	}
-	for _, e := range l.in.puts {
-		l.held++
-		l.add(now, e)
+	for some := range slices.Chunk(l.in.puts, placedAtOnce) { // which stay in the processor's cache
+		l.held += len(some)
+		l.p.gate.placeAll(some)
+		for _, e := range some {
+			l.add(now, e)
+		}
 	}
 	if l.in.aborted {
 		l.giveUp()
@@ -111,7 +110,7 @@ func (l *loop) add(now time.Time, e *pending) {
 
 // place puts a record into its lane, and tells by how much the lane has more to send now.
 func (l *loop) place(e *pending) (more struct{ count, bytes int }) {
-	if err := l.stream.admits(e.Record); err != nil { // the stream has changed since Put
+	if err := l.stream.admits(e); err != nil { // the stream has changed since Put
 		l.fail([]*pending{e}, err)
 		return more
 	}
@@ -120,9 +119,11 @@ func (l *loop) place(e *pending) (more struct{ count, bytes int }) {
 		n = l.lane(e.key)
 		l.p.gate.move(e, n.share)
 	}
-	count, bytes := len(n.waiting), n.bytes
-	n.add(e, l.p.cfg.linger)
-	l.schedule.change(n)
+	count, bytes, filled := len(n.waiting), n.bytes, len(n.filling.records)
+	n.add(e)
+	if filled == 0 || len(n.waiting) > count { // else it is due when it was
+		l.schedule.change(n)
+	}
 	more.count, more.bytes = len(n.waiting)-count, n.bytes-bytes
 	return more
 }

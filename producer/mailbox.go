@@ -11,6 +11,7 @@ import (
 type mailbox struct {
 	wake    chan struct{} // of the loop
 	deliver chan struct{} // of the deliverer
+	began   time.Time     // what records say of their arrival counts from it
 
 	mu      sync.Mutex
 	in      mail
@@ -40,7 +41,7 @@ type group struct {
 }
 
 func newMailbox() *mailbox {
-	return &mailbox{wake: make(chan struct{}, 1), deliver: make(chan struct{}, 1), groups: []*group{newGroup()}}
+	return &mailbox{wake: make(chan struct{}, 1), deliver: make(chan struct{}, 1), began: time.Now(), groups: []*group{newGroup()}}
 }
 
 func newGroup() *group { return &group{done: make(chan struct{})} }
@@ -67,7 +68,7 @@ func (m *mailbox) put(e *pending) (ok bool) {
 			return
 		}
 		m.seq++
-		e.seq, e.arrived, e.group = m.seq, time.Now(), m.groups[len(m.groups)-1]
+		e.seq, e.arrived, e.group = m.seq, time.Since(m.began), m.groups[len(m.groups)-1]
 		e.group.records++
 		in.puts = append(in.puts, e)
 	})

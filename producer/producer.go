@@ -104,7 +104,7 @@ func (p *Producer) Put(ctx context.Context, r Record, done func(Record, Result))
 
 // await waits until the stream is known, if the record may be one that only some streams take.
 func (p *Producer) await(ctx context.Context, e *pending) error {
-	if !needsDescription(e.Record) {
+	if !e.needsDescription() {
 		return nil
 	}
 	select {
@@ -134,7 +134,7 @@ func (p *Producer) TryPut(r Record, done func(Record, Result)) error {
 }
 
 func (p *Producer) tryAwait(e *pending) error {
-	if !needsDescription(e.Record) {
+	if !e.needsDescription() {
 		return nil
 	}
 	select {
@@ -150,7 +150,7 @@ func (p *Producer) tryAwait(e *pending) error {
 // post hands over a record that is in the buffer, unless an error has kept it out.
 func (p *Producer) post(e *pending, err error) error {
 	if err == nil && !p.box.put(e) {
-		p.gate.leave([]*pending{e})
+		p.gate.leaveUnput(e)
 		err = errNoMore
 	}
 	if err != nil {

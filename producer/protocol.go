@@ -17,10 +17,24 @@ import (
 // a request as the SDK makes it.
 type protocol struct{ smithyhttp.ClientProtocol }
 
-// setProtocol leaves a protocol that is not the SDK's own as it is.
+// setProtocol leaves a protocol that does not write as the SDK's own as it is. What a layer of deaggaws around it reads, it
+// reads as before.
 func setProtocol(o *kinesis.Options) {
-	if sdk, ok := o.Protocol.(*awsjson.Protocol); ok && sdk.ID().Name == "awsJson1_1" {
-		o.Protocol = protocol{sdk}
+	if sdk, ok := writer(o.Protocol).(*awsjson.Protocol); ok && sdk.ID().Name == "awsJson1_1" {
+		o.Protocol = protocol{o.Protocol}
+	}
+}
+
+// writer is the protocol that writes the requests of p: inside of layers that only read.
+func writer(p smithyhttp.ClientProtocol) smithyhttp.ClientProtocol {
+	for {
+		layer, ok := p.(interface {
+			WritesAs() smithyhttp.ClientProtocol
+		})
+		if !ok {
+			return p
+		}
+		p = layer.WritesAs()
 	}
 }
 

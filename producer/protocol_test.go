@@ -24,6 +24,8 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/kplkit/kplkit/deagg/deaggaws"
 )
 
 // wiretap keeps requests as they are sent, and answers them as it is told. A producer sends from many goroutines.
@@ -74,7 +76,11 @@ func both(t *testing.T, in *kinesis.PutRecordsInput, opts ...func(*kinesis.Optio
 func TestProtocolIsTheSDKs(t *testing.T) {
 	for seed := range uint64(200) {
 		in := randomInput(rand.New(rand.NewPCG(seed, 1)), "abcxyz0123456789-_:/ ")
-		sdk, ours := both(t, in)
+		var opts []func(*kinesis.Options)
+		if seed%2 == 0 {
+			opts = append(opts, deaggaws.WithDeaggregation())
+		}
+		sdk, ours := both(t, in, opts...)
 		if len(ours.bodies) != 1 || ours.bodies[0] != sdk.bodies[0] {
 			t.Fatalf("body:\n%s\nthe SDK has\n%s", ours.bodies, sdk.bodies)
 		}
@@ -207,18 +213,26 @@ func (p *ownProtocol) SerializeRequest(ctx context.Context, schema *smithy.Opera
 	return p.ClientProtocol.SerializeRequest(ctx, schema, in, r)
 }
 
-// TestProtocolOfAUser: a protocol that a client has been given stays. A producer's requests go by ours where there is none.
+// TestProtocolOfAUser: a protocol that a client has been given stays. A producer's requests go by ours where there is none, also
+// if answers are read by the one of deaggaws.
 func TestProtocolOfAUser(t *testing.T) {
-	for _, own := range []bool{true, false} {
+	used := &ownProtocol{}
+	own := func(o *kinesis.Options) { used.ClientProtocol, o.Protocol = o.Protocol, used }
+	for name, c := range map[string]struct {
+		opts []func(*kinesis.Options)
+		want string
+	}{
+		"none":                    {nil, "producer.protocol of *awsjson.Protocol"},
+		"its own":                 {[]func(*kinesis.Options){own}, "*producer.ownProtocol"},
+		"deaggaws":                {[]func(*kinesis.Options){deaggaws.WithDeaggregation()}, "producer.protocol of deaggaws.protocol"},
+		"deaggaws around its own": {[]func(*kinesis.Options){own, deaggaws.WithDeaggregation()}, "deaggaws.protocol"},
+		"its own around deaggaws": {[]func(*kinesis.Options){deaggaws.WithDeaggregation(), own}, "*producer.ownProtocol"},
+	} {
 		synctest.Test(t, func(t *testing.T) {
-			w, used := &wiretap{}, &ownProtocol{}
+			used.calls.Store(0)
+			w := &wiretap{}
 			var seen atomic.Value
-			client := w.client(func(o *kinesis.Options) {
-				if used.ClientProtocol = o.Protocol; own {
-					o.Protocol = used
-				}
-			})
-			p, err := New(spy{client, &seen}, "s", WithLinger(0), WithTimeToLive(time.Second))
+			p, err := New(spy{w.client(c.opts...), &seen}, "s", WithLinger(0), WithTimeToLive(time.Second))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -226,8 +240,8 @@ func TestProtocolOfAUser(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = p.Close(context.Background())
-			if want := map[bool]string{true: "*producer.ownProtocol", false: "producer.protocol"}[own]; seen.Load() != want || used.calls.Load() > 0 != own {
-				t.Errorf("%v, want %s; the user's wrote %d requests", seen.Load(), want, used.calls.Load())
+			if seen.Load() != c.want || used.calls.Load() > 0 != strings.Contains(name, "its own") {
+				t.Errorf("%s: %v, want %s; the user's wrote %d requests", name, seen.Load(), c.want, used.calls.Load())
 			}
 		})
 	}
@@ -240,7 +254,13 @@ type spy struct {
 }
 
 func (s spy) PutRecords(ctx context.Context, in *kinesis.PutRecordsInput, opts ...func(*kinesis.Options)) (*kinesis.PutRecordsOutput, error) {
-	return s.Client.PutRecords(ctx, in, append(opts, func(o *kinesis.Options) { s.seen.Store(reflect.TypeOf(o.Protocol).String()) })...)
+	return s.Client.PutRecords(ctx, in, append(opts, func(o *kinesis.Options) {
+		seen := reflect.TypeOf(o.Protocol).String()
+		if ours, ok := o.Protocol.(protocol); ok {
+			seen += " of " + reflect.TypeOf(ours.ClientProtocol).String()
+		}
+		s.seen.Store(seen)
+	})...)
 }
 
 // TestProtocolAllocates: a body is allocated once, and its length is as foreseen.

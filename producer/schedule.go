@@ -60,9 +60,9 @@ func (l *loop) update(now time.Time) *schedule {
 	for _, n := range s.changed {
 		n.spot.changed = false
 		s.remove(n)
-		due, any := n.due(l.p.cfg.linger)
+		due, any := n.due()
 		switch {
-		case !any || n.retired || l.blocked(n):
+		case !any || n.retired || n.blocked():
 		case now.Before(n.notBefore):
 			s.resting.add(n, n.notBefore)
 		default:

@@ -10,13 +10,15 @@ import (
 // share is what a lane has of the buffer.
 type share struct {
 	lane               *lane
-	shardID            string        // "": of the whole stream
-	perByte, perRecord float64       // seconds of the shard's rates that a byte and a stored record take
-	bytes, count       float64       // of the user records that share a stored record; 0: none do
-	held               int64         // bytes
-	load               time.Duration // what is held takes so much of the shard's rates
-	queue              []*waiter     // the first come is the first let in
-	former             []*share      // of lanes that are gone, with the same hash keys: what they hold still has to move here
+	shardID            string  // "": of the whole stream
+	perByte, perRecord float64 // seconds of the shard's rates that a byte and a stored record take
+	bytes              float64 // of the user records that share a stored record; 0: none do
+	partOfByte         float64 // of an aggregate, that a byte takes at least
+	partOfRecord       float64 // and a record
+	has                amount
+	inherited          amount    // what former have, at most
+	queue              []*waiter // the first come is the first let in
+	former             []*share  // of lanes that are gone, with the same hash keys: what they hold still has to move here
 }
 
 // newShare returns what a lane may have of the buffer. It goes by the rates of one shard where it is not known how many
@@ -31,7 +33,8 @@ func (l *loop) newShare(n *lane) *share {
 		s.perByte, s.perRecord = s.perByte/float64(len(l.shards.open)), s.perRecord/float64(len(l.shards.open))
 	}
 	if n.aggregates {
-		s.bytes, s.count = float64(n.maxBytes), float64(n.maxCount)
+		s.bytes = float64(n.maxBytes)
+		s.partOfByte, s.partOfRecord = 1/(s.bytes-float64(wire.Overhead)), 1/float64(n.maxCount)
 	}
 	return s
 }
@@ -46,27 +49,22 @@ func (s *share) loadOf(e *pending) time.Duration {
 	size, part := float64(e.stored()), 1.0
 	if size < s.bytes {
 		size += float64(len(e.ExplicitHashKey) + framing)
-		part = min(1, max(size/(s.bytes-float64(wire.Overhead)), 1/s.count))
+		part = min(1, max(size*s.partOfByte, s.partOfRecord))
 	}
 	return time.Duration(max(size*s.perByte, part*s.perRecord) * float64(time.Second))
 }
 
-// add counts a record, or takes it off, and returns by how much the load grows.
-func (s *share) add(e *pending, sign int) time.Duration {
-	load := time.Duration(sign) * s.loadOf(e)
-	s.held += int64(sign) * e.cost()
-	s.load += load
-	return load
-}
+// of is what a record has of it.
+func (s *share) of(e *pending) amount { return amount{e.cost(), s.loadOf(e)} }
 
 // sum is what counts for the lane.
-func (s *share) sum() (held int64, load time.Duration) {
+func (s *share) sum() amount {
+	s.inherited = amount{} // it never grows: nothing comes into the lanes that are gone
 	for _, f := range s.former {
-		held += f.held
-		load += f.load
+		s.inherited = s.inherited.plus(f.has)
 	}
-	if held == 0 {
+	if s.inherited.held == 0 {
 		s.former = nil
 	}
-	return held + s.held, load + s.load
+	return s.has.plus(s.inherited)
 }

@@ -26,6 +26,7 @@ var usualStream = description{maxRecord: usualRecord}
 // shardMap is a stream's shards, as listed once.
 type shardMap struct {
 	open []shard          // in the order of their ranges, which cover all hash keys
+	ends []hashkey.Key    // of open: a short list, since each record is looked up in it
 	all  map[string]shard // closed ones included, by id
 }
 
@@ -167,7 +168,16 @@ func newShardMap(shards []types.Shard) (*shardMap, error) {
 	if !m.covers() {
 		return nil, errIncomplete
 	}
+	m.ends = endsOf(m.open)
 	return m, nil
+}
+
+func endsOf(shards []shard) []hashkey.Key {
+	ends := make([]hashkey.Key, len(shards))
+	for i, s := range shards {
+		ends[i] = s.keys.End()
+	}
+	return ends
 }
 
 // covers tells whether each hash key has one open shard.
@@ -184,5 +194,5 @@ func (m *shardMap) covers() bool {
 
 // owner returns the index of the open shard of a hash key.
 func (m *shardMap) owner(k hashkey.Key) int {
-	return sort.Search(len(m.open)-1, func(i int) bool { return k.Compare(m.open[i].keys.End()) <= 0 })
+	return sort.Search(len(m.ends)-1, func(i int) bool { return k.Compare(m.ends[i]) <= 0 })
 }

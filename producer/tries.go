@@ -62,9 +62,7 @@ func (b *batch) note() {
 				last = &try{before: e.tries, began: b.began, took: b.latency, err: b.refusal(i)}
 			}
 			e.tries = last
-			if e.attempts++; e.attempts == 1 {
-				e.waited = b.sent.Sub(e.arrived)
-			}
+			e.attempts++
 		}
 	}
 }

@@ -69,6 +69,10 @@ func protocolOf(p smithyhttp.ClientProtocol) smithyhttp.ClientProtocol {
 	return protocol{p}
 }
 
+// WritesAs returns the protocol that writes the requests: this one only reads. So a producer on the same client may write its
+// requests faster than the SDK does, if the protocol is the SDK's.
+func (p protocol) WritesAs() smithyhttp.ClientProtocol { return p.ClientProtocol }
+
 // DeserializeResponse is where the SDK begins to read a response, and reads all of it but for a stream.
 func (p protocol) DeserializeResponse(
 	ctx context.Context, schema *smithy.OperationSchema, registry *smithy.TypeRegistry, r *smithyhttp.Response, out smithy.Deserializable,
