@@ -67,9 +67,9 @@ func benchmarkAggregator(b *testing.B, records []aggregator.Record) {
 		}
 	}
 	byTurns(b, aggregates*rounds*len(records),
-		candidate{"a8m", times(aggregates*rounds, func() { byA8m(b, &peer, records) })},
-		candidate{"one", times(aggregates*rounds, func() { fill(); dst = encoder.AppendTo(dst[:0]) })},
-		candidate{"together", times(rounds, func() {
+		contender{name: "a8m", pass: times(aggregates*rounds, func() { byA8m(b, &peer, records) })},
+		contender{name: "one", pass: times(aggregates*rounds, func() { fill(); dst = encoder.AppendTo(dst[:0]) })},
+		contender{name: "together", pass: times(rounds, func() {
 			for i := range buffers {
 				fill()
 				buffers[i] = encoder.AppendUnsummed(buffers[i][:0])

@@ -89,8 +89,8 @@ func BenchmarkProxyBytes(b *testing.B) {
 			all := float64(b.N*rounds*calls) * float64(len(c.answer)) / 1e6
 			b.ReportMetric(all/took[0].Seconds(), "kplkit-MB/cpu-s")
 			b.ReportMetric(all/took[1].Seconds(), "httputil-MB/cpu-s")
-			b.ReportMetric(median(ratios[1]), "ratio")
-			b.ReportMetric(median(ratios[2]), "ratio-out")
+			b.ReportMetric(summarize(ratios[1]).median, "ratio")
+			b.ReportMetric(summarize(ratios[2]).median, "ratio-out")
 			b.ReportMetric(float64(out)/float64(len(c.answer)), "out/in")
 			b.ReportMetric(float64(first.resident("VmHWM"))/1024, "kplkit-most-MiB")
 		})

@@ -50,7 +50,7 @@ func BenchmarkPutCPU(b *testing.B) {
 		for _, size := range numbersOf(*cpuSizes) {
 			b.Run(fmt.Sprintf("shards=%d/size=%d", shards, size), func(b *testing.B) {
 				s, n := newSwallow(shards), min(*cpuBytes/size, 300_000)
-				byTurns(b, n, candidate{"kplkit", func() { swallowedByKplkit(b, s, keys, n, size) }}, candidate{"a8m", func() { swallowedByA8m(b, s, keys, n, size) }})
+				byTurns(b, n, contender{name: "kplkit", pass: func() { swallowedByKplkit(b, s, keys, n, size) }}, contender{name: "a8m", pass: func() { swallowedByA8m(b, s, keys, n, size) }})
 			})
 		}
 	}

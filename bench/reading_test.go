@@ -50,12 +50,12 @@ func benchmarkReading(b *testing.B, size, keys int) {
 		}
 	}
 	byTurns(b, users,
-		candidate{"md5", func() {
+		contender{name: "md5", pass: func() {
 			for i := range stored {
 				md5.Sum(stored[i].Data)
 			}
 		}},
-		candidate{"one", func() {
+		contender{name: "one", pass: func() {
 			n := 0
 			for i := range stored {
 				for range d.UserRecords(stored[i]) {
@@ -64,33 +64,33 @@ func benchmarkReading(b *testing.B, size, keys int) {
 			}
 			check(n)
 		}},
-		candidate{"each", func() {
+		contender{name: "each", pass: func() {
 			n := 0
 			for i := range stored {
 				pointer.Each(stored[i:i+1], func(int, *deagg.UserRecord) bool { n++; return true })
 			}
 			check(n)
 		}},
-		candidate{"batch", func() {
+		contender{name: "batch", pass: func() {
 			n := 0
 			for range d.UserRecords(stored...) {
 				n++
 			}
 			check(n)
 		}},
-		candidate{"batch-each", func() {
+		contender{name: "batch-each", pass: func() {
 			n := 0
 			pointer.Each(stored, func(int, *deagg.UserRecord) bool { n++; return true })
 			check(n)
 		}},
-		candidate{"range", func() {
+		contender{name: "range", pass: func() {
 			n := 0
 			for range ranged.UserRecords(stored...) {
 				n++
 			}
 			check(n)
 		}},
-		candidate{"awslabs", func() {
+		contender{name: "awslabs", pass: func() {
 			all, err := awslabs.DeaggregateRecords(sdk)
 			if err != nil {
 				b.Fatal(err)
@@ -154,11 +154,11 @@ func BenchmarkPlain(b *testing.B) {
 	}
 	each := deagg.Decoder{}
 	byTurns(b, 20*len(stored),
-		candidate{"awslabs", times(20, func() { awslabs.DeaggregateRecords(sdk) })},
-		candidate{"kplkit", run(seqnum.Extended{}, len(stored))},
-		candidate{"each", times(20, func() { each.Each(stored, func(int, *deagg.UserRecord) bool { return true }) })},
-		candidate{"after", run(seqnum.At(seqnum.MustParse(sequenceNumber(0)), 5), len(stored))},
-		candidate{"skipped", run(seqnum.After(seqnum.MustParse(sequenceNumber(len(stored)))), 0)},
+		contender{name: "awslabs", pass: times(20, func() { awslabs.DeaggregateRecords(sdk) })},
+		contender{name: "kplkit", pass: run(seqnum.Extended{}, len(stored))},
+		contender{name: "each", pass: times(20, func() { each.Each(stored, func(int, *deagg.UserRecord) bool { return true }) })},
+		contender{name: "after", pass: run(seqnum.At(seqnum.MustParse(sequenceNumber(0)), 5), len(stored))},
+		contender{name: "skipped", pass: run(seqnum.After(seqnum.MustParse(sequenceNumber(len(stored)))), 0)},
 	)
 }
 
@@ -194,11 +194,11 @@ func benchmarkFew(b *testing.B, lengths []int) {
 	var one, together deagg.Decoder
 	repeat := rounds/users + 1
 	byTurns(b, repeat*users,
-		candidate{"one", times(repeat, func() {
+		contender{name: "one", pass: times(repeat, func() {
 			for i := range stored {
 				one.Each(stored[i:i+1], func(int, *deagg.UserRecord) bool { return true })
 			}
 		})},
-		candidate{"together", times(repeat, func() { together.Each(stored, func(int, *deagg.UserRecord) bool { return true }) })},
+		contender{name: "together", pass: times(repeat, func() { together.Each(stored, func(int, *deagg.UserRecord) bool { return true }) })},
 	)
 }
