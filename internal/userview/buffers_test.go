@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -73,6 +75,39 @@ func TestBuffers(t *testing.T) {
 	clients.Wait()
 	if n := p.view.Held(); n != 0 {
 		t.Errorf("%d bytes are held", n)
+	}
+}
+
+// resetting is a client that resets its stream of HTTP/2. Then net/http's Write returns while another goroutine may still be
+// reading what was to be written.
+type resetting struct {
+	header http.Header
+	kept   []byte
+}
+
+func (r *resetting) Header() http.Header         { return r.header }
+func (r *resetting) WriteHeader(int)             {}
+func (r *resetting) Write(p []byte) (int, error) { r.kept = p; return 0, errors.New("stream closed") }
+
+// TestGoneClients: a buffer of an answer that a client has not taken is nobody else's, and it is held no longer.
+func TestGoneClients(t *testing.T) {
+	p := newWorld(t).proxyBefore(echo{t}, userview.Config{})
+	for i := range 20 {
+		says := fmt.Sprintf("%s-%d", []string{"plain", "aggregate"}[i%2], 1000+i)
+		gone := &resetting{header: http.Header{}}
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/", strings.NewReader(`{"ShardIterator":"`+says+`"}`))
+		r.Header.Set("X-Amz-Target", "Kinesis_20131202.GetRecords")
+		p.handler.ServeHTTP(gone, r)
+		before := bytes.Clone(gone.kept)
+		for range 4 {
+			p.call(t, "GetRecords", `{"ShardIterator":"`+strings.Replace(says, "-1", "-2", 1)+`"}`)
+		}
+		if !bytes.Contains(before, []byte(says)) || !bytes.Equal(gone.kept, before) {
+			t.Errorf("%s: what was to be written to it is now another answer", says)
+		}
+		if n := p.view.Held(); n != 0 {
+			t.Errorf("%d bytes are held", n)
+		}
 	}
 }
 
