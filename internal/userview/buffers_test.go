@@ -9,9 +9,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"weak"
 
 	"github.com/kplkit/kplkit/internal/userview"
 	"github.com/kplkit/kplkit/producer/aggregator"
@@ -178,6 +180,22 @@ func TestPieces(t *testing.T) {
 	if came == 0 || failed < 3 {
 		t.Errorf("%d came, %d failed", came, failed)
 	}
+}
+
+// TestForget: a batch that waits for another answer keeps nothing of the last one, which may have had megabytes.
+func TestForget(t *testing.T) {
+	body := []byte(eventText("7", base64.StdEncoding.EncodeToString(aggregate(t, "A", 3))))
+	pinned := weak.Make(&body[0])
+	b, err := userview.Forgotten(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body = nil
+	runtime.GC()
+	if pinned.Value() != nil {
+		t.Error("the body is pinned")
+	}
+	runtime.KeepAlive(b)
 }
 
 // TestSizes: buffers have few sizes, each at most a quarter larger than what was asked for, and one that is released is
