@@ -26,7 +26,7 @@ func (h *Handler) Serve(ctx context.Context, l net.Listener, certificate *tls.Ce
 	defer rest.Stop()
 	s.ConnState = func(c net.Conn, state http.ConnState) {
 		h.count(c, state)
-		if state == http.StateIdle {
+		if state == http.StateIdle || state == http.StateClosed { // as after the one request of a client that keeps none
 			rest.Reset(h.limits.restTime)
 		}
 	}

@@ -23,7 +23,7 @@ func DefaultBounds() (body, answer, event, all int) {
 // SizeOfBuffer is what buffers are rounded to, and which of Kinds sizes that is.
 func SizeOfBuffer(size int) (rounded, kind int) { return sizeOfBuffer(size) }
 
-const Kinds = kinds
+const Kinds, PieceSize = kinds, pieceSize
 
 // Forgotten is a batch that has written a body's user records, and has forgotten them.
 func Forgotten(body []byte) (any, error) {
