@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -58,8 +56,8 @@ producer lost anything. No AWS account is used, and nothing is left behind.`,
 			if records < leastDemoRecords {
 				return usageError{fmt.Errorf("--records %d: want %d or more", records, leastDemoRecords)}
 			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-			context.AfterFunc(ctx, stop) // a second interrupt ends the process at once
+			ctx, stop := untilSignal(cmd.Context())
+			defer stop()
 			return runDemo(ctx, s, records, jsonFlag(cmd))
 		},
 	}

@@ -10,10 +10,8 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -52,8 +50,8 @@ Run Amazon's DynamoDB Local beside this Kinesis and give its URL to the KCL's Dy
   curl -d '{}' -H 'X-Amz-Target: Kinesis_20131202.ListStreams' http://127.0.0.1:4567`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-			context.AfterFunc(ctx, stop) // a second interrupt ends the process at once
+			ctx, stop := untilSignal(cmd.Context())
+			defer stop()
 			return runLocal(ctx, s, o, jsonFlag(cmd))
 		},
 	}

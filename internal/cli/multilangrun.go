@@ -58,10 +58,9 @@ its last checkpoint. After shard-ended all records have to be done, and exit cod
 			o.command = args
 			// What ends the daemon's process group is the daemon's business: it asks for a last checkpoint. A second signal ends
 			// kplkit, but for hangups: a terminal that closes has two.
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM)
+			ctx, stop := untilSignal(cmd.Context())
 			defer stop()
 			defer context.AfterFunc(ctx, func() {
-				stop()
 				fmt.Fprintln(o.log, "kplkit: multilang run: an interrupt or SIGTERM is left to the daemon, which asks for a last checkpoint; a second one ends kplkit")
 			})()
 			hangups := make(chan os.Signal, 1)

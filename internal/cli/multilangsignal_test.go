@@ -22,8 +22,8 @@ import (
 var signals = map[string]syscall.Signal{"interrupt": syscall.SIGINT, "terminate": syscall.SIGTERM, "hangup": syscall.SIGHUP, "kill": syscall.SIGKILL}
 
 // signaller is a CMD for tests. At its last record it sends its first argument to the process group of kplkit, and goes on: it
-// checkpoints at its shutdown alone. "kill" goes to kplkit alone, and "stays" is none: it then stays for an hour. As long as it
-// runs it has the file LOCK.
+// checkpoints at its shutdown alone. "kill" goes to kplkit alone, and "stays" is none: it then stays for an hour. Two with a comma
+// between them are sent one after the other. As long as it runs it has the file LOCK.
 func signaller() {
 	lock, err := os.OpenFile(os.Getenv("LOCK"), os.O_CREATE|os.O_RDWR, 0o666)
 	if err == nil {
@@ -67,8 +67,10 @@ func sends(what string) {
 		signal.Ignore(syscall.SIGPIPE, syscall.SIGTERM, syscall.SIGHUP)
 		time.Sleep(time.Hour)
 	default:
-		syscall.Kill(-parent, signals[what])
-		time.Sleep(50 * time.Millisecond) // it arrives here, too, if it does
+		for one := range strings.SplitSeq(what, ",") {
+			syscall.Kill(-parent, signals[one])
+			time.Sleep(50 * time.Millisecond) // it arrives here, too, if it does
+		}
 	}
 }
 
@@ -108,6 +110,18 @@ func TestMultilangRunSignals(t *testing.T) {
 		if served != nil || ended != nil || d.Sequence != "1002" {
 			t.Errorf("%s: the daemon: %v; kplkit: %v; the lease says %s; %s", what, served, ended, d.Sequence, stderr)
 		}
+	}
+}
+
+// TestMultilangRunSecondSignal: a second interrupt or SIGTERM, whichever was the first, ends kplkit. Hangups do not count.
+func TestMultilangRunSecondSignal(t *testing.T) {
+	for _, what := range []string{"interrupt,interrupt", "interrupt,terminate", "terminate,interrupt", "terminate,terminate", "hangup,hangup", "hangup,terminate", "terminate,hangup"} {
+		d := &multilangfake.Daemon{Version: "2", Shard: threeStored(), Batch: 3}
+		stderr, served, ended := serveProcess(t, d, "--", "signaller", what)
+		if lives := strings.Contains(what, "hangup"); lives != (served == nil) || lives != (ended == nil) {
+			t.Errorf("%s: the daemon: %v; kplkit: %v; %s", what, served, ended, stderr)
+		}
+		waitForEnd(t)
 	}
 }
 

@@ -11,9 +11,6 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -63,8 +60,8 @@ At SIGTERM or an interrupt it ends subscriptions, and waits for other requests f
   kplkit proxy --listen :4568 --require-access-key /etc/kplkit/access-key --tls-cert cert.pem --tls-key key.pem`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-			context.AfterFunc(ctx, stop) // a second interrupt ends the process at once
+			ctx, stop := untilSignal(cmd.Context())
+			defer stop()
 			return runProxy(ctx, s, o, jsonFlag(cmd))
 		},
 	}

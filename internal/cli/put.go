@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -89,8 +88,8 @@ Where nobody reads stdout any more, everything is put all the same, and the exit
 			if cmd.Flags().Changed("failed") && (o.failed == "" || o.failed == "-") {
 				return usageError{fmt.Errorf("--failed %q: want the name of a file", o.failed)}
 			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-			context.AfterFunc(ctx, stop)   // a second interrupt ends the process at once
+			ctx, stop := untilSignal(cmd.Context())
+			defer stop()
 			signal.Ignore(syscall.SIGPIPE) // that nobody reads the report must not cost records
 			return runPut(ctx, s, o, args[0], args[1:], jsonFlag(cmd))
 		},

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 		"signaller": signaller,
 		"kplkit": func() {
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-			defer stop()
+			context.AfterFunc(ctx, stop) // as main does
 			os.Exit(Run(ctx, os.Args[1:], Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 		},
 	})

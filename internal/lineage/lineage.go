@@ -91,7 +91,7 @@ func (l *Streams) Shard(ctx context.Context, log *slog.Logger, name, shard strin
 	}
 	known, ok := s.shards[shard]
 	if !ok && s.shards != nil && s.listing == nil {
-		s.shards[shard] = Lineage{} // it is not listed: it is not asked for again before the next time
+		s.shards[strings.Clone(shard)] = Lineage{} // it is not listed: it is not asked for again before the next time
 	}
 	return known
 }
@@ -108,7 +108,7 @@ func (l *Streams) ask(ctx context.Context, log *slog.Logger, name, shard string)
 		if len(l.streams) >= maxStreams {
 			return Lineage{}, nil
 		}
-		s = &stream{}
+		name, s = strings.Clone(name), &stream{} // the names may lie in a request, which is not to be kept for them
 		l.streams[name] = s
 	}
 	known, ok := s.shards[shard]

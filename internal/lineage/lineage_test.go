@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
+	"weak"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
@@ -32,6 +35,24 @@ func TestUnlistedShard(t *testing.T) {
 		if listings != 2 {
 			t.Errorf("listed %d times in half a minute, want 2: for the stream, and for the shard", listings)
 		}
+	})
+}
+
+// TestNames: what is known keeps names, and not the request in which they came, which has up to 16 MiB.
+func TestNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(func(context.Context, string) (map[string]Lineage, error) { return map[string]Lineage{}, nil })
+		request := []byte("stream shard and much more")
+		pinned := weak.Make(&request[0])
+		text := unsafe.String(&request[0], len(request))
+		l.Shard(t.Context(), slog.Default(), text[:6], text[7:12])
+		request, text = nil, ""
+		synctest.Wait()
+		runtime.GC()
+		if pinned.Value() != nil {
+			t.Error("the request is kept")
+		}
+		runtime.KeepAlive(l)
 	})
 }
 

@@ -16,19 +16,17 @@ import (
 // TLS with both if there is a certificate. Then it ends subscriptions, waits for other requests for grace at most, and
 // ends all connections. The listener is closed. The error is nil if ctx ended it.
 func (h *Handler) Serve(ctx context.Context, l net.Listener, certificate *tls.Certificate, grace time.Duration) error {
-	s := h.server(h)
+	rest := time.AfterFunc(h.limits.restTime, h.rest)
+	defer rest.Stop()
+	s := h.server(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer rest.Reset(h.limits.restTime)
+		h.ServeHTTP(w, r)
+	}))
+	s.ConnState = h.count
 	serve := s.Serve
 	if certificate != nil {
 		s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*certificate}, MinVersion: tls.VersionTLS12}
 		serve = func(l net.Listener) error { return s.ServeTLS(l, "", "") }
-	}
-	rest := time.AfterFunc(h.limits.restTime, h.rest)
-	defer rest.Stop()
-	s.ConnState = func(c net.Conn, state http.ConnState) {
-		h.count(c, state)
-		if state == http.StateIdle {
-			rest.Reset(h.limits.restTime)
-		}
 	}
 	return run(ctx, s, func() error { return serve(l) }, grace, h.end)
 }

@@ -116,5 +116,15 @@ func TestRest(t *testing.T) {
 		if n := forced(); n != before+2 {
 			t.Errorf("%d times at the end, want 2", n-before)
 		}
+		p.do("POST", "/", "", "Connection", "close") // and no connection is idle afterwards
+		time.Sleep(4 * time.Second)
+		if n := forced(); n != before+3 {
+			t.Errorf("%d times after a connection that closes, want 3", n-before)
+		}
+		must[net.Conn](t)(p.net.dial(t.Context(), "", "")).Close() // as a load balancer looks whether something listens
+		time.Sleep(4 * time.Second)
+		if n := forced(); n != before+3 {
+			t.Errorf("%d times after a connection without a request, want 3", n-before)
+		}
 	})
 }

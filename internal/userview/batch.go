@@ -78,7 +78,7 @@ func (b *batch) forget() {
 	b.in.Forget()
 	b.decoder.Reset()
 	clear(b.stored)
-	b.data, b.prefix = nil, ""
+	b.data, b.prefix, b.numbers = nil, "", position.Numbers{}
 }
 
 // positional reports whether a number may be a position that another proxy has written.

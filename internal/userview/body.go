@@ -112,13 +112,19 @@ func (v *View) instead(b, other []byte) []byte {
 	return other
 }
 
-// replace makes buffers the answer, and releases them when the client has it.
+// replace makes buffers the answer, and releases them when the client has it. Where it has not taken all, they are left to the
+// garbage collector: net/http's Write returns when a stream of HTTP/2 is reset, and may still read what it was given.
 func (x *call) replace(answer *http.Response, buffers ...[]byte) {
-	body := &heldBody{release: sync.OnceFunc(func() {
-		for _, b := range buffers {
-			x.release(b)
+	body := new(heldBody)
+	body.release = sync.OnceFunc(func() {
+		give := x.release
+		if len(body.Buffers) > 0 {
+			give = func(b []byte) { x.free(cap(b)) }
 		}
-	})}
+		for _, b := range buffers {
+			give(b)
+		}
+	})
 	size := 0
 	for _, b := range buffers {
 		size += len(b)

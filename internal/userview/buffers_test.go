@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"weak"
 
 	"github.com/kplkit/kplkit/internal/userview"
 	"github.com/kplkit/kplkit/producer/aggregator"
@@ -73,6 +77,39 @@ func TestBuffers(t *testing.T) {
 	clients.Wait()
 	if n := p.view.Held(); n != 0 {
 		t.Errorf("%d bytes are held", n)
+	}
+}
+
+// resetting is a client that resets its stream of HTTP/2. Then net/http's Write returns while another goroutine may still be
+// reading what was to be written.
+type resetting struct {
+	header http.Header
+	kept   []byte
+}
+
+func (r *resetting) Header() http.Header         { return r.header }
+func (r *resetting) WriteHeader(int)             {}
+func (r *resetting) Write(p []byte) (int, error) { r.kept = p; return 0, errors.New("stream closed") }
+
+// TestGoneClients: a buffer of an answer that a client has not taken is nobody else's, and it is held no longer.
+func TestGoneClients(t *testing.T) {
+	p := newWorld(t).proxyBefore(echo{t}, userview.Config{})
+	for i := range 20 {
+		says := fmt.Sprintf("%s-%d", []string{"plain", "aggregate"}[i%2], 1000+i)
+		gone := &resetting{header: http.Header{}}
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/", strings.NewReader(`{"ShardIterator":"`+says+`"}`))
+		r.Header.Set("X-Amz-Target", "Kinesis_20131202.GetRecords")
+		p.handler.ServeHTTP(gone, r)
+		before := bytes.Clone(gone.kept)
+		for range 4 {
+			p.call(t, "GetRecords", `{"ShardIterator":"`+strings.Replace(says, "-1", "-2", 1)+`"}`)
+		}
+		if !bytes.Contains(before, []byte(says)) || !bytes.Equal(gone.kept, before) {
+			t.Errorf("%s: what was to be written to it is now another answer", says)
+		}
+		if n := p.view.Held(); n != 0 {
+			t.Errorf("%d bytes are held", n)
+		}
 	}
 }
 
@@ -143,6 +180,22 @@ func TestPieces(t *testing.T) {
 	if came == 0 || failed < 3 {
 		t.Errorf("%d came, %d failed", came, failed)
 	}
+}
+
+// TestForget: a batch that waits for another answer keeps nothing of the last one, which may have had megabytes.
+func TestForget(t *testing.T) {
+	body := []byte(eventText("7", base64.StdEncoding.EncodeToString(aggregate(t, "A", 3))))
+	pinned := weak.Make(&body[0])
+	b, err := userview.Forgotten(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body = nil
+	runtime.GC()
+	if pinned.Value() != nil {
+		t.Error("the body is pinned")
+	}
+	runtime.KeepAlive(b)
 }
 
 // TestSizes: buffers have few sizes, each at most a quarter larger than what was asked for, and one that is released is

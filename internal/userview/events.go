@@ -45,7 +45,7 @@ func (c counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// room returns memory for the data of an event.
+// room returns memory for the data of an event, or for what goes to the client; nil if it is not there.
 func (e *events) room(size int) []byte {
 	if !e.take(size) {
 		return nil
@@ -54,10 +54,15 @@ func (e *events) room(size int) []byte {
 	return make([]byte, 0, size)
 }
 
-// hold is called with the bytes of what the subscription holds now.
-func (e *events) hold(n int) {
-	e.held.Add(int64(n - e.took))
+// hold is called with the bytes of what the subscription holds now. It says no if more than before are not there.
+func (e *events) hold(n int) bool {
+	if more := n - e.took; more <= 0 {
+		e.free(-more)
+	} else if !e.take(more) {
+		return false
+	}
 	e.took = n
+	return true
 }
 
 // Close gives up the subscription.
@@ -119,9 +124,16 @@ func (e *events) event() {
 // part makes a message of the next records of an event. Each but the last says that it goes on after its last record, that
 // more follows, and nothing of the end of the shard.
 func (e *events) part() {
-	var w kinesisjson.Writer
+	e.out = nil // of the part before
+	e.hold(len(e.frame.Raw) + cap(e.data))
 	size := len(e.frame.Payload)
-	w.Begin(&e.in, make([]byte, 0, min(size+size/4, e.bounds.event)))
+	room := e.room(min(size+size/4, e.bounds.event))
+	if room == nil {
+		e.fail(errBusy)
+		return
+	}
+	var w kinesisjson.Writer
+	w.Begin(&e.in, room)
 	b := writing{batch: &e.batch, Writer: &w, bytes: e.bounds.event}
 	done, err := b.write(e.Metrics)
 	fields := e.in.Object.Clone()
@@ -144,7 +156,9 @@ func (e *events) part() {
 	if e.more = !done; done {
 		e.frame, e.batch = kinesisjson.Frame{}, batch{}
 	}
-	e.hold(len(e.frame.Raw) + cap(e.data) + cap(e.out))
+	if !e.hold(len(e.frame.Raw) + cap(e.data) + cap(e.out)) {
+		e.fail(errBusy)
+	}
 }
 
 // goOn says where a subscription goes on after the event.

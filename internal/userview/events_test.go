@@ -294,3 +294,35 @@ func TestEventsHeld(t *testing.T) {
 		}
 	})
 }
+
+// TestPartsHeld: what goes to a client is held within the bound, too, also where it is more than what came and comes in parts. One for
+// which there is no room ends the subscription.
+func TestPartsHeld(t *testing.T) {
+	event := message("SubscribeToShardEvent", eventText("7", base64.StdEncoding.EncodeToString(aggregate(t, "A", 300))))
+	came := map[bool]int{}
+	for all := len(event); all < 5*len(event); all += len(event) / 4 {
+		synctest.Test(t, func(t *testing.T) {
+			upstream, events := io.Pipe()
+			defer upstream.Close()
+			p := newWorld(t).proxyBefore(streamOf{upstream}, userview.Config{})
+			p.view.SetBounds(1<<20, 2*len(event))
+			p.view.SetAll(int64(all), 1<<20)
+			client, err := p.subscribeRaw(t)
+			if err != nil {
+				t.Fatal(err)
+			}
+			go events.Write(event)
+			if synctest.Wait(); p.view.Held() > int64(all) {
+				t.Errorf("%d bytes of %d are held", p.view.Held(), all)
+			}
+			f, err := kinesisjson.ReadFrame(client, nil, 1<<20)
+			busy := bytes.Contains(f.Payload, []byte("too much is under way, try again"))
+			if came[busy]++; err != nil || busy == bytes.Contains(f.Payload, []byte("PartitionKey")) {
+				t.Errorf("%.200s %v", f.Payload, err)
+			}
+		})
+	}
+	if came[true] < 5 || came[false] < 2 {
+		t.Errorf("%v", came)
+	}
+}

@@ -260,7 +260,7 @@ func (s *session) finish() {
 	}
 	_ = s.pause()
 	s.over = true
-	_ = s.resume(deagg.UserRecord{})
+	_ = s.commits.Resume(deagg.UserRecord{}) // by the readers that it has: what they are does not count any more
 	if p := s.processor; p != nil {
 		s.processor = nil
 		_ = p.Shutdown(s.known(), kclcompat.LeaseLost, s.commits)
@@ -282,14 +282,15 @@ func (s *session) resume(last deagg.UserRecord) error {
 	if !s.paused {
 		return nil
 	}
-	s.paused = false
 	s.handedOut = seqnum.Extended{}
 	if s.dialect.pairs {
 		last = deagg.UserRecord{} // it has no need
 	} else if n, err := seqnum.Parse(last.SequenceNumber); err == nil {
 		s.handedOut = seqnum.At(n, last.SubSequenceNumber)
 	}
-	return s.commits.Resume(last, s.dialect.readers()...)
+	err := s.commits.Resume(last, s.dialect.readers()...)
+	s.paused = err != nil
+	return err
 }
 
 func (s *session) write(line any) error {
