@@ -164,7 +164,7 @@ func (g *gate) leaveUnput(e *pending) {
 	g.leave(partsOf([]*pending{e}))
 }
 
-// move counts a record in the lane that has it now.
+// move counts a record in the lane that has it now. It lets nobody in yet: as many may move.
 func (g *gate) move(e *pending, to *share) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
