@@ -233,16 +233,17 @@ func (g *gate) enqueue(w *waiter) {
 
 func (g *gate) dequeue(s *share, i int) {
 	if i == 0 {
-		at, _ := g.placeInQueues(s)
+		at := g.placeInQueues(s)
 		g.queues = slices.Delete(g.queues, at, at+1)
 	}
 	if s.queue = slices.Delete(s.queue, i, i+1); i == 0 && len(s.queue) > 0 {
-		at, _ := g.placeInQueues(s)
+		at := g.placeInQueues(s)
 		g.queues = slices.Insert(g.queues, at, s)
 	}
 }
 
 // placeInQueues finds where the queue of a lane is or belongs.
-func (g *gate) placeInQueues(s *share) (at int, is bool) {
-	return slices.BinarySearchFunc(g.queues, s, func(a, b *share) int { return cmp.Compare(a.queue[0].ticket, b.queue[0].ticket) })
+func (g *gate) placeInQueues(s *share) int {
+	at, _ := slices.BinarySearchFunc(g.queues, s, func(a, b *share) int { return cmp.Compare(a.queue[0].ticket, b.queue[0].ticket) })
+	return at
 }
