@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -31,21 +32,21 @@ func TestWaitersInTurn(t *testing.T) {
 		g := newGate(1<<20, time.Duration(300+r.IntN(3000))*time.Millisecond, 1+r.IntN(60))
 		var waiting []*waiter
 		var in []*pending
+		most := 0
 		done, cancel := context.WithCancel(t.Context())
 		cancel()
 		for range 3000 {
 			switch i := r.IntN(len(waiting) + 1); {
 			case r.IntN(100) == 0:
 				g.resplit(1 + r.IntN(60))
-			case i < len(waiting) && r.IntN(10) == 0:
+			case i < len(waiting) && r.IntN(20) == 0:
 				if err := g.giveUp(done, waiting[i]); err == nil {
 					t.Fatalf("seed %d: one that waits is in", seed)
 				}
 				waiting = slices.Delete(waiting, i, i+1)
-			case len(in) > 0 && r.IntN(2) == 0:
-				n := r.IntN(min(len(in), 30)) + 1
-				g.leave(partsOf(in[:n]))
-				in = in[n:]
+			case len(in) > 0 && r.IntN(20) < 9: // fewer than come
+				g.leave(partsOf(in[:1]))
+				in = in[1:]
 			default:
 				waiting = append(waiting, g.wait(fmt.Sprint(r.IntN(1+r.IntN(300))), r.IntN(20_000)))
 			}
@@ -55,6 +56,10 @@ func TestWaitersInTurn(t *testing.T) {
 				}
 				return len(w.ready) > 0
 			})
+			if !slices.IsSortedFunc(g.queues, func(a, b *share) int { return cmp.Compare(a.queue[0].ticket, b.queue[0].ticket) }) {
+				t.Fatalf("seed %d: who came later is first", seed)
+			}
+			most = max(most, len(g.queues))
 			for _, w := range waiting { // the first come first
 				if g.laneHasRoom(w.share, w.pending) && w.share.queue[0] == w {
 					if g.hasRoom(w.share, w.pending) {
@@ -63,6 +68,9 @@ func TestWaitersInTurn(t *testing.T) {
 					break
 				}
 			}
+		}
+		if most < 2 && len(g.shares) > 1 {
+			t.Errorf("seed %d: no two lanes are waited for", seed)
 		}
 		for _, w := range waiting {
 			if !slices.Contains(w.share.queue, w) || !slices.Contains(g.queues, w.share) {
