@@ -282,9 +282,9 @@ func TestClosedToWaiters(t *testing.T) {
 // once, whatever is under way.
 func TestRoomOfWhatMoved(t *testing.T) {
 	inBubble(t, 1, func(b *bench) {
-		p := b.producer(producer.WithTimeToLive(10*time.Second), producer.WithRequestTimeout(8*time.Second), producer.WithRefresh(time.Second))
-		time.Sleep(100 * time.Millisecond)
 		b.fault = slowPuts(6 * time.Second)
+		p := b.producer(producer.WithTimeToLive(10*time.Second), producer.WithRequestTimeout(8*time.Second), producer.WithRefresh(time.Second))
+		synctest.Wait() // the shards are listed
 		halves := hashkey.Whole().Split(2)
 		to := func(half int) producer.Record {
 			return producer.Record{PartitionKey: "k", ExplicitHashKey: halves[half].Start().String(), Data: make([]byte, 20_000)}
