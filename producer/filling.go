@@ -37,7 +37,7 @@ func (f *filling) add(e *pending, maxBytes int, maxCount uint32) bool {
 		}
 	}
 	if f.records == nil {
-		f.records = make([]*pending, 0, f.usual)
+		f.records = make([]*pending, 0, min(f.usual, 512)) // more grows: it would be memory that no buffer counts
 	}
 	f.records, f.size = append(f.records, e), size
 	return true

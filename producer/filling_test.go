@@ -54,3 +54,19 @@ func TestFillingWaits(t *testing.T) {
 		t.Errorf("%d of %d records are encoded, in %d bytes", f.encoded, i, f.size)
 	}
 }
+
+// TestFillingOfFew: that an aggregate had very many records costs the next one, of few, no memory to speak of: there may be ten
+// thousand lanes.
+func TestFillingOfFew(t *testing.T) {
+	f, e := filling{}, &pending{Record: Record{PartitionKey: "k"}}
+	for range 2 {
+		for range 6000 {
+			f.add(e, 51_200, 1e6)
+		}
+		f.empty()
+		f.add(e, 51_200, 1e6)
+		if n := cap(f.records); n > 512 {
+			t.Errorf("there is room for %d records", n)
+		}
+	}
+}

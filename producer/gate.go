@@ -30,7 +30,7 @@ type gate struct {
 	held    int64
 	shards  *shardMap
 	shares  []*share // one for each lane, in their order
-	queues  []*share // those that records wait for
+	queues  []*share // those that records wait for, by the first of each
 	tickets uint64
 
 	unplaced []*pending // let in, but counted in no lane yet, the first come first; none while anybody waits
@@ -164,7 +164,7 @@ func (g *gate) leaveUnput(e *pending) {
 	g.leave(partsOf([]*pending{e}))
 }
 
-// move counts a record in the lane that has it now.
+// move counts a record in the lane that has it now. It lets nobody in yet: as many may move.
 func (g *gate) move(e *pending, to *share) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -199,13 +199,8 @@ func (g *gate) arrange(shards *shardMap, shares []*share) {
 // admit lets in what waits and has room. Of those whose lane has room the first come is next: if the buffer is too full
 // for it, the others wait, too, or a large record would wait for ever.
 func (g *gate) admit() {
-	for len(g.queues) > 0 {
-		var next *share
-		for _, s := range g.queues {
-			if g.laneHasRoom(s, s.queue[0].pending) && (next == nil || s.queue[0].ticket < next.queue[0].ticket) {
-				next = s
-			}
-		}
+	for {
+		next := g.next()
 		if next == nil || !g.hasRoom(next, next.queue[0].pending) {
 			return
 		}
@@ -216,6 +211,18 @@ func (g *gate) admit() {
 	}
 }
 
+// next returns the lane that has room for the first that waits for it, and whose first came before those of other such lanes: one
+// of the first lanes, as a rule. It is nil if there is none.
+func (g *gate) next() *share {
+	for _, s := range g.queues {
+		if g.laneHasRoom(s, s.queue[0].pending) {
+			return s
+		}
+	}
+	return nil
+}
+
+// enqueue lets a record wait that came after all others that do.
 func (g *gate) enqueue(w *waiter) {
 	s := g.shareOf(w.pending)
 	if w.share = s; len(s.queue) == 0 {
@@ -225,7 +232,18 @@ func (g *gate) enqueue(w *waiter) {
 }
 
 func (g *gate) dequeue(s *share, i int) {
-	if s.queue = slices.Delete(s.queue, i, i+1); len(s.queue) == 0 {
-		g.queues = slices.DeleteFunc(g.queues, func(q *share) bool { return q == s })
+	if i == 0 {
+		at := g.placeInQueues(s)
+		g.queues = slices.Delete(g.queues, at, at+1)
 	}
+	if s.queue = slices.Delete(s.queue, i, i+1); i == 0 && len(s.queue) > 0 {
+		at := g.placeInQueues(s)
+		g.queues = slices.Insert(g.queues, at, s)
+	}
+}
+
+// placeInQueues finds where the queue of a lane is or belongs.
+func (g *gate) placeInQueues(s *share) int {
+	at, _ := slices.BinarySearchFunc(g.queues, s, func(a, b *share) int { return cmp.Compare(a.queue[0].ticket, b.queue[0].ticket) })
+	return at
 }

@@ -277,3 +277,28 @@ func TestClosedToWaiters(t *testing.T) {
 		b.must(nil, <-closed)
 	})
 }
+
+// TestRoomOfWhatMoved: of a shard that is split, the records that wait go to one half. What waits for room in the other gets in at
+// once, whatever is under way.
+func TestRoomOfWhatMoved(t *testing.T) {
+	inBubble(t, 1, func(b *bench) {
+		b.fault = slowPuts(6 * time.Second)
+		p := b.producer(producer.WithTimeToLive(10*time.Second), producer.WithRequestTimeout(8*time.Second), producer.WithRefresh(time.Second))
+		synctest.Wait() // the shards are listed
+		halves := hashkey.Whole().Split(2)
+		to := func(half int) producer.Record {
+			return producer.Record{PartitionKey: "k", ExplicitHashKey: halves[half].Start().String(), Data: make([]byte, 20_000)}
+		}
+		b.must(nil, p.Put(b.ctx, to(0), nil))
+		time.Sleep(200 * time.Millisecond) // it is under way
+		for p.TryPut(to(0), nil) == nil {
+		}
+		ctx, cancel := context.WithTimeout(b.ctx, 3*time.Second)
+		defer cancel()
+		b.split(0)
+		if err := p.Put(ctx, to(1), nil); err != nil {
+			b.Error(err)
+		}
+		b.must(nil, p.Close(b.ctx))
+	})
+}

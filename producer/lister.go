@@ -106,7 +106,7 @@ func (l *loop) judgeAll(now time.Time, listed bool) {
 
 // arrange makes the lanes those of the stream as it is known now, and moves what waits in others.
 func (l *loop) arrange(stream description, shards *shardMap) {
-	same := stream == l.stream
+	same := stream == l.stream && (!stream.serviceManaged || shards.count() == l.shards.count()) // else its rates are others
 	l.stream, l.shards = stream, shards
 	open := []shard{{keys: allKeys}}
 	if shards != nil && !stream.serviceManaged {

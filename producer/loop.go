@@ -21,6 +21,7 @@ type loop struct {
 	lanes   []*lane        // in the order of their ranges
 	retired map[*lane]bool // lanes of shards that are gone, while something of them is under way
 	fresh   struct{ count, bytes int }
+	moved   bool // records, since the gate looked whom it can let in
 
 	schedule schedule
 
@@ -87,6 +88,10 @@ func (l *loop) step(now time.Time) time.Time {
 	if l.in.aborted {
 		l.giveUp()
 	}
+	if l.moved { // the lane that they went to leaves room in those beside it
+		l.moved = false
+		l.p.gate.leave(nil)
+	}
 	l.dispatch(now)
 	return earliest(l.list(now), l.nextDue(now))
 }
@@ -118,6 +123,7 @@ func (l *loop) place(e *pending) (more struct{ count, bytes int }) {
 	if n.retired {
 		n = l.lane(e.key)
 		l.p.gate.move(e, n.share)
+		l.moved = true
 	}
 	count, bytes, filled := len(n.waiting), n.bytes, len(n.filling.records)
 	n.add(e)

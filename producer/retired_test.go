@@ -2,6 +2,7 @@ package producer
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -121,5 +122,24 @@ func TestWholeStreamRetired(t *testing.T) {
 	}
 	if l.lanes[0].blocked() {
 		t.Error("it is blocked for ever")
+	}
+}
+
+// TestManagedRates: a service-managed stream has the rates of all its shards, and other ones when there are more or fewer.
+func TestManagedRates(t *testing.T) {
+	l, managed := idleLoop(t, 3), description{maxRecord: usualRecord, serviceManaged: true}
+	for generation, shards := range []int{0, 4, 4, 100, 2} {
+		before := l.lanes[0]
+		m := evenMap(generation, max(shards, 1))
+		if shards == 0 {
+			m = nil // not listed
+		}
+		l.arrange(managed, m)
+		if got, want := 1/l.lanes[0].share.perRecord, 1000*float64(max(shards, 1)); math.Abs(got-want) > 1e-6 {
+			t.Errorf("%d shards: %v records a second, want %v", shards, got, want)
+		}
+		if generation == 2 && l.lanes[0] != before {
+			t.Error("as many shards as before make a new lane")
+		}
 	}
 }

@@ -2,7 +2,6 @@ package producer
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -42,9 +41,7 @@ func partsOf(records []*pending) (parts []part) {
 // What follows is called with the gate's lock held.
 
 // isPromised tells whether the next room is for somebody who waits for it.
-func (g *gate) isPromised() bool {
-	return slices.ContainsFunc(g.queues, func(s *share) bool { return g.laneHasRoom(s, s.queue[0].pending) })
-}
+func (g *gate) isPromised() bool { return g.next() != nil }
 
 // hasRoom tells whether a record of a lane can come in.
 func (g *gate) hasRoom(s *share, e *pending) bool {

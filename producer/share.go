@@ -29,8 +29,9 @@ func (l *loop) newShare(n *lane) *share {
 		factor = min(factor, l.p.cfg.rateFactor)
 	}
 	s := &share{lane: n, shardID: n.id, perByte: 1 / (mebibyte * factor), perRecord: 1 / (1000 * factor)}
-	if n.anyShard && l.shards != nil {
-		s.perByte, s.perRecord = s.perByte/float64(len(l.shards.open)), s.perRecord/float64(len(l.shards.open))
+	if n.anyShard {
+		shards := float64(max(1, l.shards.count()))
+		s.perByte, s.perRecord = s.perByte/shards, s.perRecord/shards
 	}
 	if n.aggregates {
 		s.bytes = float64(n.maxBytes)

@@ -172,6 +172,14 @@ func newShardMap(shards []types.Shard) (*shardMap, error) {
 	return m, nil
 }
 
+// count is how many shards are open; 0: not known.
+func (m *shardMap) count() int {
+	if m == nil {
+		return 0
+	}
+	return len(m.open)
+}
+
 func endsOf(shards []shard) []hashkey.Key {
 	ends := make([]hashkey.Key, len(shards))
 	for i, s := range shards {
