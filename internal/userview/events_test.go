@@ -268,6 +268,7 @@ func TestEventsHeld(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait() // for httputil's first flush, which else may wait for a lock that a write to a client who does not read holds
 		for _, n := range []int{3, 300} {
 			go func() {
 				events.Write(message("SubscribeToShardEvent", eventText("7", base64.StdEncoding.EncodeToString(aggregate(t, "A", n)))))
@@ -311,6 +312,7 @@ func TestPartsHeld(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			synctest.Wait() // as above
 			go events.Write(event)
 			if synctest.Wait(); p.view.Held() > int64(all) {
 				t.Errorf("%d bytes of %d are held", p.view.Held(), all)
