@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -83,14 +82,11 @@ func benchmarkGetRecords(b *testing.B, p canned, users int) {
 		}
 	}
 	bare, kplkit, own := client(), client(deaggaws.WithDeaggregation()), client(deaggaws.WithDeaggregation(deaggaws.WithSDKReader()))
-	candidates := []struct {
-		name string
-		run  func()
-	}{
-		{"sdk", func() { read(bare) }},
-		{"kplkit", func() { check(read(kplkit)) }},
-		{"kplkit-sdk-reader", func() { check(read(own)) }},
-		{"awslabs", func() {
+	contenders := []contender{
+		{name: "sdk", pass: func() { read(bare) }},
+		{name: "kplkit", pass: func() { check(read(kplkit)) }},
+		{name: "kplkit-sdk-reader", pass: func() { check(read(own)) }},
+		{name: "awslabs", pass: func() {
 			records, err := awslabs.DeaggregateRecords(read(bare))
 			if err != nil {
 				b.Fatal(err)
@@ -98,25 +94,11 @@ func benchmarkGetRecords(b *testing.B, p canned, users int) {
 			check(records)
 		}},
 	}
-	took, share := make([][]float64, len(candidates)), make([][]float64, len(candidates))
-	for b.Loop() {
-		for i, c := range candidates {
-			n, start := 0, cpuTime()
-			for n == 0 || cpuTime()-start < 30*time.Millisecond {
-				c.run()
-				n++
-			}
-			took[i] = append(took[i], float64(cpuTime()-start)/float64(n*users))
-			share[i] = append(share[i], took[i][len(took[i])-1]/took[0][len(took[0])-1])
-		}
-	}
-	b.ReportMetric(0, "ns/op")
-	for i, c := range candidates {
-		slices.Sort(took[i])
-		slices.Sort(share[i])
-		b.ReportMetric(took[i][len(took[i])/2], c.name+"-ns/record")
+	spent := turns(b, 30*time.Millisecond, contenders)
+	for i, c := range contenders {
+		b.ReportMetric(spent[i].per(users).median, c.name+"-ns/record")
 		if i > 0 {
-			b.ReportMetric(share[i][len(share[i])/2], c.name+"/sdk")
+			b.ReportMetric(spent[i].over(spent[0]).median, c.name+"/sdk")
 		}
 	}
 }

@@ -213,8 +213,8 @@ func (p *ownProtocol) SerializeRequest(ctx context.Context, schema *smithy.Opera
 	return p.ClientProtocol.SerializeRequest(ctx, schema, in, r)
 }
 
-// TestProtocolOfAUser: a protocol that a client has been given stays. A producer's requests go by ours where there is none, also
-// if answers are read by the one of deaggaws.
+// TestProtocolOfAUser: a protocol that a client has been given stays. A producer's requests go by ours otherwise, also if answers
+// are read by the one of deaggaws.
 func TestProtocolOfAUser(t *testing.T) {
 	used := &ownProtocol{}
 	own := func(o *kinesis.Options) { used.ClientProtocol, o.Protocol = o.Protocol, used }

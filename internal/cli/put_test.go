@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -40,6 +41,20 @@ func kinesisWith(t *testing.T, fault func(kinesisfake.Request) kinesisfake.Fault
 	server := httptest.NewServer(kinesis)
 	t.Cleanup(server.Close)
 	return server.URL
+}
+
+// hangingKinesis is a kinesisWith that answers no PutRecords until goOn, and reports those that reach it.
+func hangingKinesis(t *testing.T) (url string, reached <-chan struct{}, goOn func()) {
+	var answers atomic.Bool
+	calls := make(chan struct{}, 100)
+	url = kinesisWith(t, func(r kinesisfake.Request) kinesisfake.Fault {
+		if r.Operation != "PutRecords" || answers.Load() {
+			return kinesisfake.Fault{}
+		}
+		calls <- struct{}{}
+		return kinesisfake.Fault{Delay: time.Hour}
+	})
+	return url, calls, func() { answers.Store(true) }
 }
 
 // summaryOf returns the last line of what kplkit put --json wrote, and the lines before it.
@@ -180,14 +195,7 @@ func TestPutStreamGone(t *testing.T) {
 
 // An interrupt ends a run that gets no answer, and tells where to go on.
 func TestPutInterrupted(t *testing.T) {
-	reached := make(chan struct{}, 100)
-	url := kinesisWith(t, func(r kinesisfake.Request) kinesisfake.Fault {
-		if r.Operation == "PutRecords" {
-			reached <- struct{}{}
-			return kinesisfake.Fault{Delay: time.Hour}
-		}
-		return kinesisfake.Fault{}
-	})
+	url, reached, _ := hangingKinesis(t)
 	ctx, interrupt := context.WithCancel(t.Context())
 	in, stdin := io.Pipe()
 	go func() {

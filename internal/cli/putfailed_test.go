@@ -19,15 +19,7 @@ import (
 
 // What an interrupted run could not put is in the file, with the random keys of its lines, and is put from there.
 func TestPutFailedInterrupted(t *testing.T) {
-	hang := true
-	reached := make(chan struct{}, 100)
-	url := kinesisWith(t, func(r kinesisfake.Request) kinesisfake.Fault {
-		if r.Operation == "PutRecords" && hang {
-			reached <- struct{}{}
-			return kinesisfake.Fault{Delay: time.Hour}
-		}
-		return kinesisfake.Fault{}
-	})
+	url, reached, goOn := hangingKinesis(t)
 	ctx, interrupt := context.WithCancel(t.Context())
 	in, stdin := io.Pipe()
 	go func() {
@@ -53,7 +45,7 @@ func TestPutFailedInterrupted(t *testing.T) {
 	}) {
 		want[l.Key+" "+string(l.Data)] = 1
 	})
-	hang = false
+	goOn()
 	if out, errs, code := run(nil, "put", "s", "--endpoint-url", url, file); code != exitFine {
 		t.Fatalf("exit code %d: %s%s", code, out, errs)
 	}

@@ -9,20 +9,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/kplkit/kplkit/internal/kinesisfake"
 )
 
 // TestSecondSignal: a command that takes its time to end after a first interrupt or SIGTERM ends at once by a second one of either.
 func TestSecondSignal(t *testing.T) {
-	reached := make(chan struct{}, 100)
-	url := kinesisWith(t, func(r kinesisfake.Request) kinesisfake.Fault {
-		if r.Operation == "PutRecords" {
-			reached <- struct{}{}
-			return kinesisfake.Fault{Delay: time.Hour}
-		}
-		return kinesisfake.Fault{}
-	})
+	url, reached, _ := hangingKinesis(t)
 	for _, pair := range [][2]syscall.Signal{{syscall.SIGTERM, syscall.SIGINT}, {syscall.SIGINT, syscall.SIGTERM}, {syscall.SIGTERM, syscall.SIGTERM}, {syscall.SIGINT, syscall.SIGINT}} {
 		cmd := exec.CommandContext(t.Context(), "kplkit", "put", "s", "--endpoint-url", url, "--lines", "--linger", "0s")
 		cmd.Stdin = strings.NewReader("one\n")

@@ -44,8 +44,8 @@ type Call struct {
 	Header    http.Header // of the client's request
 	Body      []byte      // whole; it may be replaced
 	// Answer, if it is set, changes upstream's answer, if its status is a success: it replaces or wraps Body, and sets or deletes
-	// Content-Length and ContentLength. A Body that is an io.WriterTo is written by that, in pieces that have two minutes each. Body is not compressed. Reading it fails where upstream stalls; that of a
-	// subscription ends after a whole event when the proxy ends. An error is the answer to the client, as of Change.
+	// Content-Length and ContentLength. A Body that is an io.WriterTo is written by that, in pieces that have two minutes each.
+	// Body is not compressed. Reading it fails where upstream stalls; that of a subscription ends after a whole event when the proxy ends. An error is the answer to the client, as of Change.
 	Answer func(*http.Response) error
 	// Send sends another call upstream on behalf of this one, in the same protocol. Its ctx comes from the call's.
 	Send func(ctx context.Context, operation string, body []byte) (*http.Response, error)

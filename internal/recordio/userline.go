@@ -68,7 +68,7 @@ func AppendKeys(b []byte, partitionKey, explicitHashKey string) []byte {
 }
 
 // AppendText appends a field of a JSON object, unless value is empty. key is all that comes before the value, as in
-// `,"shard_id":`. What is no UTF-8 in the value becomes replacement characters.
+// `,"shard_id":`. What is not UTF-8 in the value becomes replacement characters.
 func AppendText(b []byte, key, value string) []byte {
 	if value == "" {
 		return b
@@ -83,7 +83,7 @@ func AppendBase64(b, data []byte) []byte {
 	return append(b, '"')
 }
 
-// appendJSONString appends s as a JSON string. What is no UTF-8 becomes replacement characters. The line ends of Unicode are
+// appendJSONString appends s as a JSON string. What is not UTF-8 becomes replacement characters. The line ends of Unicode are
 // escaped: readline of Node.js 24 would cut a line of JSON there.
 func appendJSONString(b []byte, s string) []byte {
 	b = append(b, '"')

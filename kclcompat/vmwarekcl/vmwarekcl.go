@@ -92,8 +92,8 @@ import (
 // MaxIdleConns to twice that or to 0, else it opens connections all the time.
 //
 // Steps of your own in awsConfig's APIOptions see stored records, with aggregates whose data nobody can read: they go through vmware,
-// which takes aggregates apart, as they are. Such a step may leave records out; it must not change their
-// EncryptionType, and where it changes a SequenceNumber, what was done of the aggregate comes again.
+// which takes aggregates apart, as they are. Such a step may leave records out; it must not change their EncryptionType,
+// and where it changes a SequenceNumber, what was done of the aggregate comes again.
 func NewWorker(cfg *config.KinesisClientLibConfiguration, awsConfig aws.Config, newProcessor func(shardID string) kclcompat.Processor, opts ...Option) *Worker {
 	w := &Worker{starting: make(chan struct{}, 1), stopped: make(chan struct{})}
 	if w.err = validate(cfg); w.err == nil && newProcessor == nil {
